@@ -1,0 +1,1 @@
+"""Sagong: Kubernetes, whole and real, in Python."""

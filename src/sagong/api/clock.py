@@ -1,0 +1,61 @@
+"""Time and chance as values handed down from `cluster/`, so that every race can be replayed and a day take milliseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """A source of time."""
+
+    def now(self) -> datetime:
+        """Return the wall-clock time, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long on this clock."""
+        ...
+
+
+class Random(Protocol):
+    """A source of chance."""
+
+    def uid(self) -> str:
+        """Return a fresh RFC 4122 version 4 UUID, as metadata.uid has it."""
+        ...
+
+    def suffix(self, length: int = 5) -> str:
+        """Return a name suffix of upstream's alphabet (no vowels, no 0, 1, 3)."""
+        ...
+
+    def uniform(self) -> float:
+        """Return a float in [0, 1)."""
+        ...
+
+    def token(self, size: int) -> bytes:
+        """Return `size` bytes fit for secrets."""
+        ...
+
+
+SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+
+
+def format_time(moment: datetime) -> str:
+    """Return metav1.Time's form: RFC 3339, UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_micro_time(moment: datetime) -> str:
+    """Return metav1.MicroTime's form: RFC 3339, UTC, six digits of a second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> datetime:
+    """Parse either form. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

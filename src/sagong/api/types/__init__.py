@@ -1,0 +1,1 @@
+"""The Kubernetes types, one module for each API group version."""

@@ -1,0 +1,1 @@
+"""The sagong command: one file per command."""

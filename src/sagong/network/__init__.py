@@ -1,0 +1,1 @@
+"""What a Service means on a node: the table, the packet rules, the cluster DNS."""

@@ -1,0 +1,1 @@
+"""Cluster DNS: codec and answers."""

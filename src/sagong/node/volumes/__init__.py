@@ -1,0 +1,1 @@
+"""What a pod mounts, one file per kind of volume."""

@@ -1,0 +1,1 @@
+"""The API server: the request pipeline in order."""

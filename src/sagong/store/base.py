@@ -1,0 +1,148 @@
+"""The waist of the system: a revisioned key-value log. Both engines (SQLite, etcd) stand behind it.
+
+One store revision is one resourceVersion. Reads and watches are answered from memory (`store/log.py`); only writes wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The live value of a key. `revision` wrote it, `created` is the revision of its creation."""
+
+    key: str
+    value: bytes
+    revision: int
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change. `value` is None for a deletion; `previous` is the value before, None for a creation.
+
+    `previous_revision` is 0 for a creation.
+    """
+
+    key: str
+    value: bytes | None
+    revision: int
+    previous: bytes | None
+    previous_revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One compare-and-swap: `value` None deletes.
+
+    `expected` is the revision that must be live now; 0: the key must be absent.
+    """
+
+    key: str
+    value: bytes | None
+    expected: int
+
+
+class RevisionMismatchError(Exception):
+    """A write expected another revision than the one that is live; `current` is the live entry, None if absent."""
+
+    def __init__(self, key: str, current: Entry | None) -> None:
+        super().__init__(key)
+        self.key, self.current = key, current
+
+
+class CompactedError(Exception):
+    """The revision asked for is older than what the log keeps; `oldest` is the oldest that can be read."""
+
+    def __init__(self, oldest: int) -> None:
+        super().__init__(f"compacted, oldest kept revision is {oldest}")
+        self.oldest = oldest
+
+
+class FutureRevisionError(Exception):
+    """The revision asked for has not been written yet; `current` is the newest."""
+
+    def __init__(self, current: int) -> None:
+        super().__init__(f"future revision, the current one is {current}")
+        self.current = current
+
+
+class StoreClosedError(Exception):
+    """The store is closed, or its medium failed; no write after this is acknowledged."""
+
+
+class Watch(Protocol):
+    """A stream of batches of events, in revision order, none missed."""
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Event]]:
+        """Iterate batches; each is non-empty. Ends when closed; raises SlowWatcherError if the reader fell behind."""
+        ...
+
+    def close(self) -> None:
+        """End the stream."""
+        ...
+
+
+class SlowWatcherError(Exception):
+    """The watcher's bounded queue overflowed; the client lists again."""
+
+
+class Store(Protocol):
+    """What the server needs of a store. All keys under one prefix `/registry/`."""
+
+    @property
+    def revision(self) -> int:
+        """The newest revision that is durable and visible."""
+        ...
+
+    @property
+    def oldest(self) -> int:
+        """The oldest revision from which a watch or a snapshot read can start (the compaction revision)."""
+        ...
+
+    def get(self, key: str) -> Entry | None:
+        """Return the live entry."""
+        ...
+
+    def list(self, prefix: str, *, start: str = "", limit: int = 0) -> Sequence[Entry]:
+        """Return live entries under `prefix` in key order, from key `start` on, `limit` at most (0: all)."""
+        ...
+
+    def count(self, prefix: str) -> int:
+        """Return how many live entries stand under `prefix`."""
+        ...
+
+    def list_at(self, prefix: str, revision: int, *, start: str = "", limit: int = 0) -> Sequence[Entry]:
+        """As `list`, at an earlier revision. Raises CompactedError, FutureRevisionError."""
+        ...
+
+    async def write(self, key: str, value: bytes | None, expected: int) -> int:
+        """Compare, swap, make durable; return the new revision.
+
+        Raises RevisionMismatchError at once when the newest accepted write (durable or on its way) is not `expected`,
+        StoreClosedError. Writes that wait at the same time share one fsync.
+        """
+        ...
+
+    async def write_all(self, writes: Sequence[Write]) -> int:
+        """Do all the writes in one revision-ordered atomic batch, or none; return the last revision."""
+        ...
+
+    def watch(self, prefix: str, since: int, *, capacity: int = 10_000) -> Watch:
+        """Watch changes after revision `since`, the kept log first. Raises CompactedError, FutureRevisionError."""
+        ...
+
+    async def wait_revision(self, revision: int) -> None:
+        """Wait until `revision` is visible."""
+        ...
+
+    async def compact(self, revision: int) -> None:
+        """Forget history before `revision`; live entries stay."""
+        ...
+
+    async def close(self) -> None:
+        """Finish the writes under way and release the medium."""
+        ...
