@@ -1,0 +1,123 @@
+"""What the request pipeline asks of its parts. Each part is plugged in by `server/app.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from sagong.api.types.base import ApiStruct
+from sagong.api.types.core import Service
+from sagong.server.messages import Answer, Request
+
+T = TypeVar("T", bound=ApiStruct)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who asks, as authentication found: user.Info of upstream."""
+
+    name: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What is asked, as authorization sees it. `path` is set for every request, the rest only where `resource_request`."""
+
+    user: User
+    verb: str
+    path: str = ""
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    resource_request: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether it may, and why (or why not); `reason` ends up in the Forbidden message."""
+
+    allowed: bool
+    reason: str = ""
+
+
+class Authenticator(Protocol):
+    """Finds out who asks."""
+
+    async def authenticate(self, request: Request) -> User | None:
+        """Return the user; None when the request carries no credentials. Raises UnauthorizedError for bad ones."""
+        ...
+
+
+class Authorizer(Protocol):
+    """Decides whether a user may."""
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        """Decide; fast, since it is on every request."""
+        ...
+
+
+class Connector(Protocol):
+    """Serves the connect subresources: pods exec, attach, portforward, log, proxy; services and nodes proxy."""
+
+    async def connect(self, request: Request, attributes: Attributes, parent: ApiStruct, path: str) -> Answer:
+        """Serve `attributes.subresource` of `parent` (a Pod, Service or Node); `path` is what follows `/proxy`."""
+        ...
+
+
+class Reservation(Protocol):
+    """Addresses and ports taken for one write of a Service."""
+
+    def commit(self) -> None:
+        """Settle after the write went through: let go of what the old object held and the new one does not."""
+        ...
+
+    def revert(self) -> None:
+        """Undo after the write failed: let go of what was taken for it."""
+        ...
+
+
+class ServiceAllocator(Protocol):
+    """Hands out ClusterIPs, NodePorts and health-check ports."""
+
+    async def allocate(self, new: Service, old: Service | None, *, dry_run: bool) -> Reservation:
+        """Fill addresses and ports of `new` in place. Raises InvalidError when one that is asked for is taken."""
+        ...
+
+    async def release(self, service: Service) -> None:
+        """Let go of what a deleted Service held."""
+        ...
+
+
+class Objects(Protocol):
+    """Typed access to the server's own state, for the parts that live inside it (`server/objects.py`).
+
+    What is read is shared and must not be changed: `copy()` first. Writes pass defaulting, validation and strategies,
+    not authorization or admission.
+    """
+
+    def get(self, kind: type[T], name: str, namespace: str = "") -> T | None:
+        """Return the object, with its resourceVersion."""
+        ...
+
+    def list(self, kind: type[T], namespace: str = "") -> Sequence[T]:
+        """Return all of a kind (in one namespace)."""
+        ...
+
+    async def create(self, obj: T) -> T:
+        """Create. Raises AlreadyExistsError, InvalidError."""
+        ...
+
+    async def update(self, obj: T, subresource: str = "") -> T:
+        """Replace; with a resourceVersion, only that version. Raises ConflictError, NotFoundError, InvalidError."""
+        ...
+
+    async def delete(self, kind: type[ApiStruct], name: str, namespace: str = "") -> None:
+        """Delete. Raises NotFoundError."""
+        ...

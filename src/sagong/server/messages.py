@@ -1,0 +1,117 @@
+"""What passes between the HTTP layer and whoever answers: a Request, and the three shapes of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import parse_qsl, unquote
+
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end: its address, and the DER of the client certificate when TLS verified one."""
+
+    address: str = ""
+    certificate: bytes | None = None
+
+
+class Request:
+    """One request, its body complete. Header names are lower case; values keep their order."""
+
+    __slots__ = ("_query", "body", "cause", "headers", "method", "path", "peer", "query_string", "raw_path", "warnings")
+
+    def __init__(self, method: str, target: str, headers: dict[str, list[str]], body: bytes, peer: Peer) -> None:
+        self.method = method
+        self.raw_path, _, self.query_string = target.partition("?")
+        self.path = unquote(self.raw_path) if "%" in self.raw_path else self.raw_path
+        self.headers = headers
+        self.body = body
+        self.peer = peer
+        self.cause = ""
+        self.warnings: list[str] = []
+        self._query: dict[str, list[str]] | None = None
+
+    def header(self, name: str) -> str:
+        """Return the first value of a header (name in lower case), "" when absent."""
+        values = self.headers.get(name)
+        return values[0] if values else ""
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The query parameters, decoded."""
+        if self._query is None:
+            self._query = {}
+            if self.query_string:
+                for key, value in parse_qsl(self.query_string, keep_blank_values=True):
+                    self._query.setdefault(key, []).append(value)
+        return self._query
+
+    def param(self, name: str) -> str:
+        """Return the first value of a query parameter, "" when absent."""
+        values = self.query.get(name)
+        return values[0] if values else ""
+
+    def flag(self, name: str) -> bool:
+        """Tell whether a query parameter is set to something true, as Go's conversion reads it."""
+        values = self.query.get(name)
+        return values is not None and values[0].lower() not in ("0", "false")
+
+
+@dataclass(slots=True)
+class Response:
+    """An answer whose body is complete."""
+
+    body: bytes = b""
+    status: int = 200
+    content_type: str = JSON
+    headers: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(slots=True)
+class Stream:
+    """An answer sent in chunks as they come; a chunk is written before the next is asked for (backpressure)."""
+
+    chunks: AsyncIterator[bytes]
+    status: int = 200
+    content_type: str = JSON
+    headers: Sequence[tuple[str, str]] = ()
+
+
+class Duplex(Protocol):
+    """A connection after its upgrade: bytes both ways."""
+
+    async def read(self) -> bytes:
+        """Return the next bytes (first what was left over behind the request), b"" at the end of the stream."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until the peer has taken enough of what is queued. Raises ConnectionError when it is gone."""
+        ...
+
+    def close(self) -> None:
+        """Flush and close."""
+        ...
+
+
+@dataclass(slots=True)
+class Upgrade:
+    """101 Switching Protocols: the head is sent, then `run` owns the connection until it returns.
+
+    With another `status` (200 for CONNECT-like tunnels) the head says that instead.
+    """
+
+    run: Callable[[Duplex], Awaitable[None]]
+    headers: Sequence[tuple[str, str]]
+    status: int = 101
+
+
+Answer = Response | Stream | Upgrade
+Handler = Callable[[Request], Awaitable[Answer]]
