@@ -40,7 +40,6 @@ def static_pods(config: ClusterConfig) -> dict[str, Manifest]:
     pki, kubeconfigs = str(config.pki), str(config.kubeconfigs)
     return {
         "kube-apiserver.yaml": _static(
-            config,
             "kube-apiserver",
             ["sagong.cluster.apiserver", "--config", f"{data}/etc/apiserver.json"],
             mounts=[_mount(f"{data}/store", writable=True), _mount(pki), _mount(f"{data}/etc")],
@@ -50,7 +49,6 @@ def static_pods(config: ClusterConfig) -> dict[str, Manifest]:
             request="250m",
         ),
         "kube-controller-manager.yaml": _static(
-            config,
             "kube-controller-manager",
             [
                 "sagong.cluster.controller_manager",
@@ -71,7 +69,6 @@ def static_pods(config: ClusterConfig) -> dict[str, Manifest]:
             request="200m",
         ),
         "kube-scheduler.yaml": _static(
-            config,
             "kube-scheduler",
             [
                 "sagong.cluster.scheduler",
@@ -250,7 +247,6 @@ def _storage_provisioner(config: ClusterConfig) -> list[Manifest]:
 
 
 def _static(
-    config: ClusterConfig,
     name: str,
     command: Sequence[str],
     *,

@@ -1,0 +1,46 @@
+"""`sagong start`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from sagong.cli.operations import OperationError, Operations, StartOptions
+from sagong.cli.printers import Progress
+
+
+@click.command("start")
+@click.option("--node-name", default="", help="The node's name (default: the host name).")
+@click.option("--node-ip", default="", help="The node's address (default: that of the default route).")
+@click.option("--api-port", default=0, type=click.IntRange(0, 65535), metavar="PORT", help="The API server's port (default 6443).")
+@click.option("--kubelet-port", default=0, type=click.IntRange(0, 65535), metavar="PORT", help="The kubelet's port (default 10250).")
+@click.option("--controller-manager-port", default=0, type=click.IntRange(0, 65535), metavar="PORT", help="Default 10257.")
+@click.option("--scheduler-port", default=0, type=click.IntRange(0, 65535), metavar="PORT", help="Default 10259.")
+@click.option("--proxy-health-port", default=0, type=click.IntRange(0, 65535), metavar="PORT", help="Default 10256.")
+@click.option("--no-kubeconfig", is_flag=True, help="Leave ~/.kube/config alone.")
+@click.option("--timeout", default=120.0, show_default=True, help="Seconds to wait for all of kube-system.")
+@click.option("--yes", "-y", is_flag=True, help="Install missing Debian packages without asking.")
+@click.pass_obj
+def command(obj: tuple[Operations, str], /, *, no_kubeconfig: bool, yes: bool, **options: Any) -> None:
+    """Start the cluster; a cluster that runs is left alone."""
+    operations, data_dir = obj
+    progress = Progress()
+    _offer_packages(operations, progress, yes=yes)
+    started = operations.start(StartOptions(data_dir, kubeconfig=not no_kubeconfig, **options), progress)
+    if not started:
+        click.echo("The cluster is running already.")
+        return
+    context = ', context "sagong"' if not no_kubeconfig else ""
+    click.echo(f"The cluster is up{context}. Try: kubectl get pods -A")
+
+
+def _offer_packages(operations: Operations, progress: Progress, *, yes: bool) -> None:
+    missing = operations.missing_packages()
+    if not missing:
+        return
+    names = " ".join(missing)
+    if not yes and not (sys.stdin.isatty() and click.confirm(f"Not installed: {names}. Install them now with apt-get?")):
+        raise OperationError(f"not installed: {names}; install with `apt-get install {names}`, or run `sagong start --yes`")
+    operations.install_packages(progress)
