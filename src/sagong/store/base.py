@@ -6,12 +6,12 @@ One store revision is one resourceVersion. Reads and watches are answered from m
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+
+class Entry(Struct, frozen=True, gc=False):
     """The live value of a key. `revision` wrote it, `created` is the revision of its creation."""
 
     key: str
@@ -20,8 +20,7 @@ class Entry:
     created: int
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, gc=False):
     """One change. `value` is None for a deletion; `previous` is the value before, None for a creation.
 
     `previous_revision` is 0 for a creation.
@@ -34,8 +33,7 @@ class Event:
     previous_revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(Struct, frozen=True, gc=False):
     """One compare-and-swap: `value` None deletes.
 
     `expected` is the revision that must be live now; 0: the key must be absent.
@@ -68,6 +66,14 @@ class FutureRevisionError(Exception):
     def __init__(self, current: int) -> None:
         super().__init__(f"future revision, the current one is {current}")
         self.current = current
+
+
+class StoreOpenError(Exception):
+    """The store cannot be opened; the message is one line that names the cause and the fix. Nothing was changed."""
+
+
+class StoreWriteError(Exception):
+    """The medium refused the write (a full disk): nothing of it is kept, nothing acknowledged is lost, later writes may succeed."""
 
 
 class StoreClosedError(Exception):
@@ -123,7 +129,8 @@ class Store(Protocol):
         """Compare, swap, make durable; return the new revision.
 
         Raises RevisionMismatchError at once when the newest accepted write (durable or on its way) is not `expected`,
-        StoreClosedError. Writes that wait at the same time share one fsync.
+        StoreWriteError, StoreClosedError. Writes that wait at the same time share one fsync. The `current` of a
+        mismatch may be on its way: `wait_revision` it before telling a client of it without a write of one's own.
         """
         ...
 
@@ -136,7 +143,7 @@ class Store(Protocol):
         ...
 
     async def wait_revision(self, revision: int) -> None:
-        """Wait until `revision` is visible."""
+        """Wait until `revision` is visible. Raises StoreWriteError when the write that was to make it fails."""
         ...
 
     async def compact(self, revision: int) -> None:
