@@ -78,6 +78,8 @@ class Writer:
                 self._compact(compaction)
             if len(self._needless) > _MANY_NEEDLESS:
                 self._delete()
+        while self._needless and self._broken is None:
+            self._delete()
         self._file.close()
 
     def _gather(self) -> tuple[list[Unit], list[Compaction], bool]:
