@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import yaml
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -97,7 +97,8 @@ def kubeconfig(config: ClusterConfig, component: str) -> dict[str, object]:
 
 
 def _write_component_kubeconfig(config: ClusterConfig, component: str, path: Path) -> None:
-    text = yaml.safe_dump(kubeconfig(config, component), sort_keys=False).encode()
+    # JSON is YAML, and our own components then need no YAML parser.
+    text = msgspec.json.format(msgspec.json.encode(kubeconfig(config, component)))
     if not path.exists() or path.read_bytes() != text:
         write_file(path, text, 0o600)
 

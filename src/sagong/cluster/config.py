@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
 import re
@@ -12,6 +13,8 @@ import msgspec
 
 FORMAT = 1
 """The version of the data directory's layout; a newer one is refused."""
+
+DEFAULT_DATA_DIR = "/var/lib/sagong"
 
 KUBERNETES_VERSION = "v1.36.0"
 
@@ -25,7 +28,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     node_name: str
     node_ip: str
-    data_dir: str = "/var/lib/sagong"
+    data_dir: str = DEFAULT_DATA_DIR
     run_dir: str = "/run/sagong"
     log_dir: str = "/var/log/sagong"
     kubelet_dir: str = "/var/lib/kubelet"
@@ -82,6 +85,21 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     def server_url(self) -> str:
         """How clients on this machine reach the API server."""
         return f"https://127.0.0.1:{self.api_port}"
+
+
+def directories(data_dir: str) -> dict[str, str]:
+    """Return the directories and the bridge of a cluster that is not in the default place: its own, so that nothing is shared."""
+    if data_dir == DEFAULT_DATA_DIR:
+        return {}
+    mark = hashlib.sha256(data_dir.encode()).hexdigest()[:8]
+    return {
+        "run_dir": f"/run/sagong-{mark}",
+        "log_dir": f"{data_dir}/log",
+        "kubelet_dir": f"{data_dir}/kubelet",
+        "pod_log_dir": f"{data_dir}/log/pods",
+        "container_log_dir": f"{data_dir}/log/containers",
+        "bridge": f"sg{mark}",
+    }
 
 
 def node_name() -> str:

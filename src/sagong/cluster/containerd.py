@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import shutil
+import socket
+import subprocess
+import time
 from pathlib import Path
 
 import msgspec
 
-from sagong.cluster.config import ClusterConfig, write_file
+from sagong.api.clock import Clock
+from sagong.cluster.config import ClusterConfig, ConfigError, write_file
 from sagong.cluster.images import PAUSE
 
 CNI_PLUGINS = ("/usr/lib/cni", "/opt/cni/bin")
@@ -26,6 +30,41 @@ def write_config(config: ClusterConfig) -> Path:
     path = directory / "containerd.toml"
     write_file(path, toml(config, directory / "cni").encode(), 0o644)
     return path
+
+
+def answers(config: ClusterConfig) -> bool:
+    """Say whether containerd accepts connections."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(str(config.containerd_socket)) == 0
+
+
+def wait_ready(config: ClusterConfig, deadline: float, clock: Clock) -> None:
+    """Wait until containerd serves its API. Raises ConfigError that names the log."""
+    while not (answers(config) and "server" in _ctr(config, "version", check=False).lower()):
+        if clock.monotonic() > deadline:
+            raise ConfigError(f"containerd did not start; see {config.log_dir}/containerd.log")
+        time.sleep(0.02)
+
+
+def references(config: ClusterConfig) -> list[str]:
+    """Return the references of all images."""
+    return _ctr(config, "images", "ls", "-q").split()
+
+
+def import_archive(config: ClusterConfig, archive: Path) -> list[str]:
+    """Import an OCI or docker archive; return what it held. Raises ConfigError for a file that is none."""
+    output = _ctr(config, "images", "import", str(archive))
+    return [line.split()[1] for line in output.splitlines() if line.startswith("unpacking ")]
+
+
+def _ctr(config: ClusterConfig, *arguments: str, check: bool = True) -> str:
+    command = [shutil.which("ctr") or "ctr", "--address", str(config.containerd_socket), "--namespace", "k8s.io", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command line
+    if check and done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise ConfigError(f"containerd refused `{' '.join(arguments)}`: {said}")
+    return done.stdout
 
 
 def toml(config: ClusterConfig, cni_dir: Path) -> str:

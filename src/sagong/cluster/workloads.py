@@ -18,6 +18,9 @@ from sagong.cluster.images import PYTHON
 Manifest = dict[str, Any]
 
 LIBRARIES = ("/lib64", "/lib/{arch}", "/usr/lib/{arch}")
+EXPECTED_PODS = 6
+"""How many pods one node's kube-system has: three static pods, kube-proxy, coredns, storage-provisioner."""
+
 _CRITICAL_NODE = {"priorityClassName": "system-node-critical"}
 
 

@@ -1,0 +1,260 @@
+"""The command line's verbs, carried out: the `Operations` of `cli/` over this package's parts."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from sagong import __version__
+from sagong.cli.operations import ImageLine, OperationError, PartStatus, Report, StartOptions
+from sagong.cluster import certificates, config, containerd, host, preflight, supervisor, user_kubeconfig
+from sagong.cluster.clock import RealClock
+from sagong.cluster.config import KUBERNETES_VERSION, ClusterConfig, ConfigError
+from sagong.cluster.launch import Launch
+
+STOP_GRACE = 10
+"""Seconds a container has to end when the cluster stops."""
+
+
+class HostOperations:
+    """Operations on a cluster of this machine."""
+
+    def start(self, options: StartOptions, report: Report) -> bool:
+        """Check, prepare, launch, wait."""
+        with _one_line():
+            preflight.check_root()
+            existing = config.load(options.data_dir)
+            cluster = configure(options, existing)
+            if supervisor.holder(pid_file(cluster)) is not None:
+                return False
+            for check in preflight.checks(cluster):
+                check()
+            admin_file = user_kubeconfig.path()
+            if options.kubeconfig:
+                user_kubeconfig.read(admin_file)
+            launch = Launch(cluster, RealClock(), report)
+            launch.prepare()
+            launch.run(options.timeout)
+            if options.kubeconfig:
+                user_kubeconfig.add(admin_file, certificates.kubeconfig(cluster, "admin"))
+        return True
+
+    def stop(self, data_dir: str, report: Report) -> bool:
+        """Stop the kubelet, then all containers, then the runtime."""
+        with _one_line():
+            preflight.check_root()
+            cluster = config.load(data_dir)
+            return cluster is not None and shut_down(cluster, report, remove=False)
+
+    def delete(self, data_dir: str, report: Report) -> bool:
+        """Stop and remove. A corrupt configuration does not stand in the way: what it would have named is at its default."""
+        with _one_line():
+            preflight.check_root()
+            if not Path(data_dir).exists():
+                return False
+            try:
+                cluster = config.load(data_dir) or configure(StartOptions(data_dir), None)
+            except ConfigError:
+                cluster = configure(StartOptions(data_dir), None)
+            shut_down(cluster, report, remove=True)
+            host.remove_bridge(cluster)
+            places = (
+                cluster.data_dir,
+                cluster.run_dir,
+                cluster.kubelet_dir,
+                cluster.log_dir,
+                cluster.pod_log_dir,
+                cluster.container_log_dir,
+            )
+            host.unmount_under(*places)
+            host.remove_directories(*places)
+            user_kubeconfig.remove(user_kubeconfig.path())
+            return True
+
+    def status(self, data_dir: str) -> Sequence[PartStatus]:
+        """Ask the supervisor's lock, the sockets and the API."""
+        with _one_line():
+            cluster = config.load(data_dir)
+            return () if cluster is None else Launch(cluster, RealClock(), _Silent()).status()
+
+    def logs(self, data_dir: str, part: str, *, follow: bool, tail: int) -> Iterator[bytes]:
+        """Read a host part's log file, or the newest log of a control-plane container."""
+        with _one_line():
+            cluster = _existing(data_dir)
+            path = _log_file(cluster, part)
+        if path is None:
+            raise OperationError(f"{part} has no log yet")
+        return _read_log(path, follow=follow, tail=tail)
+
+    def load_image(self, data_dir: str, archive: str) -> Sequence[str]:
+        """Import through containerd's own client."""
+        with _one_line():
+            cluster = _running(data_dir)
+            if not Path(archive).is_file():
+                raise OperationError(f"there is no file {archive}; name an OCI or docker archive, as `docker save` writes it")
+            return containerd.import_archive(cluster, Path(archive))
+
+    def list_images(self, data_dir: str) -> Sequence[ImageLine]:
+        """List the CRI's images."""
+        from sagong.cluster.containers import Runtime  # noqa: PLC0415 - grpc is slow to import and only this needs it
+
+        with _one_line():
+            cluster = _running(data_dir)
+            with Runtime(cluster.containerd_socket) as runtime:
+                images = list(runtime.images())
+        lines = [ImageLine(tag, image.id.removeprefix("sha256:")[:12], image.size) for image in images for tag in image.repo_tags]
+        return sorted(lines, key=lambda line: line.reference)
+
+    def kubeconfig(self, data_dir: str) -> str:
+        """Render the administrator's kubeconfig."""
+        with _one_line():
+            return yaml.safe_dump(certificates.kubeconfig(_existing(data_dir), "admin"), sort_keys=False)
+
+    def install_packages(self, report: Report) -> None:
+        """Run apt-get."""
+        preflight_root = os.geteuid() == 0
+        if not preflight_root or shutil.which("apt-get") is None:
+            names = " ".join(self.missing_packages())
+            raise OperationError(f"not installed: {names}; install them with this system's package manager, as root")
+        packages = self.missing_packages()
+        report.step(f"installing {' '.join(packages)}")
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]):
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603 - fixed words
+        if done.returncode != 0:
+            said = (done.stderr.strip().splitlines() or ["no output"])[-1]
+            raise OperationError(f"apt-get could not install {' '.join(packages)} ({said}); check the network, or install them by hand")
+
+    def missing_packages(self) -> Sequence[str]:
+        """Ask the PATH."""
+        return preflight.missing_packages()
+
+    def versions(self) -> dict[str, str]:
+        """Read the package's metadata, the interpreter and the runtime's binary."""
+        binary = preflight.find("containerd")
+        runtime = host.run(binary, "--version").split() if binary else []
+        return {
+            "sagong": __version__,
+            "kubernetes": KUBERNETES_VERSION,
+            "python": platform.python_version(),
+            "containerd": runtime[2] if len(runtime) > 2 else "not installed",  # noqa: PLR2004 - "containerd REPOSITORY VERSION ..."
+        }
+
+
+def configure(options: StartOptions, existing: ClusterConfig | None) -> ClusterConfig:
+    """Return the cluster's settings: what it was created with, changed by what is asked for now."""
+    asked = {
+        name: value
+        for name in (
+            "node_name",
+            "node_ip",
+            "api_port",
+            "kubelet_port",
+            "controller_manager_port",
+            "scheduler_port",
+            "proxy_health_port",
+            "store",
+        )
+        if (value := getattr(options, name))
+    }
+    if existing is not None:
+        if asked.get("node_name", existing.node_name) != existing.node_name:
+            raise ConfigError(f"this cluster's node is {existing.node_name!r} and cannot be renamed; start with another --data-dir")
+        return msgspec.structs.replace(existing, **asked)
+    settings = {"node_name": config.node_name(), "node_ip": config.node_ip(), "data_dir": options.data_dir, **asked}
+    return ClusterConfig(**{**config.directories(options.data_dir), **settings})
+
+
+def pid_file(cluster: ClusterConfig) -> Path:
+    """Where the supervisor writes its pid and holds its lock."""
+    return Path(cluster.run_dir, "supervisor.pid")
+
+
+def shut_down(cluster: ClusterConfig, report: Report, *, remove: bool) -> bool:
+    """Stop everything in order; `remove` also removes the containers and what they left. Say whether something ran."""
+    from sagong.cluster.containers import Runtime  # noqa: PLC0415 - grpc is slow to import and only this needs it
+
+    launch = Launch(cluster, RealClock(), report)
+    running = supervisor.holder(pid_file(cluster))
+    leftovers = host.processes_with(cluster.run_dir) + host.processes_with(cluster.data_dir)
+    if running is None and not leftovers and not remove:
+        return False
+    if running:
+        host.end([running], wait=30.0)
+    host.end([pid for pid in host.processes_with("sagong.cluster.kubelet") if pid in leftovers])
+    if running or leftovers or containerd.root(cluster).exists():
+        with launch.runtime(), Runtime(cluster.containerd_socket) as runtime:
+            count = runtime.stop_all(STOP_GRACE)
+            if remove:
+                runtime.remove_all()
+        report.step(f"stopped {count} containers")
+    host.end([pid for pid in host.processes_with(cluster.run_dir) if host.alive(pid)])
+    host.clear_network(cluster)
+    if remove:
+        host.remove_cgroups()
+    return True
+
+
+class _Silent:
+    def step(self, text: str) -> None:
+        pass
+
+
+class _one_line:  # noqa: N801 - reads as the statement it is
+    """Turns what the user can act on into an OperationError of one line."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, ConfigError):
+            raise OperationError(str(error)) from error
+        if isinstance(error, OSError):
+            where = f"{error.filename}: " if error.filename else ""
+            hint = "; free some space and try again" if error.errno == 28 else ""  # noqa: PLR2004 - ENOSPC
+            raise OperationError(f"{where}{error.strerror or error}{hint}") from error
+
+
+def _existing(data_dir: str) -> ClusterConfig:
+    cluster = config.load(data_dir)
+    if cluster is None:
+        raise ConfigError(f"there is no cluster in {data_dir}; `sagong start` makes one")
+    return cluster
+
+
+def _running(data_dir: str) -> ClusterConfig:
+    cluster = _existing(data_dir)
+    if supervisor.holder(pid_file(cluster)) is None:
+        raise ConfigError("the cluster is not running; `sagong start` starts it")
+    return cluster
+
+
+def _log_file(cluster: ClusterConfig, part: str) -> Path | None:
+    if part in ("kubelet", "containerd"):
+        path = Path(cluster.log_dir, f"{part}.log")
+        return path if path.exists() else None
+    found = Path(cluster.pod_log_dir).glob(f"kube-system_{part}-*/{part}/*.log")
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _read_log(path: Path, *, follow: bool, tail: int) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        data = stream.read()
+        if tail >= 0:
+            lines = data.splitlines(keepends=True)
+            data = b"".join(lines[len(lines) - tail :] if tail else [])
+        yield data
+        while follow:
+            more = stream.read()
+            if more:
+                yield more
+            else:
+                time.sleep(0.2)
