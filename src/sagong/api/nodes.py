@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 
 from sagong.api.selectors import Requirement
 from sagong.api.types.core import Node, NodeCondition, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration
