@@ -70,9 +70,8 @@ class Runtime:
 
     def _call(self, method: str, request: Any, response: type[Any] | None, timeout: float = 10.0, service: str = "RuntimeService") -> Any:
         path = f"/runtime.v1.{service}/{method}"
-        call = self._channel.unary_unary(
-            path, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
-        )
+        decode = None if response is None else response.FromString
+        call = self._channel.unary_unary(path, request_serializer=type(request).SerializeToString, response_deserializer=decode)
         return call(request, timeout=timeout, wait_for_ready=True)
 
 
