@@ -175,7 +175,7 @@ class ManagedFieldsEntry(ApiStruct):
     apiVersion: A[str, 3] = ""
     time: A[Time | None, 4] = None
     fieldsType: A[str, 6] = ""
-    fieldsV1: A[Raw | None, 7] = None
+    fieldsV1: A[Raw, 7] = Raw(b"")
     subresource: A[str, 8] = ""
 
 
