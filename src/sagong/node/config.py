@@ -1,0 +1,177 @@
+"""The kubelet's settings: the fields of upstream's KubeletConfiguration that are honoured, and those that upstream has as flags.
+
+One YAML or JSON file holds both. Durations are Go's ("10s", "1m30s"); `seconds()` reads them.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+import msgspec
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?)(h|ms|m|s|us|µs|ns)")
+
+
+class ConfigError(Exception):
+    """The file cannot be used: one line with the cause."""
+
+
+class X509(msgspec.Struct, kw_only=True):
+    """Client certificates that the kubelet's server accepts."""
+
+    clientCAFile: str = ""
+
+
+class Webhook(msgspec.Struct, kw_only=True):
+    """Bearer tokens, checked by the API server's TokenReview."""
+
+    enabled: bool = True
+    cacheTTL: str = "2m"
+
+
+class Anonymous(msgspec.Struct, kw_only=True):
+    """Whether callers without credentials are served."""
+
+    enabled: bool = False
+
+
+class Authentication(msgspec.Struct, kw_only=True):
+    """Who may call the kubelet's server."""
+
+    x509: X509 = msgspec.field(default_factory=X509)
+    webhook: Webhook = msgspec.field(default_factory=Webhook)
+    anonymous: Anonymous = msgspec.field(default_factory=Anonymous)
+
+
+class AuthorizationWebhook(msgspec.Struct, kw_only=True):
+    """For how long answers of SubjectAccessReview are kept."""
+
+    cacheAuthorizedTTL: str = "5m"
+    cacheUnauthorizedTTL: str = "30s"
+
+
+class Authorization(msgspec.Struct, kw_only=True):
+    """What callers may do: Webhook asks the API server, AlwaysAllow nobody."""
+
+    mode: str = "Webhook"
+    webhook: AuthorizationWebhook = msgspec.field(default_factory=AuthorizationWebhook)
+
+
+class CrashLoopBackOff(msgspec.Struct, kw_only=True):
+    """The longest wait between restarts of one container."""
+
+    maxContainerRestartPeriod: str = "5m"
+
+
+class NodeTaint(msgspec.Struct, kw_only=True):
+    """A taint the node registers itself with."""
+
+    key: str
+    effect: str
+    value: str = ""
+    timeAdded: str | None = None
+
+
+class KubeletConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """All settings of one kubelet. Fields of KubeletConfiguration first, then what upstream has as flags."""
+
+    apiVersion: str = "kubelet.config.k8s.io/v1beta1"
+    kind: str = "KubeletConfiguration"
+    address: str = "0.0.0.0"
+    port: int = 10250
+    tlsCertFile: str = ""
+    tlsPrivateKeyFile: str = ""
+    authentication: Authentication = msgspec.field(default_factory=Authentication)
+    authorization: Authorization = msgspec.field(default_factory=Authorization)
+    containerRuntimeEndpoint: str = "unix:///run/containerd/containerd.sock"
+    staticPodPath: str = ""
+    fileCheckFrequency: str = "20s"
+    syncFrequency: str = "1m"
+    clusterDNS: list[str] = msgspec.field(default_factory=list)
+    clusterDomain: str = "cluster.local"
+    resolvConf: str = "/etc/resolv.conf"
+    podCIDR: str = ""
+    maxPods: int = 110
+    podsPerCore: int = 0
+    podPidsLimit: int = -1
+    cgroupDriver: str = "cgroupfs"
+    cgroupRoot: str = "/"
+    cgroupsPerQOS: bool = True
+    cpuCFSQuota: bool = True
+    cpuCFSQuotaPeriod: str = "100ms"
+    failSwapOn: bool = False
+    kubeReserved: dict[str, str] = msgspec.field(default_factory=dict)
+    systemReserved: dict[str, str] = msgspec.field(default_factory=dict)
+    evictionHard: dict[str, str] = msgspec.field(
+        default_factory=lambda: {
+            "memory.available": "100Mi",
+            "nodefs.available": "10%",
+            "nodefs.inodesFree": "5%",
+            "imagefs.available": "15%",
+        }
+    )
+    registerNode: bool = True
+    registerWithTaints: list[NodeTaint] = msgspec.field(default_factory=list)
+    nodeStatusUpdateFrequency: str = "10s"
+    nodeStatusReportFrequency: str = "5m"
+    nodeLeaseDurationSeconds: int = 40
+    providerID: str = ""
+    serializeImagePulls: bool = False
+    maxParallelImagePulls: int = 5
+    containerLogMaxSize: str = "10Mi"
+    containerLogMaxFiles: int = 5
+    podLogsDir: str = "/var/log/pods"
+    crashLoopBackOff: CrashLoopBackOff = msgspec.field(default_factory=CrashLoopBackOff)
+    shutdownGracePeriod: str = "0s"
+    shutdownGracePeriodCriticalPods: str = "0s"
+    enableServer: bool = True
+    allowedUnsafeSysctls: list[str] = msgspec.field(default_factory=list)
+    seccompDefault: bool = False
+    streamingConnectionIdleTimeout: str = "4h"
+
+    kubeconfig: str = ""
+    hostnameOverride: str = ""
+    nodeIP: str = ""
+    nodeLabels: dict[str, str] = msgspec.field(default_factory=dict)
+    rootDir: str = "/var/lib/kubelet"
+    containerLogsDir: str = "/var/log/containers"
+
+    @property
+    def node_name(self) -> str:
+        """Return the node's name: hostnameOverride or the host's name, in lower case."""
+        return (self.hostnameOverride or socket.gethostname()).strip().lower()
+
+    @property
+    def runtime_socket(self) -> str:
+        """Return the path of the runtime's socket."""
+        return self.containerRuntimeEndpoint.removeprefix("unix://")
+
+
+def load(path: str) -> KubeletConfig:
+    """Read the file. Raises ConfigError."""
+    try:
+        return msgspec.yaml.decode(Path(path).read_bytes(), type=KubeletConfig)
+    except OSError as error:
+        raise ConfigError(f"cannot read the kubelet's configuration {path}: {error.strerror}") from error
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f"the kubelet's configuration {path} is not valid: {error}") from error
+
+
+def seconds(duration: str) -> float:
+    """Return the seconds of a Go duration. Raises ValueError."""
+    if duration == "0":
+        return 0.0
+    if not duration or _PART.sub("", duration):
+        raise ValueError(f"invalid duration {duration!r}")
+    return sum(float(amount) * _UNITS[unit] for amount, unit in _PART.findall(duration))
+
+
+def format_duration(whole_seconds: float) -> str:
+    """Return Go's form of whole seconds: 10s, 1m20s, 5m0s."""
+    minutes, rest = divmod(int(whole_seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{hours}h" if hours else "", f"{minutes}m" if hours or minutes else "", f"{rest}s"]
+    return "".join(parts)
