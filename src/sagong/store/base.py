@@ -87,6 +87,15 @@ class Watch(Protocol):
         """Iterate batches; each is non-empty. Ends when closed; raises SlowWatcherError if the reader fell behind."""
         ...
 
+    def take(self) -> Sequence[Event]:
+        """Return what is queued now, in order, without waiting. Raises SlowWatcherError."""
+        ...
+
+    @property
+    def pending(self) -> bool:
+        """Whether events that are visible already wait to be read; when none do, the reader has seen all up to `Store.revision`."""
+        ...
+
     def close(self) -> None:
         """End the stream."""
         ...
