@@ -1,0 +1,72 @@
+"""The mounts of one container: its volumeMounts with subPaths pinned, as CRI wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagong.api.types.core import VolumeMount
+from sagong.node.cri import api_pb2 as cri
+from sagong.node.downward import AnyContainer
+from sagong.node.expansion import expand, references
+from sagong.node.volumes import subpath
+from sagong.node.volumes.errors import VolumeError
+from sagong.node.volumes.layout import PodFiles
+from sagong.node.volumes.manager import Mounted
+
+_PROPAGATION = {
+    None: cri.PROPAGATION_PRIVATE,
+    "None": cri.PROPAGATION_PRIVATE,
+    "HostToContainer": cri.PROPAGATION_HOST_TO_CONTAINER,
+    "Bidirectional": cri.PROPAGATION_BIDIRECTIONAL,
+}
+
+
+@dataclass(frozen=True)
+class ContainerMounts:
+    """What a container's volume mounts refer to."""
+
+    container: AnyContainer
+    volumes: Mapping[str, Mounted]
+    env: Mapping[str, str]
+    files: PodFiles
+
+    def mounts(self) -> Sequence[cri.Mount]:
+        """Return CRI's mounts, subPaths made and pinned. Raises VolumeError with upstream's text (CreateContainerConfigError)."""
+        return [self._mount(index, mount) for index, mount in enumerate(self.container.volumeMounts)]
+
+    def _mount(self, index: int, mount: VolumeMount) -> cri.Mount:
+        if mount.name not in self.volumes:
+            raise VolumeError(f'cannot find volume "{mount.name}" to mount into container "{self.container.name}"')
+        if mount.mountPropagation not in _PROPAGATION:
+            raise VolumeError(f'invalid MountPropagation mode: "{mount.mountPropagation}"')
+        volume = self.volumes[mount.name]
+        return cri.Mount(
+            container_path=mount.mountPath if mount.mountPath.startswith("/") else f"/{mount.mountPath}",
+            host_path=str(self._source(index, mount, volume.path)),
+            readonly=mount.readOnly or volume.read_only,
+            propagation=_PROPAGATION[mount.mountPropagation],
+            recursive_read_only=mount.recursiveReadOnly == "Enabled",
+        )
+
+    def _source(self, index: int, mount: VolumeMount, volume: Path) -> Path:
+        wanted = _sub_path(mount, self.env)
+        if not wanted:
+            return volume
+        subpath.check(wanted)
+        try:
+            return subpath.pin(volume, wanted, self.files.subpath(mount.name, self.container.name, index))
+        except (OSError, VolumeError) as error:
+            # upstream keeps the cause to itself: it could tell the user about the node's files
+            text = f'failed to prepare subPath for volumeMount "{mount.name}" of container "{self.container.name}"'
+            raise VolumeError(text) from error
+
+
+def _sub_path(mount: VolumeMount, env: Mapping[str, str]) -> str:
+    if not mount.subPathExpr:
+        return mount.subPath
+    missing = sorted({name for name in references(mount.subPathExpr) if not env.get(name)})
+    if missing:
+        raise VolumeError(f"missing value for {', '.join(missing)}")
+    return expand(mount.subPathExpr, env)
