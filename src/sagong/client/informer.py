@@ -55,6 +55,7 @@ class Informer(Generic[T]):
         self._version = ""
         self._seen = 0
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._leaving: dict[str, list[tuple[str, asyncio.Future[None]]]] = {}
 
     # Reading.
 
@@ -100,6 +101,15 @@ class Informer(Generic[T]):
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (int(resource_version), id(future), future))
+        await future
+
+    async def wait_deleted(self, namespace: str, name: str, uid: str) -> None:
+        """Wait until the copy shows that the object of that uid (any, if empty) is gone, or is being deleted."""
+        obj = self.get(namespace, name)
+        if obj is None or _leaves(obj, uid):
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._leaving.setdefault(_key(self.endpoint.identity(obj)), []).append((uid, future))
         await future
 
     # Following.
@@ -182,6 +192,8 @@ class Informer(Generic[T]):
                 self._drop(before)
                 old = None
         self._objects[key] = new
+        if self._leaving:
+            self._notify_leaving(key, new)
         for name in self._indexes:
             self._index(name, key, old, new)
         for handler in self._handlers:
@@ -192,6 +204,7 @@ class Informer(Generic[T]):
         old = self._objects.pop(key, None)
         if old is None:
             return
+        self._notify_leaving(key, None)
         for name in self._indexes:
             self._index(name, key, old, None)
         for handler in self._handlers:
@@ -208,6 +221,13 @@ class Informer(Generic[T]):
             for value in keys(new):
                 index.setdefault(value, {})[key] = new
 
+    def _notify_leaving(self, key: str, now: T | None) -> None:
+        for uid, future in self._leaving.pop(key, ()):
+            if now is not None and not _leaves(now, uid):
+                self._leaving.setdefault(key, []).append((uid, future))
+            elif not future.done():
+                future.set_result(None)
+
     def _advance(self, version: str) -> None:
         if not version:
             return
@@ -222,6 +242,13 @@ class Informer(Generic[T]):
 
 def _key(named: Identity) -> str:
     return f"{named.namespace}/{named.name}" if named.namespace else named.name
+
+
+def _leaves(obj: Any, uid: str) -> bool:
+    meta = obj.get("metadata", {}) if isinstance(obj, dict) else obj.metadata
+    if isinstance(meta, dict):
+        return "deletionTimestamp" in meta or (bool(uid) and meta.get("uid") != uid)
+    return meta.deletionTimestamp is not None or (bool(uid) and meta.uid != uid)
 
 
 def _trim(obj: Any) -> None:

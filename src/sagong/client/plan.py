@@ -14,7 +14,7 @@ from typing import Any
 from sagong.api.errors import ApiError, ConflictError, NotFoundError
 from sagong.api.resources import Resource
 from sagong.client.client import Client, PatchType
-from sagong.client.endpoint import Endpoint, endpoint_of, identity
+from sagong.client.endpoint import Endpoint, endpoint_of, identity, metadata_only
 from sagong.client.events import EventType, Recorder
 
 NAMESPACE_TERMINATING = "NamespaceTerminating"
@@ -94,6 +94,16 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirm:
+    """Go on only if the live object still has this uid and is not being deleted; a cached one may be out of date."""
+
+    kind: Any
+    name: str
+    namespace: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """Record an event."""
 
@@ -112,7 +122,7 @@ class Together:
 
 
 Write = Create | Update | Patch | Delete | Post
-Action = Write | Emit | Together
+Action = Write | Confirm | Emit | Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +201,19 @@ class _Applier:
             self._emit(action)
         elif isinstance(action, Together):
             await self._together(action)
+        elif isinstance(action, Confirm):
+            await self._confirm(action)
         else:
             await self._write(action)
+
+    async def _confirm(self, confirm: Confirm) -> None:
+        resource = endpoint_of(confirm.kind).resource
+        live = await self._client.get(metadata_only(resource), confirm.name, confirm.namespace)
+        gone = f"{resource.kind} {confirm.namespace}/{confirm.name}"
+        if live.metadata.uid != confirm.uid:
+            raise ConflictError(f"original {gone} is gone: got uid {live.metadata.uid}, wanted {confirm.uid}")
+        if live.metadata.deletionTimestamp:
+            raise ConflictError(f"{gone} has just been deleted at {live.metadata.deletionTimestamp}")
 
     async def _together(self, together: Together) -> None:
         left, size = list(together.actions), 1 if together.slow_start else len(together.actions)
@@ -293,6 +314,8 @@ def _target(action: Write) -> str:
 def _describe(action: Action) -> str:
     if isinstance(action, Emit):
         return f"{action.type} event {action.reason}: {action.message}"
+    if isinstance(action, Confirm):
+        return f"confirm {action.namespace}/{action.name}"
     if isinstance(action, Together):
         return ", ".join(map(_describe, action.actions))
     if isinstance(action, Create | Update):

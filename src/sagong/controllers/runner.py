@@ -1,0 +1,213 @@
+"""Runs control loops: one informer for each kind, whoever reads it; a queue and workers for each loop.
+
+A reconcile ends when the informers show what it wrote. The next one of the same key therefore sees its own writes, and there
+is no need for what upstream calls expectations: nothing is created twice because a cache was slow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from sagong.api.cause import cause_id
+from sagong.api.clock import Random
+from sagong.api.errors import ConflictError
+from sagong.client.client import Client
+from sagong.client.endpoint import Endpoint, endpoint_of
+from sagong.client.events import Recorder
+from sagong.client.informer import Informer
+from sagong.client.plan import Outcome, Written, apply
+from sagong.client.workqueue import WorkQueue
+from sagong.controllers.declaration import Controller, Key, Kind, Watch
+from sagong.controllers.view import INDEXES, View, controller_of
+
+T = TypeVar("T")
+OBSERVE_LIMIT = 30.0  # seconds until a write that no informer shows is taken for seen
+log = logging.getLogger(__name__)
+
+
+class Informers:
+    """The shared informers, made as loops ask for them."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._informers: dict[Endpoint[Any], Informer[Any]] = {}
+
+    def of(self, kind: Kind) -> Informer[Any]:
+        """Return the informer of a kind, which runs once `run` is called."""
+        endpoint = endpoint_of(kind)
+        if endpoint not in self._informers:
+            self._informers[endpoint] = Informer(self._client, endpoint)
+        return self._informers[endpoint]
+
+    def known(self, kind: Kind) -> Informer[Any]:
+        """Return the informer of a declared kind. Raises LookupError."""
+        informer = self._informers.get(endpoint_of(kind))
+        if informer is None:
+            raise LookupError(f"{endpoint_of(kind).resource.group_resource} is read and not declared")
+        return informer
+
+    def showing(self, written: Written) -> Informer[Any] | None:
+        """Return an informer that will show a write."""
+        return next((found for end, found in self._informers.items() if end.resource == written.resource), None)
+
+    def __iter__(self) -> Iterator[Informer[Any]]:
+        return iter(tuple(self._informers.values()))
+
+
+class InformerView:
+    """The informers as a `View` (and, with the client, a `Live` one)."""
+
+    def __init__(self, informers: Informers, client: Client) -> None:
+        self._informers, self.client = informers, client
+
+    @property
+    def now(self) -> datetime:
+        """The wall-clock time."""
+        return self.client.clock.now()
+
+    @property
+    def random(self) -> Random:
+        """Chance."""
+        return self.client.random
+
+    def get(self, kind: type[T], namespace: str, name: str) -> T | None:
+        """Return one object."""
+        return cast("T | None", self._informers.known(kind).get(namespace, name))
+
+    def list(self, kind: type[T], namespace: str = "") -> Sequence[T]:
+        """Return all objects, or a namespace's."""
+        return self._informers.known(kind).list(namespace)
+
+    def by_index(self, kind: type[T], index: str, value: str) -> Sequence[T]:
+        """Return objects by one of INDEXES, which is built when first asked for."""
+        informer = self._informers.known(kind)
+        informer.add_index(index, INDEXES[index])
+        return informer.by_index(index, value)
+
+
+class Loop:
+    """One controller at work."""
+
+    def __init__(self, controller: Controller, informers: Informers, client: Client) -> None:
+        self.controller = controller
+        self._client, self._informers = client, informers
+        self._view = InformerView(informers, client)
+        self.queue: WorkQueue[Key] = WorkQueue(client.clock)
+        self.recorder = Recorder(client, controller.component or f"{controller.name}-controller")
+        self.reconciled = self.failed = 0
+
+    def attach(self) -> None:
+        """Have changes of what the controller watches and owns fill the queue."""
+        for watch in self.controller.watches:
+            self._informers.of(watch.kind).add_handler(self._handler(watch))
+        for kind in self.controller.owns:
+            self._informers.of(kind).add_handler(self._handler(Watch(kind, self._owner)))
+        for kind in self.controller.reads:
+            self._informers.of(kind)
+
+    async def run(self) -> None:
+        """Work until cancelled, once all that the controller looks at is there."""
+        for kind in self.controller.kinds:
+            await self._informers.of(kind).wait_synced()
+        for key in self.controller.start:
+            self.queue.add(key)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.recorder.run())
+            for _ in range(self.controller.workers):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            try:
+                await self._reconcile(key)
+            finally:
+                self.queue.done(key)
+
+    async def _reconcile(self, key: Key) -> None:
+        cause_id.set(f"{self.controller.name}:{key}:{self._client.random.suffix(8)}")
+        self.reconciled += 1
+        try:
+            outcome = await self._attempt(key)
+        except Exception:  # a loop must outlive one object that it cannot handle; the trace names it
+            log.exception("%s: %s", self.controller.name, key)
+            self.failed += 1
+            self.queue.add_rate_limited(key)
+            return
+        if outcome.failure is not None:
+            level = logging.DEBUG if isinstance(outcome.failure, ConflictError) else logging.WARNING
+            log.log(level, "%s: %s: %s", self.controller.name, key, outcome.failure)
+            self.failed += 1
+            self.queue.add_rate_limited(key)
+            return
+        self.queue.forget(key)
+        if outcome.requeue_after is not None:
+            self.queue.add_after(key, outcome.requeue_after)
+
+    async def _attempt(self, key: Key) -> Outcome:
+        if self.controller.reconcile is not None:
+            plan = self.controller.reconcile(self._view, key)
+        elif self.controller.reconcile_live is not None:
+            plan = await self.controller.reconcile_live(self._view, key)
+        else:
+            raise LookupError(f"{self.controller.name} has no reconcile")
+        if plan.actions:
+            log.info("%s: %s: %s", self.controller.name, key, plan.summary())
+        outcome = await apply(plan, self._client, self.recorder, declared=self.controller.writes)
+        await self._observe(outcome.written)
+        return outcome
+
+    async def _observe(self, written: Iterable[Written]) -> None:
+        """Wait until the informers show the writes."""
+        try:
+            async with asyncio.timeout(OBSERVE_LIMIT):
+                for write in written:
+                    informer = self._informers.showing(write)
+                    if informer is None:
+                        continue
+                    if write.resource_version:
+                        await informer.wait_revision(write.resource_version)
+                    elif write.uid:
+                        await informer.wait_deleted(write.namespace, write.name, write.uid)
+        except TimeoutError:
+            log.warning("%s: own writes not seen in %g s", self.controller.name, OBSERVE_LIMIT)
+
+    def _handler(self, watch: Watch) -> Any:
+        def handle(old: Any, new: Any) -> None:
+            if watch.changed is not None and old is not None and new is not None and not watch.changed(old, new):
+                return
+            for obj in (old, new):
+                if obj is not None:
+                    for key in watch.keys(self._view, obj):
+                        self.queue.add(key)
+
+        return handle
+
+    def _owner(self, _view: View, obj: Any) -> Iterable[Key]:
+        owner = controller_of(obj)
+        primary = endpoint_of(self.controller.watches[0].kind).resource
+        if owner is None or owner.kind != primary.kind or owner.apiVersion.partition("/")[0] != primary.api_version.partition("/")[0]:
+            return ()
+        return (Key(obj.metadata.namespace if primary.namespaced else "", owner.name),)
+
+
+class Runner:
+    """All loops of a process."""
+
+    def __init__(self, client: Client, controllers: Iterable[Controller], *, informers: Informers | None = None) -> None:
+        self.informers = informers or Informers(client)
+        self.loops = [Loop(controller, self.informers, client) for controller in controllers]
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        for loop in self.loops:
+            loop.attach()
+        async with asyncio.TaskGroup() as group:
+            for informer in self.informers:
+                group.create_task(informer.run())
+            for loop in self.loops:
+                group.create_task(loop.run())

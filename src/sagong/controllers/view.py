@@ -1,0 +1,83 @@
+"""What a control loop may look at: the informers' objects, the time, and chance. Read only.
+
+Everything here is shared: `copy()` an object before changing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from sagong.api.clock import Random
+from sagong.api.types.meta import OwnerReference
+from sagong.client.client import Client
+
+T = TypeVar("T")
+
+
+class View(Protocol):
+    """Objects as the informers have them. A kind that the loop does not declare raises LookupError."""
+
+    @property
+    def now(self) -> datetime:
+        """The wall-clock time of this reconcile."""
+        ...
+
+    @property
+    def random(self) -> Random:
+        """Chance, for names."""
+        ...
+
+    def get(self, kind: type[T], namespace: str, name: str) -> T | None:
+        """Return one object."""
+        ...
+
+    def list(self, kind: type[T], namespace: str = "") -> Sequence[T]:
+        """Return all objects, or a namespace's."""
+        ...
+
+    def by_index(self, kind: type[T], index: str, value: str) -> Sequence[T]:
+        """Return the objects that an index of INDEXES has under the value."""
+        ...
+
+
+class Live(View, Protocol):
+    """A view for the loops that must also ask the server."""
+
+    @property
+    def client(self) -> Client:
+        """The client; reads only, writes go into the plan."""
+        ...
+
+
+def controller_of(obj: Any) -> OwnerReference | None:
+    """Return the owner that controls the object."""
+    return next((owner for owner in obj.metadata.ownerReferences if owner.controller), None)
+
+
+def _controller(obj: Any) -> Iterable[str]:
+    owner = controller_of(obj)
+    return (owner.uid if owner else f"none:{obj.metadata.namespace}",)
+
+
+def _node(obj: Any) -> Iterable[str]:
+    return (obj.spec.nodeName,) if obj.spec.nodeName else ()
+
+
+INDEXES: Mapping[str, Callable[[Any], Iterable[str]]] = {"controller": _controller, "node": _node}
+
+
+def controlled(view: View, kind: type[T], uid: str) -> Sequence[T]:
+    """Return the objects whose controller has that uid."""
+    return view.by_index(kind, "controller", uid)
+
+
+def orphans(view: View, kind: type[T], namespace: str) -> Sequence[T]:
+    """Return a namespace's objects that nobody controls."""
+    return view.by_index(kind, "controller", f"none:{namespace}")
+
+
+def on_node(view: View, kind: type[T], node: str) -> Sequence[T]:
+    """Return the pods bound to a node."""
+    return view.by_index(kind, "node", node)
