@@ -1,0 +1,49 @@
+"""Checks before a start: each refusal is one line with cause and fix."""
+
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from sagong.cluster import preflight
+from sagong.cluster.config import ClusterConfig, ConfigError
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+def cluster(tmp_path: Path, **settings: int) -> ClusterConfig:
+    return ClusterConfig(node_name="n", node_ip="192.0.2.7", data_dir=str(tmp_path / "data"), **settings)  # type: ignore[arg-type] # ports
+
+
+def test_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(ConfigError, match=r"needs root.*sudo sagong start"):
+        preflight.check_root()
+
+
+def test_a_taken_port_is_named_with_its_option(tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port}, which kube-apiserver needs, is taken.*--api-port"):
+            preflight.check_ports(cluster(tmp_path, api_port=port))
+
+
+def test_missing_packages_are_named_with_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(preflight, "find", lambda program: None if program in ("runc", "nft") else f"/usr/bin/{program}")
+    monkeypatch.setattr(preflight, "CNI_PLUGINS", (str(tmp_path),))
+    with pytest.raises(ConfigError, match="apt-get install containernetworking-plugins nftables runc"):
+        preflight.check_packages()
+
+
+def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(10**12, 10**12, 3 * 2**20))
+    with pytest.raises(ConfigError, match=r"has 3 MiB free, a cluster needs 512 MiB; free some space"):
+        preflight.check_disk(cluster(tmp_path))
+    assert list(tmp_path.iterdir()) == []
