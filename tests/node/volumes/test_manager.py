@@ -1,0 +1,240 @@
+"""Volumes of a pod on a real file system; the tests of tmpfs and bind mounts need root."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from tests.node.builders import FixedRandom, HandClock, MemoryApi, pod
+
+from sagong.api.types.core import ConfigMap, ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod, Secret
+from sagong.api.types.meta import ObjectMeta
+from sagong.node.cri import api_pb2 as cri
+from sagong.node.volumes import mounting
+from sagong.node.volumes.container_mounts import ContainerMounts
+from sagong.node.volumes.errors import MountError, VolumeError
+from sagong.node.volumes.layout import NodeFiles
+from sagong.node.volumes.manager import VolumeManager
+from sagong.node.volumes.payload import Contents
+from sagong.node.volumes.sources import ObjectCache
+from sagong.node.volumes.tokens import TokenCache
+
+root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+
+
+def config_map(name: str, **data: str) -> ConfigMap:
+    return ConfigMap(metadata=ObjectMeta(name=name, namespace="ns"), data=data)
+
+
+def secret(name: str, **data: bytes) -> Secret:
+    return Secret(metadata=ObjectMeta(name=name, namespace="ns"), data=data)
+
+
+class Node:
+    """A volume manager over a temporary folder and an API in memory."""
+
+    def __init__(self, folder: Path, *objects: object) -> None:
+        self.clock = HandClock()
+        self.api = MemoryApi(self.clock, *objects)
+        contents = Contents(ObjectCache(self.api, self.clock), TokenCache(self.api, self.clock, FixedRandom()))
+        self.files = NodeFiles(folder)
+        self.volumes = VolumeManager(self.files, contents, self.api, self.clock, lambda: {"memory": "64Mi"})
+
+    def mount(self, wanted: Pod) -> dict[str, Path]:
+        asyncio.run(self.volumes.mount(wanted))
+        return {name: mounted.path for name, mounted in self.volumes.mounted(wanted.metadata.uid).items()}
+
+    def mounts(self, wanted: Pod, **env: str) -> list[cri.Mount]:
+        files = self.files.pod(wanted.metadata.uid)
+        return list(ContainerMounts(wanted.spec.containers[0], self.volumes.mounted(wanted.metadata.uid), env, files).mounts())
+
+    def unmount(self) -> None:
+        for uid in self.volumes.pod_uids():
+            asyncio.run(self.volumes.unmount(uid))
+
+
+def test_a_config_map_follows_its_object(tmp_path: Path) -> None:
+    node = Node(tmp_path, config_map("settings", a="1", b="2"))
+    wanted = pod("volumes: [{name: v, configMap: {name: settings, defaultMode: 420}}]")
+    path = node.mount(wanted)["v"]
+    assert path == tmp_path / "pods/u1/volumes/kubernetes.io~configmap/v"
+    assert {f.name: f.read_text() for f in path.iterdir() if not f.name.startswith("..")} == {"a": "1", "b": "2"}
+    node.api.put(config_map("settings", a="changed"))
+    node.mount(wanted)
+    assert (path / "b").exists(), "the object is read again only after its time to live"
+    node.clock.move(60)
+    node.mount(wanted)
+    assert {f.name: f.read_text() for f in path.iterdir() if not f.name.startswith("..")} == {"a": "changed"}
+
+
+def test_items_choose_keys_paths_and_modes(tmp_path: Path) -> None:
+    node = Node(tmp_path, config_map("settings", a="1", b="2"))
+    items = "[{key: a, path: x/y, mode: 256}]"
+    path = node.mount(pod(f"volumes: [{{name: v, configMap: {{name: settings, items: {items}}}}}]"))["v"]
+    assert (path / "x/y").read_text() == "1"
+    assert stat.S_IMODE((path / "x/y").stat().st_mode) == 0o400
+    assert not (path / "b").exists()
+
+
+def test_missing_objects_and_keys_are_told_in_upstreams_words(tmp_path: Path) -> None:
+    node = Node(tmp_path, config_map("settings", a="1"))
+    wanted = pod("""
+        volumes:
+        - {name: none, configMap: {name: absent}}
+        - {name: key, configMap: {name: settings, items: [{key: z, path: z}]}}
+        - {name: maybe, configMap: {name: absent, optional: true}}
+    """)
+    with pytest.raises(MountError) as caught:
+        node.mount(wanted)
+    assert caught.value.messages == [
+        'MountVolume.SetUp failed for volume "none" : configmap "absent" not found',
+        'MountVolume.SetUp failed for volume "key" : configmap references non-existent config key: z',
+    ]
+    assert list((tmp_path / "pods/u1/volumes/kubernetes.io~configmap/maybe").glob("[!.]*")) == []
+
+
+def test_empty_dir_keeps_what_is_in_it(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    wanted = pod("{volumes: [{name: v, emptyDir: {}}], securityContext: {fsGroup: 1234}}")
+    path = node.mount(wanted)["v"]
+    (path / "file").write_text("kept")
+    found = path.stat()
+    assert stat.S_IMODE(found.st_mode) == 0o2777
+    assert found.st_gid == (1234 if os.geteuid() == 0 else found.st_gid)
+    node.mount(wanted)
+    assert (path / "file").read_text() == "kept"
+    node.unmount()
+    assert node.volumes.pod_uids() == []
+
+
+@root
+def test_secrets_and_tokens_live_in_memory(tmp_path: Path) -> None:
+    node = Node(tmp_path, secret("s", password=b"hunter2"), config_map("kube-root-ca.crt", **{"ca.crt": "PEM"}))
+    wanted = pod("""
+        serviceAccountName: robot
+        volumes:
+        - {name: s, secret: {secretName: s}}
+        - name: token
+          projected:
+            defaultMode: 420
+            sources:
+            - serviceAccountToken: {expirationSeconds: 3607, path: token}
+            - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+            - downwardAPI: {items: [{path: namespace, fieldRef: {apiVersion: v1, fieldPath: metadata.namespace}}]}
+    """)
+    try:
+        paths = node.mount(wanted)
+        assert (paths["s"] / "password").read_bytes() == b"hunter2"
+        assert all(mounting.is_mount_point(path) for path in paths.values())
+        assert {f.name: f.read_text() for f in paths["token"].iterdir() if not f.name.startswith("..")} == {
+            "token": "token-robot-1",
+            "ca.crt": "PEM",
+            "namespace": "ns",
+        }
+        bound = node.api.requests[0].spec.boundObjectRef
+        assert bound is not None
+        assert (bound.kind, bound.name, bound.uid) == ("Pod", "p", "u1")
+        node.clock.move(3607 * 0.7)
+        node.mount(wanted)
+        assert (paths["token"] / "token").read_text() == "token-robot-1"
+        node.clock.move(3607 * 0.11)
+        node.mount(wanted)
+        assert (paths["token"] / "token").read_text() == "token-robot-2", "renewed at 80 % of its life"
+    finally:
+        node.unmount()
+    assert mounting.mount_points(tmp_path) == []
+    assert not (tmp_path / "pods/u1").exists()
+
+
+@root
+def test_memory_medium_is_bounded_by_its_limit(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    try:
+        path = node.mount(pod("volumes: [{name: v, emptyDir: {medium: Memory, sizeLimit: 1Mi}}]"))["v"]
+        space = os.statvfs(path)
+        assert space.f_blocks * space.f_frsize == 1 << 20
+    finally:
+        node.unmount()
+
+
+@root
+def test_a_sub_path_is_made_and_pinned(tmp_path: Path) -> None:
+    node = Node(tmp_path, config_map("settings", a="1"))
+    wanted = pod("""
+        volumes: [{name: v, emptyDir: {}}, {name: c, configMap: {name: settings}}]
+        containers:
+        - name: c
+          volumeMounts:
+          - {name: v, mountPath: /logs, subPathExpr: logs/$(POD)}
+          - {name: c, mountPath: /a, subPath: a}
+          - {name: c, mountPath: /all}
+    """)
+    try:
+        paths = node.mount(wanted)
+        logs, single, whole = node.mounts(wanted, POD="p")
+        assert (paths["v"] / "logs/p").is_dir()
+        assert stat.S_IMODE((paths["v"] / "logs/p").stat().st_mode) == 0o777
+        Path(logs.host_path, "x").write_text("seen")
+        assert (paths["v"] / "logs/p/x").read_text() == "seen"
+        assert Path(single.host_path).read_text() == "1"
+        assert (single.readonly, whole.readonly, logs.readonly) == (True, True, False)
+        assert node.mounts(wanted, POD="p")[0].host_path == logs.host_path
+        with pytest.raises(VolumeError, match="missing value for POD"):
+            node.mounts(wanted)
+    finally:
+        node.unmount()
+    assert mounting.mount_points(tmp_path) == []
+
+
+@root
+def test_a_sub_path_that_leads_out_of_the_volume_is_refused(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    wanted = pod("""
+        volumes: [{name: v, emptyDir: {}}]
+        containers: [{name: c, volumeMounts: [{name: v, mountPath: /m, subPath: link/deep}]}]
+    """)
+    try:
+        path = node.mount(wanted)["v"]
+        (path / "link").symlink_to("/tmp")
+        with pytest.raises(VolumeError, match='failed to prepare subPath for volumeMount "v" of container "c"'):
+            node.mounts(wanted)
+        assert not Path("/tmp/deep").exists()
+    finally:
+        node.unmount()
+
+
+def test_host_paths_are_checked_by_type(tmp_path: Path) -> None:
+    node = Node(tmp_path / "kubelet")
+    (tmp_path / "file").write_text("")
+    path = node.mount(pod(f"volumes: [{{name: v, hostPath: {{path: {tmp_path}/made, type: DirectoryOrCreate}}}}]"))["v"]
+    assert path.is_dir()
+    with pytest.raises(MountError, match=f"hostPath type check failed: {tmp_path}/file is not a directory"):
+        node.mount(pod(f"volumes: [{{name: v, hostPath: {{path: {tmp_path}/file, type: Directory}}}}]"))
+    node.unmount()
+    assert path.is_dir(), "the node's own files outlive the pod"
+
+
+def test_a_claim_stands_for_its_bound_volume(tmp_path: Path) -> None:
+    claim = PersistentVolumeClaim(metadata=ObjectMeta(name="data", namespace="ns", uid="c1"))
+    node = Node(tmp_path / "kubelet", claim)
+    wanted = pod("volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]")
+    with pytest.raises(MountError, match="error processing PVC ns/data: PVC is not bound"):
+        node.mount(wanted)
+    claim.spec.volumeName, claim.status.phase = "pv1", "Bound"
+    volume = PersistentVolume(metadata=ObjectMeta(name="pv1"))
+    volume.spec.hostPath = pod(f"volumes: [{{name: v, hostPath: {{path: {tmp_path}}}}}]").spec.volumes[0].hostPath
+    volume.spec.claimRef = ObjectReference(uid="c1")
+    node.api.put(volume)
+    assert node.mount(wanted)["v"] == tmp_path
+
+
+def test_a_volume_inside_a_read_only_volume_finds_its_mount_point(tmp_path: Path) -> None:
+    node = Node(tmp_path, config_map("settings", a="1"))
+    wanted = pod("""
+        volumes: [{name: outer, configMap: {name: settings}}, {name: inner, emptyDir: {}}]
+        containers: [{name: c, volumeMounts: [{name: outer, mountPath: /etc/app}, {name: inner, mountPath: /etc/app/cache}]}]
+    """)
+    assert (node.mount(wanted)["outer"] / "cache").is_dir()
