@@ -1,0 +1,269 @@
+"""The slow, exact reading of JSON into a kind: every unknown or duplicate field, wrong type and null, as Go's decoder tells it.
+
+`codec.decode` comes here only when the fast decoder refused, or found duplicates. The texts are those of encoding/json and
+sigs.k8s.io/json, because clients show them to their users.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from typing import Any
+
+from sagong.api import quantity
+from sagong.api.json_syntax import JsonError, Number, Pairs, go_quote, json_type
+from sagong.api.scalars import normal_time
+from sagong.api.schema import Shape
+
+MAX_STRICT_ERRORS = 100
+_RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1), "uint32": (0, 2**32 - 1)}
+_GO_NAMES = {"bytes": "[]uint8", "float": "float64", "any": "interface {}"}
+_ABSENT: Any = object()
+_At = tuple[str, tuple[str, ...]]  # the Go struct and the names of the fields on the way, as its errors tell
+_BASE64 = re.compile(r"[A-Za-z0-9+/]")
+
+
+class _TypeMismatchError(JsonError):
+    """A value of a type that its own reader refuses; the walker knows where it stands."""
+
+    def __init__(self, described: str, go_type: str) -> None:
+        super().__init__(described)
+        self.described, self.go_type = described, go_type
+
+
+class Walker:
+    """Fits a parsed value to a Shape. `problems` holds the strict errors, in order and once each."""
+
+    def __init__(self) -> None:
+        self.problems: dict[str, None] = {}
+        self._first_error = ""
+
+    def fit(self, value: Any, shape: Shape) -> Any:
+        """Return plain dicts, lists and scalars that the fast decoder accepts. Raises JsonError."""
+        result = self._walk(value, shape, "", ("", ()), _ABSENT)
+        if self._first_error:
+            raise JsonError(self._first_error)
+        return {} if result is _ABSENT else result
+
+    def fit_custom(self, value: Any) -> Any:
+        """Return a custom resource's dict, noting duplicate fields. Raises JsonError."""
+        if not isinstance(value, Pairs):
+            raise JsonError(f"json: cannot unmarshal {json_type(value)} into Go value of type map[string]interface {{}}")
+        return self._any(value, "", watch=True)
+
+    def _note(self, kind: str, path: str, name: str) -> None:
+        if len(self.problems) < MAX_STRICT_ERRORS:
+            self.problems.setdefault(f"{kind} field {go_quote(f'{path}.{name}' if path else name)}")
+
+    def _walk(self, value: Any, shape: Shape, path: str, at: _At, before: Any) -> Any:
+        if value is None:
+            return _null(shape, before)
+        if shape.kind == "union":
+            return self._union(value, shape, path, at)
+        if shape.kind in ("any", "raw"):
+            return self._any(value, path, watch=False)
+        return self._fit(value, shape, path, at, before) if _accepts(shape, value) else self._wrong(value, shape, at)
+
+    def _union(self, value: Any, shape: Shape, path: str, at: _At) -> Any:
+        option = next((option for option in shape.options if _accepts(option, value)), None)
+        if option is None:
+            return self._wrong(value, shape, at)
+        problems, self.problems = self.problems, {}  # upstream reads these types apart, and not strictly
+        fitted = self._walk(value, option, path, at, _ABSENT)
+        self.problems = problems
+        return fitted
+
+    def _fit(self, value: Any, shape: Shape, path: str, at: _At, before: Any) -> Any:
+        if shape.kind == "list":
+            return self._list(value, shape, path, at)
+        known = before if isinstance(before, dict) else {}
+        if shape.kind == "object":
+            return self._object(value, shape, path, at[1], known)
+        return self._map(value, shape, path, at, known) if shape.kind == "map" else self._scalar(value, shape, at)
+
+    def _object(self, value: Pairs, shape: Shape, path: str, names: tuple[str, ...], result: dict[str, Any]) -> dict[str, Any]:
+        fields, seen = shape.fields, set()
+        struct = shape.struct.__name__ if shape.struct else ""
+        for key, item in value:
+            field = fields.get(key)
+            if field is None:
+                self._note("unknown", path, key)
+                continue
+            if key in seen:
+                self._note("duplicate", path, key)
+            seen.add(key)
+            below = f"{path}.{key}" if path else key
+            fitted = self._walk(
+                item, field.shape, below, (struct, (*names, *(go for go, _ in field.inlined), key)), result.get(key, _ABSENT)
+            )
+            if fitted is _ABSENT:
+                result.pop(key, None)
+            else:
+                result[key] = fitted
+        return result
+
+    def _map(self, value: Pairs, shape: Shape, path: str, at: _At, result: dict[str, Any]) -> dict[str, Any]:
+        assert shape.element is not None
+        seen = set()
+        for key, item in value:
+            if key in seen:
+                self._note("duplicate", path, key)
+            seen.add(key)
+            fitted = self._walk(item, shape.element, f"{path}.{key}", at, _ABSENT)
+            result[key] = _zero(shape.element) if fitted is _ABSENT else fitted
+        return result
+
+    def _list(self, value: list[Any], shape: Shape, path: str, at: _At) -> list[Any]:
+        assert shape.element is not None
+        fitted = [self._walk(item, shape.element, f"{path}[{index}]", at, _ABSENT) for index, item in enumerate(value)]
+        return [_zero(shape.element) if item is _ABSENT else item for item in fitted]
+
+    def _any(self, value: Any, path: str, *, watch: bool) -> Any:
+        if isinstance(value, Pairs):
+            result: dict[str, Any] = {}
+            for key, item in value:
+                if watch and key in result:
+                    self._note("duplicate", path, key)
+                result[key] = self._any(item, f"{path}.{key}" if path else key, watch=watch)
+            return result
+        if isinstance(value, list):
+            return [self._any(item, f"{path}[{index}]", watch=watch) for index, item in enumerate(value)]
+        return plain_number(value) if isinstance(value, Number) else value
+
+    def _scalar(self, value: Any, shape: Shape, at: _At) -> Any:
+        if read := _READERS.get(shape.kind):
+            try:
+                return read(value)
+            except _TypeMismatchError as error:
+                raise JsonError(_mismatch(error.described, error.go_type, at)) from error
+        if shape.kind == "bytes":
+            return self._bytes(value)
+        low, high = _RANGES[shape.kind]
+        if value.lstrip("-").isdigit() and low <= int(value) <= high:
+            return int(value)
+        return self._wrong(value, shape, at, f"number {value}")
+
+    def _bytes(self, value: str) -> Any:
+        try:
+            return b64encode(b64decode(value.replace("\n", "").replace("\r", ""), validate=True)).decode()
+        except (binascii.Error, ValueError):
+            self._save(f"illegal base64 data at input byte {_corrupt_at(value)}")
+            return _ABSENT
+
+    def _wrong(self, value: Any, shape: Shape, at: _At, described: str = "") -> Any:
+        if shape.kind == "union":
+            if any(option.kind == "bool" for option in shape.options):
+                raise JsonError("boolean or JSON schema expected")
+            return _ABSENT
+        self._save(_mismatch(described or json_type(value), _go_type(shape), at))
+        return _ABSENT
+
+    def _save(self, text: str) -> None:
+        self._first_error = self._first_error or text
+
+
+def _mismatch(described: str, go_type: str, at: _At) -> str:
+    struct, names = at
+    target = f"Go struct field {struct}.{'.'.join(names)}" if names else "Go value"
+    return f"json: cannot unmarshal {described} into {target} of type {go_type}"
+
+
+def plain_number(text: str) -> int | float:
+    """Read a number of a field without a type: an integer when it is one and fits 64 bits, else a float."""
+    if "." not in text and "e" not in text and "E" not in text and -(2**63) <= int(text) < 2**63:
+        return int(text)
+    return float(text)
+
+
+def _quantity(value: Any) -> str:
+    text = value.strip() if isinstance(value, str) else json_type(value)
+    try:
+        quantity.parse(text)
+    except quantity.QuantityError as error:
+        raise JsonError(str(error)) from error
+    return str(text)
+
+
+def _time(value: Any, *, micro: bool = False) -> str:
+    if json_type(value) != "string":
+        raise _TypeMismatchError(json_type(value), "string")
+    try:
+        return normal_time(value, micro=micro)
+    except ValueError as error:
+        raise JsonError(str(error)) from error
+
+
+def _int_or_string(value: Any) -> int | str:
+    if isinstance(value, str) and not isinstance(value, Number):
+        return value
+    if isinstance(value, Number) and value.lstrip("-").isdigit() and -(2**31) <= int(value) < 2**31:
+        return int(value)
+    described = f"number {value}" if isinstance(value, Number) else json_type(value)
+    raise _TypeMismatchError(described, "int32")
+
+
+def _null(shape: Shape, before: Any) -> Any:
+    """Return what null leaves: lists, maps and pointers go, other values stay as they were."""
+    return _ABSENT if shape.kind in ("list", "map", "any") else before
+
+
+def _zero(shape: Shape) -> Any:
+    zeros: dict[str, Any] = {"object": {}, "map": {}, "list": [], "string": "", "bool": False, "bytes": "", "quantity": "0", "any": None}
+    return zeros.get(shape.kind, 0)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "string": str,
+    "bool": bool,
+    "float": float,
+    "quantity": _quantity,
+    "time": _time,
+    "micro-time": lambda value: _time(value, micro=True),
+    "int-or-string": _int_or_string,
+}
+_JSON_KINDS = {
+    "object": "object",
+    "map": "object",
+    "list": "array",
+    "string": "string",
+    "bytes": "string",
+    "bool": "bool",
+    **dict.fromkeys(("int32", "int64", "uint32", "float"), "number"),
+    "union": "",
+}
+
+
+def _accepts(shape: Shape, value: Any) -> bool:
+    """Say whether a value is of the JSON type that the shape needs; scalars with texts of their own judge for themselves."""
+    wanted = _JSON_KINDS.get(shape.kind)
+    return wanted is None or wanted == json_type(value)
+
+
+def _go_type(shape: Shape) -> str:
+    if shape.kind == "object" and shape.struct is not None:
+        module = shape.struct.__module__.rsplit(".", 1)[-1]
+        return f"{'v2' if module == 'autoscaling' else 'v1'}.{shape.struct.__name__}"
+    if shape.element is not None:
+        return ("[]" if shape.kind == "list" else "map[string]") + _go_type(shape.element)
+    if shape.kind in ("quantity", "time", "micro-time", "int-or-string"):
+        return {"quantity": "resource.Quantity", "time": "v1.Time", "micro-time": "v1.MicroTime"}.get(shape.kind, "intstr.IntOrString")
+    return _GO_NAMES.get(shape.kind, shape.kind)
+
+
+def _corrupt_at(text: str) -> int:
+    """Return the offset at which Go's decoder gives up."""
+    in_quantum = 0
+    for index, character in enumerate(text):
+        if character in "\r\n":
+            continue
+        if character == "=" and in_quantum >= 2:  # noqa: PLR2004 - padding may stand for the last two of four characters
+            rest = text[index + 1 :].lstrip("\r\n")
+            if in_quantum == 2 and not rest.startswith("="):  # noqa: PLR2004 - one character of padding is missing
+                return len(text) if not rest else index
+            return len(text) - len(rest.removeprefix("=") if in_quantum == 2 else rest)  # noqa: PLR2004 - as above
+        if not _BASE64.match(character):
+            return index
+        in_quantum = (in_quantum + 1) % 4
+    return len(text) - in_quantum
