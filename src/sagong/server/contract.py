@@ -25,7 +25,10 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What is asked, as authorization sees it. `path` is set for every request, the rest only where `resource_request`."""
+    """What is asked, as authorization sees it. `path` is set for every request, the rest only where `resource_request`.
+
+    The selectors are those of list, watch and deletecollection requests, as text (KEP-4601).
+    """
 
     user: User
     verb: str
@@ -37,6 +40,8 @@ class Attributes:
     namespace: str = ""
     name: str = ""
     resource_request: bool = True
+    field_selector: str = ""
+    label_selector: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,7 @@ class LogWatch:
         return self
 
     async def __anext__(self) -> Sequence[Event]:
-        while not self._queue:
-            if self._error is not None:
-                raise self._error
+        while not (batch := self.take()):
             if self._closed:
                 raise StopAsyncIteration
             self._waiter = asyncio.get_running_loop().create_future()
@@ -39,9 +37,22 @@ class LogWatch:
                 await self._waiter
             finally:
                 self._waiter = None
+        return batch
+
+    def take(self) -> Sequence[Event]:
+        """Return what is queued now."""
+        if not self._queue:
+            if self._error is not None:
+                raise self._error
+            return ()
         batch, self._queue = self._queue, []
         self._limit = self._capacity
         return batch
+
+    @property
+    def pending(self) -> bool:
+        """Whether visible events wait to be read."""
+        return bool(self._queue)
 
     def close(self) -> None:
         """End the stream; what was queued is dropped."""
