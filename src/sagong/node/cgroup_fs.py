@@ -1,0 +1,232 @@
+"""The kernel's two cgroup file systems behind one face: v1 (one tree a controller) and v2 (one tree).
+
+Paths are the kernel's own, from the root of each tree: `/kubepods/burstable/pod<uid>`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sagong.node.qos import CPU_PERIOD, Amounts
+
+MOUNT = Path("/sys/fs/cgroup")
+_V2_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "hugetlb", "pids")
+_MIN_SHARES, _MAX_SHARES = 2, 262_144
+
+
+class CgroupFs(Protocol):
+    """Makes, limits and removes cgroups."""
+
+    version: int
+
+    def make(self, path: str) -> None:
+        """Make the cgroup and its parents. Raises OSError."""
+        ...
+
+    def limit(self, path: str, amounts: Amounts, pids: int = 0) -> None:
+        """Set the limits; None and 0 leave a limit open. Raises OSError."""
+        ...
+
+    def folders(self, path: str) -> Sequence[Path]:
+        """Return the cgroup's folders that exist, one a tree."""
+        ...
+
+    def usage(self, path: str) -> Usage:
+        """Return what the cgroup uses now; zeros when it is not there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a cgroup and everything below it uses: nanoseconds of CPU, bytes of memory, faults, processes."""
+
+    cpu_nanoseconds: int = 0
+    memory: int = 0
+    working_set: int = 0
+    rss: int = 0
+    page_faults: int = 0
+    major_page_faults: int = 0
+    processes: int = 0
+    memory_limit: int = 0
+
+
+def detect(mount: Path = MOUNT) -> CgroupFs:
+    """Return the file system of this machine; a hybrid one, with v1 controllers and an empty v2 tree, counts as v1."""
+    if (mount / "cgroup.controllers").exists():
+        return CgroupV2(mount)
+    return CgroupV1(mount)
+
+
+class CgroupV1:
+    """One tree a controller, each mounted at its own folder."""
+
+    version = 1
+
+    def __init__(self, mount: Path) -> None:
+        listed = [entry for entry in mount.iterdir() if entry.is_dir() and not entry.is_symlink()]
+        self._trees = {name: entry for entry in listed for name in entry.name.split(",") if entry.name != "unified"}
+
+    def make(self, path: str) -> None:
+        """Make the cgroup where limits are set; the runtime makes it elsewhere when it needs to."""
+        for name in ("cpu", "memory", "pids", "hugetlb"):
+            if name in self._trees:
+                self._folder(name, path).mkdir(parents=True, exist_ok=True)
+
+    def limit(self, path: str, amounts: Amounts, pids: int = 0) -> None:
+        """Set the limits."""
+        self._write("cpu", path, "cpu.shares", amounts.cpu_shares)
+        self._write("cpu", path, "cpu.cfs_period_us", CPU_PERIOD)
+        self._write("cpu", path, "cpu.cfs_quota_us", amounts.cpu_quota or -1)
+        self._write("memory", path, "memory.limit_in_bytes", amounts.memory or -1)
+        self._write("pids", path, "pids.max", pids or "max")
+        for size, value in (amounts.huge_pages or {}).items():
+            self._write("hugetlb", path, f"hugetlb.{size.removesuffix('i')}B.limit_in_bytes", value)
+
+    def folders(self, path: str) -> Sequence[Path]:
+        """Return the folders that exist."""
+        return [folder for tree in dict.fromkeys(self._trees.values()) if (folder := _join(tree, path)).is_dir()]
+
+    def usage(self, path: str) -> Usage:
+        """Return what the cgroup uses now."""
+        memory = self._folder("memory", path)
+        stat = _table(memory / "memory.stat")
+        used = _number(memory / "memory.usage_in_bytes")
+        return Usage(
+            cpu_nanoseconds=_number(self._folder("cpuacct", path) / "cpuacct.usage"),
+            memory=used,
+            working_set=max(used - stat.get("total_inactive_file", 0), 0),
+            rss=stat.get("total_rss", 0),
+            page_faults=stat.get("total_pgfault", 0),
+            major_page_faults=stat.get("total_pgmajfault", 0),
+            processes=_number(self._folder("pids", path) / "pids.current"),
+            memory_limit=_number(memory / "memory.limit_in_bytes"),
+        )
+
+    def _folder(self, controller: str, path: str) -> Path:
+        return _join(self._trees.get(controller, MOUNT / controller), path)
+
+    def _write(self, controller: str, path: str, name: str, value: int | str) -> None:
+        if controller in self._trees:
+            (self._folder(controller, path) / name).write_text(str(value))
+
+
+class CgroupV2:
+    """One tree for all controllers; a parent must pass each controller on to its children."""
+
+    version = 2
+
+    def __init__(self, mount: Path) -> None:
+        self._mount = mount
+
+    def make(self, path: str) -> None:
+        """Make the cgroup, with the controllers on at each level above it."""
+        folder = self._mount
+        for name in path.strip("/").split("/"):
+            _pass_on(folder)
+            folder /= name
+            folder.mkdir(exist_ok=True)
+        _pass_on(folder)
+
+    def limit(self, path: str, amounts: Amounts, pids: int = 0) -> None:
+        """Set the limits."""
+        folder = _join(self._mount, path)
+        values: dict[str, int | str] = {
+            "cpu.weight": cpu_weight(amounts.cpu_shares),
+            "cpu.max": f"{amounts.cpu_quota or 'max'} {CPU_PERIOD}",
+            "memory.max": amounts.memory or "max",
+            "pids.max": pids or "max",
+            **{f"hugetlb.{size.removesuffix('i')}B.max": value for size, value in (amounts.huge_pages or {}).items()},
+        }
+        for name, value in values.items():
+            if (folder / name).exists():
+                (folder / name).write_text(str(value))
+
+    def folders(self, path: str) -> Sequence[Path]:
+        """Return the folder if it exists."""
+        folder = _join(self._mount, path)
+        return [folder] if folder.is_dir() else []
+
+    def usage(self, path: str) -> Usage:
+        """Return what the cgroup uses now."""
+        folder = _join(self._mount, path)
+        stat = _table(folder / "memory.stat")
+        used = _number(folder / "memory.current")
+        return Usage(
+            cpu_nanoseconds=_table(folder / "cpu.stat").get("usage_usec", 0) * 1000,
+            memory=used,
+            working_set=max(used - stat.get("inactive_file", 0), 0),
+            rss=stat.get("anon", 0),
+            page_faults=stat.get("pgfault", 0),
+            major_page_faults=stat.get("pgmajfault", 0),
+            processes=_number(folder / "pids.current"),
+            memory_limit=_number(folder / "memory.max"),
+        )
+
+
+def cpu_weight(shares: int) -> int:
+    """Return v2's weight (1 to 10000) for v1's shares: the runtimes' curve, which maps 2, 1024 and 262144 to 1, 100, 10000."""
+    if shares <= _MIN_SHARES:
+        return 1
+    if shares >= _MAX_SHARES:
+        return 10_000
+    power = math.log2(shares)
+    return math.ceil(10 ** ((power * power + 125 * power) / 612 - 7 / 34))
+
+
+def remove(fs: CgroupFs, path: str) -> bool:
+    """Kill what runs in the cgroup and remove it; say whether it is gone.
+
+    A killed process stays until its parent has reaped it: when the answer is no, ask again a little later.
+    """
+    folders = fs.folders(path)
+    for folder in folders:
+        for process in _processes(folder):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+    for folder in folders:
+        for inner, _, _ in os.walk(folder, topdown=False):
+            with suppress(OSError):
+                Path(inner).rmdir()
+    return not fs.folders(path)
+
+
+def _processes(folder: Path) -> Iterator[int]:
+    for inner, _, _ in os.walk(folder):
+        with suppress(OSError):
+            yield from map(int, Path(inner, "cgroup.procs").read_text().split())
+
+
+def _pass_on(folder: Path) -> None:
+    control = folder / "cgroup.subtree_control"
+    if not control.exists():
+        return
+    there = set((folder / "cgroup.controllers").read_text().split())
+    wanted = [name for name in _V2_CONTROLLERS if name in there - set(control.read_text().split())]
+    if wanted:
+        control.write_text(" ".join(f"+{name}" for name in wanted))
+
+
+def _join(tree: Path, path: str) -> Path:
+    return tree / path.strip("/")
+
+
+def _number(path: Path) -> int:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):  # not there, or "max"
+        return 0
+
+
+def _table(path: Path) -> dict[str, int]:
+    try:
+        lines = [line.split() for line in path.read_text().splitlines()]
+    except OSError:
+        return {}
+    return {words[0]: int(words[1]) for words in lines}

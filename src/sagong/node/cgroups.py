@@ -1,0 +1,102 @@
+"""The QoS cgroup tree: what all pods together may use, and each pod for itself.
+
+<root>/kubepods                      Guaranteed pods, and the two classes below
+<root>/kubepods/burstable            CPU shares are the sum of its pods' requests
+<root>/kubepods/besteffort           the least CPU shares
+<root>/kubepods/.../pod<uid>         the pod's limits; the runtime makes a cgroup a container in it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from sagong.api.types.core import Pod
+from sagong.node import cgroup_fs, qos
+from sagong.node.cgroup_fs import CgroupFs, Usage
+from sagong.node.qos import Amounts
+
+_CLASS_FOLDERS = {"Guaranteed": "", "Burstable": "burstable", "BestEffort": "besteffort"}
+_MIN_SHARES = 2
+
+
+class Cgroups:
+    """Implements ports.CgroupManager."""
+
+    def __init__(self, fs: CgroupFs, root: str = "/", *, pod_pids_limit: int = 0) -> None:
+        """`root` is the cgroup that the tree hangs from, so that several nodes can share a machine; 0 pids is no limit."""
+        self._fs = fs
+        self._root = PurePosixPath(root) / "kubepods"
+        self._pids = max(pod_pids_limit, 0)
+        self._burstable: dict[str, int] = {}
+        self._made: dict[str, tuple[str, Amounts]] = {}
+
+    def ensure_node(self, milli_cpu: int, memory: int) -> None:
+        """Make the tree; pods together get so many thousandths of a CPU, and bytes of memory. Raises OSError."""
+        self._fs.make(str(self._root))
+        self._fs.limit(str(self._root), Amounts(qos.cpu_shares(milli_cpu), memory=memory))
+        for name in filter(None, _CLASS_FOLDERS.values()):
+            self._fs.make(str(self._root / name))
+            self._fs.limit(str(self._root / name), Amounts(_MIN_SHARES))
+
+    def parent(self, pod: Pod) -> str:
+        """Return the pod's cgroup, which CRI's sandbox configuration names as cgroup_parent."""
+        return str(self._root / _CLASS_FOLDERS[qos.qos_class(pod)] / f"pod{pod.metadata.uid}")
+
+    def ensure_pod(self, pod: Pod) -> None:
+        """Make the pod's cgroup with its limits; does nothing when they are as they should be. Raises OSError."""
+        path, amounts = self.parent(pod), qos.pod_amounts(pod)
+        if self._made.get(pod.metadata.uid) == (path, amounts):
+            return
+        self._fs.make(path)
+        self._fs.limit(path, amounts, self._pids)
+        self._made[pod.metadata.uid] = (path, amounts)
+        if qos.qos_class(pod) == "Burstable":
+            self._burstable[pod.metadata.uid] = qos.pod_total(pod, "cpu", qos.requests)
+            self._share_burstable()
+
+    def remove_pod(self, pod_uid: str) -> None:
+        """Kill what is left of the pod and remove its cgroup. While killed processes wait to be reaped, `pod_uids` still lists it."""
+        self._made.pop(pod_uid, None)
+        for path in self._paths(pod_uid):
+            cgroup_fs.remove(self._fs, path)
+        if self._burstable.pop(pod_uid, None) is not None:
+            self._share_burstable()
+
+    def pod_uids(self) -> Sequence[str]:
+        """List the pods that have a cgroup."""
+        names = {
+            entry.name.removeprefix("pod")
+            for name in _CLASS_FOLDERS.values()
+            for folder in self._fs.folders(str(self._root / name))
+            for entry in folder.iterdir()
+            if entry.is_dir() and entry.name.startswith("pod")
+        }
+        return sorted(names)
+
+    def remove_all(self) -> None:
+        """Remove the whole tree with everything in it."""
+        cgroup_fs.remove(self._fs, str(self._root))
+
+    def node_usage(self) -> Usage:
+        """Return what the whole machine uses."""
+        return self._fs.usage("/")
+
+    def pods_usage(self) -> Usage:
+        """Return what all pods use together."""
+        return self._fs.usage(str(self._root))
+
+    def pod_usage(self, pod_uid: str) -> Usage:
+        """Return what the pod uses; zeros when it has no cgroup."""
+        return next((self._fs.usage(path) for path in self._paths(pod_uid)), Usage())
+
+    def _paths(self, pod_uid: str) -> Iterator[str]:
+        for name in _CLASS_FOLDERS.values():
+            path = str(self._root / name / f"pod{pod_uid}")
+            if self._fs.folders(path):
+                yield path
+
+    def _share_burstable(self) -> None:
+        path = str(self._root / "burstable")
+        self._fs.make(path)
+        self._fs.limit(path, Amounts(qos.cpu_shares(sum(self._burstable.values()))))
