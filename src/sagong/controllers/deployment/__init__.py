@@ -1,0 +1,1 @@
+"""deployment: rolls one pod template out over the last, through replica sets."""
