@@ -1,0 +1,70 @@
+"""Writes the server's own objects: all of them in one batch when it starts, the vital ones again while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from sagong.api.clock import Clock, Random, format_time
+from sagong.api.resources import resource_of
+from sagong.api.types.base import ApiStruct
+from sagong.server.bootstrap.objects import BootstrapConfig, Wanted, always, at_start
+from sagong.store.base import RevisionMismatchError, Store, StoreWriteError, Write
+
+INTERVAL = 10.0
+
+
+class Bootstrap:
+    """`start` before the server is ready; `run` for as long as it lives."""
+
+    def __init__(self, config: BootstrapConfig, store: Store, *, clock: Clock, random: Random) -> None:
+        self._config, self._store, self._clock, self._random = config, store, clock, random
+
+    async def start(self) -> None:
+        """Bring everything into the store. Raises StoreWriteError, StoreClosedError."""
+        await self._ensure(list(at_start(self._config, self._now())))
+
+    async def run(self) -> None:
+        """Bring back what is deleted or bent, every ten seconds, until cancelled."""
+        while True:
+            await self._clock.sleep(INTERVAL)
+            try:
+                await self._ensure(list(always(self._config, self._now())))
+            except StoreWriteError:
+                continue
+
+    async def _ensure(self, wanted: list[Wanted]) -> None:
+        while True:
+            writes = list(self._writes(wanted))
+            try:
+                await self._store.write_all(writes)
+            except RevisionMismatchError:
+                continue  # somebody wrote in between; look again
+            return
+
+    def _writes(self, wanted: Iterable[Wanted]) -> Iterable[Write]:
+        for want in wanted:
+            row = resource_of(type(want.obj))
+            meta = want.obj.metadata  # type: ignore[attr-defined] # every resource's Struct has it
+            key = row.storage_key(meta.namespace, meta.name)
+            entry = self._store.get(key)
+            if entry is None:
+                yield Write(key, self._fresh(want.obj, row.api_version, row.kind), 0)
+                continue
+            live = msgspec.json.decode(entry.value, type=type(want.obj))
+            before = msgspec.json.encode(live)
+            want.merge(live, want.obj)
+            after = msgspec.json.encode(live)
+            if after != before:
+                yield Write(key, after, entry.revision)
+
+    def _fresh(self, obj: ApiStruct, api_version: str, kind: str) -> bytes:
+        created = obj.copy()
+        created.apiVersion, created.kind = api_version, kind  # type: ignore[attr-defined] # every resource's Struct has them
+        created.metadata.uid = self._random.uid()  # type: ignore[attr-defined]
+        created.metadata.creationTimestamp = self._now()  # type: ignore[attr-defined]
+        return msgspec.json.encode(created)
+
+    def _now(self) -> str:
+        return format_time(self._clock.now())
