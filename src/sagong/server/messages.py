@@ -22,7 +22,7 @@ class Peer:
 class Request:
     """One request, its body complete. Header names are lower case; values keep their order."""
 
-    __slots__ = ("_query", "body", "cause", "headers", "method", "path", "peer", "query_string", "raw_path", "warnings")
+    __slots__ = ("_query", "body", "headers", "method", "path", "peer", "query_string", "raw_path")
 
     def __init__(self, method: str, target: str, headers: dict[str, list[str]], body: bytes, peer: Peer) -> None:
         self.method = method
@@ -31,8 +31,6 @@ class Request:
         self.headers = headers
         self.body = body
         self.peer = peer
-        self.cause = ""
-        self.warnings: list[str] = []
         self._query: dict[str, list[str]] | None = None
 
     def header(self, name: str) -> str:

@@ -1,0 +1,212 @@
+"""Discovery: which groups, versions and resources are served. Legacy documents and the aggregated one (KEP-3352), from the table.
+
+Built once and kept until the table changes; each document has an ETag, so that clients that know it are spared the body.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from base64 import b64encode
+from typing import Any
+
+import msgspec
+
+from sagong.api.errors import NotFoundError
+from sagong.api.resources import Resource, ResourceTable, Sub
+from sagong.server.exchange import Exchange
+from sagong.server.messages import JSON, Answer, Response
+from sagong.server.negotiation import YAML
+from sagong.server.registry import versions
+from sagong.server.registry.render import to_yaml
+
+_ORDER = (
+    "",
+    "apiregistration.k8s.io",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
+    "resource.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+)
+"""Upstream's order of groups (kube-aggregator's priorities); custom groups follow by name."""
+
+_AGGREGATED = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_NOT_STORED = ("componentstatuses",)
+
+
+class Discovery:
+    """The documents of one table."""
+
+    def __init__(self, table: ResourceTable, address: str) -> None:
+        self._table, self._address = table, address
+        self._documents: dict[str, tuple[bytes, str]] = {}
+
+    def changed(self) -> None:
+        """Forget what was built: the table has other rows now."""
+        self._documents.clear()
+
+    def api(self, exchange: Exchange) -> Answer:
+        """`/api`: the versions of the core group, or the aggregated document of it."""
+        if _wants_aggregated(exchange):
+            return self._answer(exchange, "aggregated core", lambda: self._aggregated(core=True), aggregated=True)
+        return self._answer(exchange, "/api", self._versions)
+
+    def apis(self, exchange: Exchange) -> Answer:
+        """`/apis`: all other groups."""
+        if _wants_aggregated(exchange):
+            return self._answer(exchange, "aggregated", lambda: self._aggregated(core=False), aggregated=True)
+        return self._answer(exchange, "/apis", self._groups)
+
+    def below(self, exchange: Exchange) -> Answer:
+        """`/api/v1`, `/apis/<group>` and `/apis/<group>/<version>`."""
+        parts = exchange.info.path.strip("/").split("/")
+        group, version, depth = ("", parts[1], 3) if parts[0] == "api" else (parts[1], parts[2] if len(parts) > 2 else "", len(parts))  # noqa: PLR2004
+        if not any(row.group == group and version in ("", row.version) for row in self._table):
+            raise NotFoundError("the server could not find the requested resource")
+        if depth == 2:  # noqa: PLR2004 - /apis/<group>
+            return self._answer(exchange, f"/apis/{group}", lambda: {"kind": "APIGroup", "apiVersion": "v1", **self._group(group)})
+        return self._answer(exchange, f"{group}/{version}", functools.partial(self._resources, group, version))
+
+    def group_names(self) -> list[str]:
+        """Return the groups in order."""
+        names = {row.group for row in self._table}
+        return [name for name in _ORDER if name in names] + sorted(names - set(_ORDER))
+
+    def _answer(self, exchange: Exchange, key: str, build: Any, *, aggregated: bool = False) -> Answer:
+        if key not in self._documents:
+            body = msgspec.json.encode(build())
+            self._documents[key] = (body, f'"{hashlib.sha256(body).hexdigest().upper()}"')
+        body, etag = self._documents[key]
+        accept = exchange.request.header("accept")
+        if not aggregated:
+            return Response(to_yaml(body), content_type=YAML) if accept.startswith(YAML) else Response(body)
+        headers = [("Vary", "Accept"), ("ETag", etag)]
+        if exchange.request.header("if-none-match") == etag:
+            return Response(b"", 304, "", headers)
+        return Response(body, 200, JSON + _AGGREGATED, headers)
+
+    def _versions(self) -> Any:
+        address = [{"clientCIDR": "0.0.0.0/0", "serverAddress": self._address}]
+        return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": address}
+
+    def _groups(self) -> Any:
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [self._group(name) for name in self.group_names() if name]}
+
+    def _group(self, name: str) -> dict[str, Any]:
+        versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in self._versions_of(name)]
+        return {"name": name, "versions": versions, "preferredVersion": versions[0]}
+
+    def _versions_of(self, group: str) -> list[str]:
+        found = list(dict.fromkeys(row.version for row in self._table if row.group == group))
+        return sorted(found, key=version_priority, reverse=True)
+
+    def _rows(self, group: str, version: str) -> list[Resource]:
+        rows = (row for row in self._table if (row.group, row.version) == (group, version))
+        return sorted(rows, key=lambda row: row.plural)
+
+    def _resources(self, group: str, version: str) -> Any:
+        resources: list[dict[str, Any]] = []
+        for row in self._rows(group, version):
+            resources.append(_legacy(row))
+            resources += [_legacy_sub(row, sub) for sub in row.subresources]
+        api_version = f"{group}/{version}" if group else version
+        document = {"kind": "APIResourceList", "groupVersion": api_version, "resources": resources}
+        return document if not group else {"kind": "APIResourceList", "apiVersion": "v1", **document}
+
+    def _aggregated(self, *, core: bool) -> Any:
+        items = []
+        for group in self.group_names():
+            if (group == "") != core:
+                continue
+            versions = [
+                {
+                    "version": version,
+                    "resources": [_aggregated(row) for row in self._rows(group, version)],
+                    "freshness": "Current",
+                }
+                for version in self._versions_of(group)
+            ]
+            metadata = {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None}
+            items.append({"metadata": metadata, "versions": versions})
+        return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+
+def version_priority(version: str) -> tuple[int, int, int, str]:
+    """Sort key of versions as upstream compares them: v2 > v1 > v1beta2 > v1beta1 > v1alpha1 > others by name."""
+    for stage, level in (("alpha", 1), ("beta", 2)):
+        major, found, minor = version[1:].partition(stage)
+        if found and major.isdecimal() and minor.isdecimal():
+            return (level, int(major), int(minor), "")
+    if version.startswith("v") and version[1:].isdecimal():
+        return (3, int(version[1:]), 0, "")
+    return (0, 0, 0, version)
+
+
+def _legacy(row: Resource) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "name": row.plural,
+        "singularName": row.singular,
+        "namespaced": row.namespaced,
+        "kind": row.kind,
+        "verbs": row.verbs,
+    }
+    if row.short_names:
+        described["shortNames"] = row.short_names
+    if row.categories:
+        described["categories"] = row.categories
+    if "list" in row.verbs and row.plural not in _NOT_STORED:
+        stored = versions.stored_row(row)
+        described["storageVersionHash"] = storage_hash(stored.group, stored.version, stored.kind)
+    return described
+
+
+def storage_hash(group: str, version: str, kind: str) -> str:
+    """Return upstream's StorageVersionHash."""
+    return b64encode(hashlib.sha256(f"{group}/{version}/{kind}".encode()).digest()[:8]).decode()
+
+
+def _legacy_sub(row: Resource, sub: Sub) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": f"{row.plural}/{sub.name}", "singularName": "", "namespaced": row.namespaced}
+    if sub.version:
+        described |= {"group": sub.group, "version": sub.version}
+    return {**described, "kind": sub.kind, "verbs": sub.verbs}
+
+
+def _aggregated(row: Resource) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "resource": row.plural,
+        "responseKind": {"group": "", "version": "", "kind": row.kind},
+        "scope": "Namespaced" if row.namespaced else "Cluster",
+        "singularResource": row.singular,
+        "verbs": row.verbs,
+    }
+    if row.short_names:
+        described["shortNames"] = row.short_names
+    if row.categories:
+        described["categories"] = row.categories
+    if row.subresources:
+        described["subresources"] = [
+            {"subresource": sub.name, "responseKind": {"group": sub.group, "version": sub.version, "kind": sub.kind}, "verbs": sub.verbs}
+            for sub in row.subresources
+        ]
+    return described
+
+
+def _wants_aggregated(exchange: Exchange) -> bool:
+    accept = exchange.request.header("accept")
+    return "as=APIGroupDiscoveryList" in accept and "v=v2;" in accept + ";" and "g=apidiscovery.k8s.io" in accept

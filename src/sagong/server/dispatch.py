@@ -1,0 +1,51 @@
+"""The last stage: the verb of a resource request, or the page at a path."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from sagong.api.errors import MethodNotAllowedError
+from sagong.server.exchange import Exchange
+from sagong.server.messages import Answer
+from sagong.server.registry.registry import Registry
+from sagong.server.registry.subresources import sub_verb
+from sagong.server.registry.verbs import verb_of
+
+Page = Callable[[Exchange], Awaitable[Answer] | Answer]
+
+
+class Dispatch:
+    """Finds who answers. `pages` are exact paths; a key that ends in `/` covers what is below it."""
+
+    def __init__(self, registry: Registry, pages: dict[str, Page]) -> None:
+        self._registry, self._pages = registry, pages
+
+    async def __call__(self, exchange: Exchange) -> Answer | None:
+        info = exchange.info
+        if info.resource_request:
+            row = self._registry.table.by_path(info.group, info.version, info.resource)
+            if row is None:
+                return None
+            if row.namespaced and not info.namespace and info.verb not in ("list", "watch", "deletecollection"):
+                return None
+            if info.subresource:
+                sub = row.subresource(info.subresource)
+                if sub is None:
+                    return None
+                return await sub_verb(row, sub, info.verb)(self._registry, exchange, row)
+            return await verb_of(row, info.verb)(self._registry, exchange, row)
+        page = self._find(info.path)
+        if page is None:
+            return None
+        if exchange.request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowedError("the server does not allow this method on the requested resource")
+        answer = page(exchange)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+    def _find(self, path: str) -> Page | None:
+        page = self._pages.get(path) or self._pages.get(path.rstrip("/"))
+        while page is None and "/" in path.rstrip("/"):
+            path = path.rstrip("/")
+            path = path[: path.rindex("/") + 1]
+            page = self._pages.get(path)
+        return page

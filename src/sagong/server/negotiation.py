@@ -1,0 +1,85 @@
+"""Which representation of an object the client accepts: its media type, and whether as itself, as a Table row or as metadata only."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sagong.api.errors import NotAcceptableError, UnsupportedMediaTypeError
+from sagong.server.messages import JSON, Request
+
+YAML = "application/yaml"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+MEDIA = (JSON, YAML, PROTOBUF)
+_SUPPORTED: tuple[str, ...] = (JSON, YAML)
+_TARGETS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
+
+
+class Representation(NamedTuple):
+    """`target` is "" for the object itself, else one of the kinds of meta.k8s.io/v1 it is converted to."""
+
+    media: str = JSON
+    target: str = ""
+    target_version: str = ""
+    pretty: bool = False
+
+
+class _Clause(NamedTuple):
+    media: str
+    parameters: dict[str, str]
+    quality: float
+
+
+def representation(request: Request, *, targets: bool = True) -> Representation:
+    """Choose the answer's representation. Raises NotAcceptableError."""
+    chosen = _choose(",".join(request.headers.get("accept", ())), targets)
+    if request.query_string and "pretty" in request.query_string and request.flag("pretty"):
+        return chosen._replace(pretty=True)
+    return chosen
+
+
+@functools.lru_cache(maxsize=512)
+def _choose(accept: str, targets: bool) -> Representation:  # noqa: FBT001 - a cache key
+    if not accept:
+        return Representation()
+    for clause in sorted(_clauses(accept), key=lambda clause: -clause.quality):
+        if clause.quality == 0:
+            continue
+        media = next((media for media in _SUPPORTED if _covers(clause.media, media)), None)
+        if media is None:
+            continue
+        target = clause.parameters.get("as", "")
+        pretty = clause.parameters.get("pretty") == "1"
+        if not target:
+            return Representation(media, pretty=pretty)
+        version = clause.parameters.get("v", "")
+        if targets and target in _TARGETS and clause.parameters.get("g") == "meta.k8s.io" and version in ("v1", "v1beta1"):
+            return Representation(media, target, version, pretty)
+    raise NotAcceptableError(f"only the following media types are accepted: {', '.join(MEDIA)}")
+
+
+def _clauses(accept: str) -> Iterator[_Clause]:
+    for text in accept.split(","):
+        media, *rest = (part.strip() for part in text.split(";"))
+        parameters = {key.strip(): value.strip() for key, _, value in (part.partition("=") for part in rest)}
+        try:
+            quality = float(parameters.get("q", "1"))
+        except ValueError:
+            quality = 1.0
+        yield _Clause(media.lower(), parameters, quality)
+
+
+def _covers(accepted: str, media: str) -> bool:
+    return accepted in (media, "*/*") or (accepted.endswith("/*") and media.startswith(accepted[:-1]))
+
+
+def body_media(request: Request) -> str:
+    """Return the media type of the request's body; none said means JSON. Raises UnsupportedMediaTypeError."""
+    said = request.header("content-type")
+    media = said.partition(";")[0].strip().lower() if said else JSON
+    if media not in _SUPPORTED:
+        raise UnsupportedMediaTypeError(
+            f"the body of the request was in an unknown format - accepted media types include: {', '.join(MEDIA)}"
+        )
+    return media

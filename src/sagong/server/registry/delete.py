@@ -1,0 +1,213 @@
+"""delete and deletecollection: preconditions, finalizers, grace.
+
+What happens follows from the object and the options: it goes at once; or it is marked (deletionTimestamp) and goes when its
+last finalizer is taken off; or it is given a grace period (pods on a node) and goes when the kubelet says that it has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sagong.api import codec
+from sagong.api.clock import format_time, parse_time
+from sagong.api.errors import NotFoundError, conflict, invalid
+from sagong.api.field_errors import Errors
+from sagong.api.resources import Resource
+from sagong.api.types.meta import DeleteOptions, Preconditions
+from sagong.server import status
+from sagong.server.admission.chain import Review
+from sagong.server.exchange import Exchange
+from sagong.server.messages import Answer, Request, Response
+from sagong.server.negotiation import body_media
+from sagong.server.registry.options import list_options
+from sagong.server.registry.read import list_prefix, page
+from sagong.server.registry.registry import Registry
+from sagong.server.registry.selection import selection
+from sagong.server.registry.splice import ListParts
+from sagong.server.registry.strategies import strategy_of
+from sagong.server.registry.write import Call
+from sagong.store.base import Entry, RevisionMismatchError
+
+ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
+_POLICIES = ("Foreground", "Background", "Orphan")
+TRIES = 200
+
+
+class Deleted:
+    """How a deletion ended: `entry` is the last state; `gone` False: it is marked, and goes later."""
+
+    __slots__ = ("gone", "revision", "value")
+
+    def __init__(self, value: bytes, revision: int, *, gone: bool) -> None:
+        self.value, self.revision, self.gone = value, revision, gone
+
+
+def delete_options(request: Request) -> DeleteOptions:
+    """Read DeleteOptions from the body, or from the query when there is none. Raises BadRequestError, InvalidError."""
+    if request.body:
+        options: DeleteOptions = codec.decode(request.body, body_media(request), DeleteOptions).obj
+    else:
+        options = DeleteOptions(
+            gracePeriodSeconds=int(request.param("gracePeriodSeconds")) if request.param("gracePeriodSeconds") else None,
+            orphanDependents=request.flag("orphanDependents") if "orphanDependents" in request.query else None,
+            propagationPolicy=request.param("propagationPolicy") or None,
+            dryRun=request.query.get("dryRun", []),
+        )
+    errors = Errors()
+    if options.propagationPolicy is not None and options.orphanDependents is not None:
+        errors.invalid("propagationPolicy", options.propagationPolicy, "orphanDependents and deletionPropagation cannot be both set")
+    if options.propagationPolicy is not None and options.propagationPolicy not in _POLICIES:
+        errors.not_supported("propagationPolicy", options.propagationPolicy, [*_POLICIES, "nil"])
+    if any(value != "All" for value in options.dryRun):
+        errors.not_supported("dryRun", options.dryRun, ["All"])
+    if errors:
+        raise invalid("meta.k8s.io", "DeleteOptions", "", errors)
+    return options
+
+
+async def delete(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
+    """Delete one object; answer with its Status, or with the object while it is not gone."""
+    info = exchange.info
+    options = delete_options(exchange.request)
+    call = Call(exchange.user, info.namespace, info.name, dry_run=bool(options.dryRun), warnings=exchange.warnings, options=options)
+    outcome = await delete_object(registry, row, call, options)
+    code = 202 if not outcome.gone and options.orphanDependents is False else 200
+    if outcome.gone and not strategy_of(row).returns_deleted:
+        obj = registry.storage.decode(row, outcome.value, 0)
+        return _success(row, obj, code)
+    return registry.answer(exchange, row, outcome.value, outcome.revision, code)
+
+
+def _success(row: Resource, obj: Any, code: int) -> Response:
+    body = status.success(name=obj.metadata.name, group=row.group, kind=row.plural, uid=obj.metadata.uid)
+    return Response(status.encode(body), code)
+
+
+async def delete_object(registry: Registry, row: Resource, call: Call, options: DeleteOptions) -> Deleted:
+    """Delete one object. Raises NotFoundError, ConflictError, ForbiddenError."""
+    strategy = strategy_of(row)
+    key = row.storage_key(call.namespace, call.name)
+    entry = registry.store.get(key)
+    for _ in range(TRIES):
+        if entry is None:
+            raise registry.missing(row, call.name)
+        obj = registry.storage.decode(row, entry.value, entry.revision)
+        _check_preconditions(row, obj, options.preconditions)
+        if call.admit and registry.admission is not None:
+            review = Review("DELETE", row, call, None, obj)
+            await registry.admission.mutate(review)
+            await registry.admission.validate(review)
+        grace = strategy.grace(obj, options) if strategy.grace is not None else None
+        try:
+            outcome = await _delete_once(registry, row, entry, obj, call, options, grace)
+        except RevisionMismatchError as mismatch:
+            entry = mismatch.current
+            continue
+        if outcome.gone and not call.dry_run:
+            if strategy.reserves and registry.allocator is not None:
+                await registry.allocator.release(obj)
+        return outcome
+    raise conflict(
+        row.group, row.plural, call.name, "the object has been modified; please apply your changes to the latest version and try again"
+    )
+
+
+async def _delete_once(
+    registry: Registry, row: Resource, entry: Entry, obj: Any, call: Call, options: DeleteOptions, grace: int | None
+) -> Deleted:
+    meta, now = obj.metadata, registry.clock.now()
+    graceful = False
+    if grace is not None or (strategy_of(row).grace is not None and meta.deletionTimestamp):
+        outcome = _shorten(meta, options, now) if meta.deletionTimestamp else None
+        if outcome == "pending":
+            return Deleted(entry.value, entry.revision, gone=False)
+        if outcome == "shortened":
+            graceful = True
+        elif not meta.deletionTimestamp and grace is not None:
+            meta.deletionTimestamp = format_time(now + timedelta(seconds=grace))
+            meta.deletionGracePeriodSeconds = grace
+            meta.generation += 1 if meta.generation else 0
+            graceful = True
+    finalizers = collected_finalizers(meta.finalizers, options, strategy_of(row).default_policy)
+    meta.finalizers = finalizers
+    if not graceful and finalizers:
+        if not meta.deletionTimestamp:
+            meta.generation += 1 if meta.generation else 0
+        if not meta.deletionTimestamp or parse_time(meta.deletionTimestamp) > now:
+            meta.deletionTimestamp = format_time(now)
+        meta.deletionGracePeriodSeconds = 0
+    if finalizers or (graceful and meta.deletionGracePeriodSeconds):
+        value = registry.storage.encode(row, obj)
+        if call.dry_run or value == entry.value:
+            return Deleted(value, entry.revision, gone=False)
+        return Deleted(value, await registry.store.write(entry.key, value, entry.revision), gone=False)
+    if call.dry_run:
+        return Deleted(entry.value, entry.revision, gone=True)
+    return Deleted(entry.value, await registry.store.write(entry.key, None, entry.revision), gone=True)
+
+
+def _shorten(meta: Any, options: DeleteOptions, now: Any) -> str:
+    """Apply a second deletion to an object under grace: it may only become shorter."""
+    current = meta.deletionGracePeriodSeconds
+    if not current:
+        return "now"
+    wanted = options.gracePeriodSeconds
+    if wanted is None or wanted >= current:
+        return "pending"
+    period = max(wanted, 0) if wanted >= 0 else 1
+    moved = parse_time(meta.deletionTimestamp) - timedelta(seconds=current) + timedelta(seconds=period)
+    if moved < now:
+        moved, period = now, 1 if period else 0
+    meta.deletionTimestamp, meta.deletionGracePeriodSeconds = format_time(moved), period
+    return "shortened"
+
+
+def _check_preconditions(row: Resource, obj: Any, wanted: Preconditions | None) -> None:
+    if wanted is None:
+        return
+    meta = obj.metadata
+    if wanted.uid is not None and wanted.uid != meta.uid:
+        text = f"the UID in the precondition ({wanted.uid}) does not match the UID in record ({meta.uid}). "
+        raise conflict(row.group, row.kind, meta.name, text + "The object might have been deleted and then recreated")
+    if wanted.resourceVersion is not None and wanted.resourceVersion != meta.resourceVersion:
+        text = f"the ResourceVersion in the precondition ({wanted.resourceVersion}) does not match the ResourceVersion in record "
+        raise conflict(row.group, row.kind, meta.name, text + f"({meta.resourceVersion}). The object might have been modified")
+
+
+def collected_finalizers(finalizers: Sequence[str], options: DeleteOptions, default_policy: str) -> list[str]:
+    """Return the finalizers with those that the garbage collector's policy adds or takes off."""
+    if default_policy == "Unsupported":
+        policy = "Background"
+    elif options.orphanDependents is not None:
+        policy = "Orphan" if options.orphanDependents else "Background"
+    elif options.propagationPolicy is not None:
+        policy = options.propagationPolicy
+    else:
+        policy = next((_BY_FINALIZER[name] for name in finalizers if name in _BY_FINALIZER), default_policy)
+    kept = [name for name in finalizers if name not in _BY_FINALIZER]
+    added = {"Orphan": [ORPHAN], "Foreground": [FOREGROUND]}.get(policy, [])
+    result = kept + added
+    return list(finalizers) if set(result) == set(finalizers) else result
+
+
+_BY_FINALIZER = {ORPHAN: "Orphan", FOREGROUND: "Foreground"}
+
+
+async def delete_collection(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
+    """Delete what a list with the same selectors would show; answer with that list."""
+    info, request = exchange.info, exchange.request
+    options = delete_options(request)
+    chosen = selection(request, registry.storage, row, info.name)
+    found, parts = await page(registry, list_prefix(row, info.namespace), list_options(request, watch=False), chosen.matcher)
+    for entry in found:
+        obj = registry.storage.decode(row, entry.value, entry.revision)
+        call = Call(exchange.user, obj.metadata.namespace, obj.metadata.name, dry_run=bool(options.dryRun), warnings=exchange.warnings)
+        call.options = options
+        try:
+            await delete_object(registry, row, call, options.copy())
+        except NotFoundError:
+            continue
+    renderer = registry.renderer(exchange, row)
+    return renderer.response(renderer.list(found, ListParts(parts.revision)))

@@ -1,0 +1,61 @@
+"""What the verbs share: the store through the resource table, the parts plugged into the server, and how an object is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from sagong.api.clock import Clock, Random
+from sagong.api.errors import NotFoundError, not_found
+from sagong.api.resources import Resource, ResourceTable
+from sagong.server.contract import Connector, ServiceAllocator
+from sagong.server.exchange import Exchange
+from sagong.server.messages import JSON, Response
+from sagong.server.negotiation import representation
+from sagong.server.registry.options import too_large_revision
+from sagong.server.registry.render import Renderer
+from sagong.server.registry.storage import Storage
+from sagong.store.base import Store, StoreWriteError
+
+FRESH_SECONDS = 3.0
+
+
+@dataclass(slots=True)
+class Registry:
+    """Everything a verb needs. `admission` is the chain (`admission/chain.py`)."""
+
+    store: Store
+    storage: Storage
+    table: ResourceTable
+    clock: Clock
+    random: Random
+    admission: Any = None
+    allocator: ServiceAllocator | None = None
+    connector: Connector | None = None
+
+    def renderer(self, exchange: Exchange, row: Resource) -> Renderer:
+        """Return what renders the answer to a request about objects of `row`."""
+        return Renderer(self.storage, row, representation(exchange.request), exchange.request, self.clock)
+
+    def answer(self, exchange: Exchange, row: Resource, value: bytes, revision: int, status: int = 200) -> Response:
+        """Answer with one object."""
+        chosen = representation(exchange.request)
+        if chosen.media == JSON and not chosen.target and not chosen.pretty:
+            return Response(self.storage.whole(row, value, revision), status)
+        renderer = Renderer(self.storage, row, chosen, exchange.request, self.clock)
+        return renderer.response(renderer.one(value, revision), status=status)
+
+    async def wait_fresh(self, revision: int) -> None:
+        """Wait until `revision` is visible. Raises TimeoutApiError when it does not come up within 3 s."""
+        if revision <= self.store.revision:
+            return
+        try:
+            async with asyncio.timeout(FRESH_SECONDS):
+                await self.store.wait_revision(revision)
+        except (TimeoutError, StoreWriteError):
+            raise too_large_revision(revision, self.store.revision) from None
+
+    def missing(self, row: Resource, name: str) -> NotFoundError:
+        """Return `pods "a" not found`."""
+        return not_found(row.group, row.plural, name)

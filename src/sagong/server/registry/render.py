@@ -1,0 +1,117 @@
+"""Objects, lists and watch events as the client asked for them: themselves, Tables, or metadata only; JSON or YAML."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from sagong.api.clock import Clock
+from sagong.api.resources import Resource
+from sagong.server.messages import Request, Response
+from sagong.server.negotiation import YAML, Representation
+from sagong.server.registry.splice import ListParts, listing
+from sagong.server.registry.storage import Storage, to_dict
+from sagong.store.base import Entry
+
+GZIP_FROM = 128 * 1024
+_encoder = msgspec.json.Encoder()
+
+
+class _Partial(msgspec.Struct):
+    metadata: msgspec.Raw
+
+
+_partial = msgspec.json.Decoder(_Partial)
+
+
+class Renderer:
+    """Renders the objects of one row in one representation."""
+
+    def __init__(self, storage: Storage, row: Resource, representation: Representation, request: Request, clock: Clock) -> None:
+        self._storage, self._row, self.representation, self._clock = storage, row, representation, clock
+        self._version = f"meta.k8s.io/{representation.target_version}"
+        self._include = request.param("includeObject") if representation.target == "Table" else ""
+        target = representation.target
+        self.one: Callable[[bytes, int], bytes] = {
+            "": self._whole,
+            "Table": self._table_of_one,
+        }.get(target, self.metadata_only)
+        self.key = (row.group, row.version, row.plural, target, representation.target_version, self._include)
+
+    def list(self, entries: Sequence[Entry], parts: ListParts) -> bytes:
+        """Return the body of a list."""
+        row, target = self._row, self.representation.target
+        if not target:
+            item = self._storage.item
+            return listing(row.api_version, row.list_kind, parts, (item(row, entry.value, entry.revision) for entry in entries))
+        if target == "Table":
+            return self._table([(entry.value, entry.revision) for entry in entries], parts, columns=True)
+        items = (self.metadata_only(entry.value, entry.revision) for entry in entries)
+        return listing(self._version, "PartialObjectMetadataList", parts, items)
+
+    def metadata_only(self, value: bytes, revision: int) -> bytes:
+        """Return the object as PartialObjectMetadata."""
+        metadata = bytes(_partial.decode(value).metadata)
+        version = (self._version if self.representation.target_version else "meta.k8s.io/v1").encode()
+        return b'{"kind":"PartialObjectMetadata","apiVersion":"%b","metadata":{"resourceVersion":"%d",%b}' % (
+            version,
+            revision,
+            metadata[1:],
+        )
+
+    def response(self, body: bytes, *, status: int = 200, headers: Sequence[tuple[str, str]] = (), accept_encoding: str = "") -> Response:
+        """Finish an answer: its media type, indentation, compression of what is large."""
+        media, pretty = self.representation.media, self.representation.pretty
+        if media == YAML:
+            body = to_yaml(body)
+        elif pretty:
+            body = msgspec.json.format(body, indent=2) + b"\n"
+        if len(body) >= GZIP_FROM and "gzip" in accept_encoding:
+            return Response(gzip.compress(body, 1), status, media, [*headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")])
+        return Response(body, status, media, headers)
+
+    def _whole(self, value: bytes, revision: int) -> bytes:
+        return self._storage.whole(self._row, value, revision)
+
+    def _table_of_one(self, value: bytes, revision: int) -> bytes:
+        return self._table([(value, revision)], ListParts(str(revision)), columns=True)
+
+    def table_event(self, value: bytes, revision: int, *, columns: bool) -> bytes:
+        """Return the Table of a watch event; only the first one of a stream has the columns."""
+        return self._table([(value, revision)], ListParts(str(revision)), columns=columns)
+
+    def _table(self, objects: Sequence[tuple[bytes, int]], parts: ListParts, *, columns: bool) -> bytes:
+        from sagong.api import printers  # noqa: PLC0415 - not needed before the first Table
+
+        now = self._clock.now()
+        rows = []
+        for value, revision in objects:
+            obj = self._storage.decode(self._row, value, revision)
+            printed = to_dict(obj) if self._row.module is None else obj
+            shown: dict[str, Any] = {"cells": printers.row(printed, now)}
+            if conditions := printers.row_conditions(printed):
+                shown["conditions"] = conditions
+            if self._include == "Object":
+                shown["object"] = msgspec.Raw(self._storage.whole(self._row, value, revision))
+            elif self._include != "None":
+                shown["object"] = msgspec.Raw(self.metadata_only(value, revision))
+            rows.append(shown)
+        table = {
+            "kind": "Table",
+            "apiVersion": self._version,
+            "metadata": parts,
+            "columnDefinitions": printers.columns(self._row) if columns else None,
+            "rows": rows,
+        }
+        return _encoder.encode(table)
+
+
+def to_yaml(body: bytes) -> bytes:
+    """Return JSON as YAML."""
+    import yaml  # noqa: PLC0415 - rarely asked for
+
+    text: str = yaml.dump(msgspec.json.decode(body), Dumper=yaml.CSafeDumper, default_flow_style=False, allow_unicode=True)
+    return text.encode()

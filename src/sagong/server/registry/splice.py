@@ -1,0 +1,52 @@
+"""Answers made of stored bytes. A stored value is JSON with `apiVersion`, `kind`, `metadata` in front, and no resourceVersion.
+
+`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a",...},...}` becomes, at revision 7,
+`{"apiVersion":"v1","kind":"Pod","metadata":{"resourceVersion":"7","name":"a",...},...}`, as an item of a list
+`{"metadata":{"resourceVersion":"7","name":"a",...},...}`. Nothing is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+_METADATA = b'"metadata":{'
+_WIDTH = len(_METADATA)
+
+
+def whole(value: bytes, revision: int) -> bytes:
+    """Return the object with its resourceVersion."""
+    at = value.index(_METADATA) + _WIDTH
+    return b'%b"resourceVersion":"%d",%b' % (value[:at], revision, value[at:])
+
+
+def item(value: bytes, revision: int) -> bytes:
+    """Return the object as an item of a typed list: with its resourceVersion, without apiVersion and kind."""
+    at = value.index(_METADATA) + _WIDTH
+    return b'{"metadata":{"resourceVersion":"%d",%b' % (revision, value[at:])
+
+
+def listing(api_version: str, kind: str, metadata: ListParts, items: Iterable[bytes]) -> bytes:
+    """Return a list object."""
+    return b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[%b]}' % (
+        kind.encode(),
+        api_version.encode(),
+        metadata.encode(),
+        b",".join(items),
+    )
+
+
+class ListParts(msgspec.Struct, omit_defaults=True):
+    """The metadata of a list. `remaining` is None where it is not known."""
+
+    revision: str = msgspec.field(name="resourceVersion", default="")
+    continue_: str = msgspec.field(name="continue", default="")
+    remaining: int | None = msgspec.field(name="remainingItemCount", default=None)
+
+    def encode(self) -> bytes:
+        """Return it as JSON."""
+        return _encoder.encode(self)
+
+
+_encoder = msgspec.json.Encoder()

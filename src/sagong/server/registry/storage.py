@@ -1,0 +1,100 @@
+"""Objects in the store: typed on the way in, bytes on the way out.
+
+A row that is another version of a stored kind (autoscaling/v1, events.k8s.io/v1) is converted on the way, see `versions.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sagong.api.resources import Resource, ResourceTable
+from sagong.api.types.base import ApiStruct
+from sagong.api.types.meta import ObjectMeta
+from sagong.server.registry import splice, versions
+from sagong.store.base import Entry, Store
+
+_encoder = msgspec.json.Encoder()
+_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
+
+
+class CustomObject(ApiStruct):
+    """A custom resource inside the server: typed metadata, the rest as it came."""
+
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: ObjectMeta = msgspec.field(default_factory=ObjectMeta)
+    content: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Storage:
+    """The store seen through the resource table."""
+
+    def __init__(self, store: Store, table: ResourceTable) -> None:
+        self.store, self.table = store, table
+
+    def entry(self, row: Resource, namespace: str, name: str) -> Entry | None:
+        """Return the live entry of an object."""
+        return self.store.get(row.storage_key(namespace, name))
+
+    def decode(self, row: Resource, value: bytes, revision: int) -> Any:
+        """Return the typed object, as `row` serves it, with its resourceVersion."""
+        obj = decode(versions.stored_row(row), value)
+        obj.metadata.resourceVersion = str(revision) if revision else ""
+        return versions.to_served(row, obj)
+
+    def encode(self, row: Resource, obj: Any) -> bytes:
+        """Return the bytes to store: the storage version, without resourceVersion."""
+        stored = versions.to_stored(row, obj)
+        kept, stored.metadata.resourceVersion = stored.metadata.resourceVersion, ""
+        try:
+            return encode(stored)
+        finally:
+            stored.metadata.resourceVersion = kept
+
+    def whole(self, row: Resource, value: bytes, revision: int) -> bytes:
+        """Return the object's JSON as `row` serves it."""
+        if versions.stored_row(row) is not row:
+            return encode(self.decode(row, value, revision))
+        return splice.whole(value, revision)
+
+    def item(self, row: Resource, value: bytes, revision: int) -> bytes:
+        """Return the object's JSON as an item of a list of `row`; items of custom lists keep apiVersion and kind."""
+        if versions.stored_row(row) is not row:
+            obj = self.decode(row, value, revision)
+            obj.apiVersion = obj.kind = ""
+            return _encoder.encode(obj)
+        return splice.whole(value, revision) if row.module is None else splice.item(value, revision)
+
+
+def decode(row: Resource, value: bytes) -> Any:
+    """Return the typed object of stored bytes."""
+    if row.module is None:
+        content: dict[str, Any] = msgspec.json.decode(value)
+        return from_dict(content)
+    kind = row.type
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    return decoder.decode(value)
+
+
+def encode(obj: Any) -> bytes:
+    """Return the JSON of a typed object, apiVersion, kind and metadata in front."""
+    return _encoder.encode(to_dict(obj) if type(obj) is CustomObject else obj)
+
+
+def to_dict(obj: Any) -> dict[str, Any]:
+    """Return an object as builtin values."""
+    if type(obj) is CustomObject:
+        head = {"apiVersion": obj.apiVersion, "kind": obj.kind, "metadata": msgspec.to_builtins(obj.metadata)}
+        return {**head, **obj.content}
+    plain: dict[str, Any] = msgspec.json.decode(_encoder.encode(obj))
+    return plain
+
+
+def from_dict(content: dict[str, Any]) -> CustomObject:
+    """Take a custom resource's dict apart; the dict is used up."""
+    metadata = msgspec.convert(content.pop("metadata", None) or {}, ObjectMeta)
+    return CustomObject(apiVersion=content.pop("apiVersion", ""), kind=content.pop("kind", ""), metadata=metadata, content=content)

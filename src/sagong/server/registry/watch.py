@@ -1,0 +1,198 @@
+"""watch: a stream of events, rendered once for everyone who asks for the same representation.
+
+A selector changes what a watcher sees: an object that comes to match is ADDED for it, one that ceases to is DELETED. What a
+stream cannot go on with, once it began, is an ERROR event (410 Expired tells client-go to list again).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from sagong.api.errors import ApiError, GoneError, ServiceUnavailableError
+from sagong.api.resources import Resource
+from sagong.server import status
+from sagong.server.exchange import Exchange
+from sagong.server.messages import Answer, Stream
+from sagong.server.registry.options import ListOptions, list_options
+from sagong.server.registry.read import list_prefix
+from sagong.server.registry.registry import Registry
+from sagong.server.registry.render import Renderer
+from sagong.server.registry.selection import Matcher, selection
+from sagong.store.base import CompactedError, Event, FutureRevisionError, SlowWatcherError, Watch
+
+log = logging.getLogger(__name__)
+
+MIN_TIMEOUT = 1800
+BOOKMARK_SECONDS = 60.0
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+RENDERED = 4096
+FLUSH = 64 * 1024
+
+
+class RenderCache:
+    """The latest rendered events, by revision, kind of event and representation."""
+
+    def __init__(self) -> None:
+        self._events: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
+
+    def get(self, kind: bytes, value: bytes, revision: int, renderer: Renderer) -> bytes:
+        """Return the line of an event."""
+        key = (revision, kind, renderer.key)
+        line = self._events.get(key)
+        if line is None:
+            line = event_line(kind, renderer.one(value, revision))
+            self._events[key] = line
+            if len(self._events) > RENDERED:
+                self._events.popitem(last=False)
+        return line
+
+
+def event_line(kind: bytes, obj: bytes) -> bytes:
+    """Return one event as a line of JSON."""
+    return b'{"type":"%b","object":%b}\n' % (kind, obj)
+
+
+def error_line(error: ApiError) -> bytes:
+    """Return an ERROR event."""
+    return event_line(b"ERROR", status.encode(error.status()))
+
+
+_cache = RenderCache()
+
+
+async def watch(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
+    """Answer with a stream of events."""
+    info, request = exchange.info, exchange.request
+    options = list_options(request, watch=True)
+    renderer = registry.renderer(exchange, row)
+    chosen = selection(request, registry.storage, row, info.name)
+    prefix = list_prefix(row, info.namespace)
+    if chosen.name is not None and (info.namespace or not row.namespaced):
+        prefix += chosen.name
+    stream = _WatchStream(registry, row, renderer, options, prefix, chosen.matcher)
+    return Stream(stream.lines(), content_type="application/json")
+
+
+class _WatchStream:
+    """One watch under way."""
+
+    def __init__(
+        self, registry: Registry, row: Resource, renderer: Renderer, options: ListOptions, prefix: str, matcher: Matcher | None
+    ) -> None:
+        self._registry, self._row, self._renderer, self._options = registry, row, renderer, options
+        self._prefix, self._matcher = prefix, matcher
+        timeout = options.timeout or int(MIN_TIMEOUT * (1 + registry.random.uniform()))
+        self._deadline = asyncio.get_running_loop().time() + timeout
+        self._columns_sent = renderer.representation.target != "Table"
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """Yield events, several to a chunk when there are several."""
+        try:
+            since = self._options.revision or 0
+            if since:
+                await self._registry.wait_fresh(since)
+            if not since or self._options.send_initial_events:
+                since = self._registry.store.revision
+                async for chunk in self._initial(since):
+                    yield chunk
+            watch = self._registry.store.watch(self._prefix, since)
+        except CompactedError as error:
+            old = self._options.revision or 0
+            yield error_line(GoneError(f"too old resource version: {old} ({error.oldest})"))
+            return
+        except FutureRevisionError:
+            return
+        except ApiError as error:
+            yield error_line(error)
+            return
+        try:
+            async for chunk in self._follow(watch):
+                yield chunk
+        except SlowWatcherError:
+            log.info("a watcher of %s fell behind and was dropped", self._prefix)
+        except ApiError as error:
+            yield error_line(error)
+        finally:
+            watch.close()
+
+    async def _initial(self, revision: int) -> AsyncIterator[bytes]:
+        buffer: list[bytes] = []
+        size = 0
+        entries = self._registry.store.list(self._prefix) if self._wants_initial else ()
+        for entry in entries:
+            if self._matcher is None or self._matcher(entry.value):
+                buffer.append(self._line(b"ADDED", entry.value, entry.revision))
+                size += len(buffer[-1])
+                if size > FLUSH:
+                    yield b"".join(buffer)
+                    buffer, size = [], 0
+        if self._options.send_initial_events and self._options.bookmarks:
+            buffer.append(self._bookmark(revision, {INITIAL_EVENTS_END: "true"}))
+        if buffer:
+            yield b"".join(buffer)
+
+    @property
+    def _wants_initial(self) -> bool:
+        asked = self._options.send_initial_events
+        return asked if asked is not None else True
+
+    async def _follow(self, watch: Watch) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        batches = aiter(watch)
+        bookmark_at = loop.time() + BOOKMARK_SECONDS if self._options.bookmarks else self._deadline
+        while True:
+            try:
+                async with asyncio.timeout_at(min(bookmark_at, self._deadline)):
+                    batch = await anext(batches)
+            except StopAsyncIteration:
+                raise ServiceUnavailableError("the server is shutting down") from None
+            except TimeoutError:
+                if loop.time() >= self._deadline:
+                    return
+                bookmark_at = loop.time() + BOOKMARK_SECONDS
+                if not watch.pending:
+                    yield self._bookmark(self._registry.store.revision)
+                continue
+            lines = [line for event in batch if (line := self._event(event)) is not None]
+            if lines:
+                yield b"".join(lines)
+
+    def _event(self, event: Event) -> bytes | None:
+        value, previous = event.value, event.previous
+        matcher = self._matcher
+        now = value is not None and (matcher is None or matcher(value))
+        before = previous is not None and (matcher is None or matcher(previous))
+        if now:
+            assert value is not None
+            return self._line(b"MODIFIED" if before else b"ADDED", value, event.revision)
+        if before:
+            assert previous is not None
+            return self._line(b"DELETED", previous, event.revision)
+        return None
+
+    def _line(self, kind: bytes, value: bytes, revision: int) -> bytes:
+        if not self._columns_sent:
+            self._columns_sent = True
+            return event_line(kind, self._renderer.table_event(value, revision, columns=True))
+        if self._renderer.representation.target == "Table":
+            return event_line(kind, self._renderer.table_event(value, revision, columns=False))
+        return _cache.get(kind, value, revision, self._renderer)
+
+    def _bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
+        metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
+        if annotations:
+            metadata["annotations"] = annotations
+        target, version = self._renderer.representation.target, self._renderer.representation.target_version
+        obj: dict[str, Any] = {"kind": self._row.kind, "apiVersion": self._row.api_version, "metadata": metadata}
+        if target == "Table":
+            obj = {"kind": "Table", "apiVersion": f"meta.k8s.io/{version}", "metadata": {"resourceVersion": str(revision)}}
+            obj |= {"columnDefinitions": None, "rows": [{"cells": None, "object": {"kind": "PartialObjectMetadata", "metadata": metadata}}]}
+        elif target:
+            obj |= {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{version}"}
+        return event_line(b"BOOKMARK", msgspec.json.encode(obj))

@@ -1,0 +1,28 @@
+"""Errors and outcomes as metav1.Status: the only place where an ApiError becomes bytes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sagong.api.errors import ApiError
+from sagong.api.types.meta import Status, StatusDetails
+from sagong.server.messages import Response
+
+_encoder = msgspec.json.Encoder()
+
+
+def error_response(error: ApiError) -> Response:
+    """Render an error; one that names a delay also says Retry-After."""
+    headers = (("Retry-After", str(error.retry_after)),) if error.retry_after else ()
+    return Response(encode(error.status()), error.code, headers=headers)
+
+
+def encode(status: Status) -> bytes:
+    """Encode a Status as upstream does: `metadata` is always there."""
+    return _encoder.encode(status)
+
+
+def success(*, name: str = "", group: str = "", kind: str = "", uid: str = "") -> Status:
+    """Return the Status of a deletion that went through."""
+    details = StatusDetails(name=name, group=group, kind=kind, uid=uid)
+    return Status(apiVersion="v1", kind="Status", status="Success", details=details if name or kind else None)
