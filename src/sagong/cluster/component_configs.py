@@ -2,8 +2,58 @@
 
 from __future__ import annotations
 
-from sagong.cluster.config import ClusterConfig
+from pathlib import Path
+
+import msgspec
+
+from sagong.cluster.apiserver import ApiServerConfig
+from sagong.cluster.config import ClusterConfig, write_file
+from sagong.node.config import X509, Authentication, Authorization, KubeletConfig, Webhook
+
+CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 
 
 def write(cluster: ClusterConfig) -> None:
     """Write both."""
+    for name, settings in (("apiserver", apiserver(cluster)), ("kubelet", kubelet(cluster))):
+        path = Path(cluster.data_dir, "etc", f"{name}.json")
+        text = msgspec.json.format(msgspec.json.encode(settings))
+        if not path.exists() or path.read_bytes() != text:
+            write_file(path, text, 0o600)
+
+
+def apiserver(cluster: ClusterConfig) -> ApiServerConfig:
+    """Return the API server's settings."""
+    pki = cluster.pki
+    return ApiServerConfig(
+        store=f"{cluster.data_dir}/store/state.db",
+        certificate=str(pki / "apiserver.crt"),
+        key=str(pki / "apiserver.key"),
+        client_ca=str(pki / "ca.crt"),
+        port=cluster.api_port,
+        advertise_address=cluster.node_ip,
+    )
+
+
+def kubelet(cluster: ClusterConfig) -> KubeletConfig:
+    """Return the kubelet's settings."""
+    pki = cluster.pki
+    return KubeletConfig(
+        port=cluster.kubelet_port,
+        tlsCertFile=str(pki / "kubelet.crt"),
+        tlsPrivateKeyFile=str(pki / "kubelet.key"),
+        authentication=Authentication(x509=X509(clientCAFile=str(pki / "ca.crt")), webhook=Webhook(enabled=True)),
+        authorization=Authorization(mode="Webhook"),
+        containerRuntimeEndpoint=f"unix://{cluster.containerd_socket}",
+        staticPodPath=str(cluster.manifests),
+        clusterDNS=[cluster.dns_ip],
+        clusterDomain=cluster.cluster_domain,
+        podCIDR=cluster.node_pod_cidr,
+        podLogsDir=cluster.pod_log_dir,
+        containerLogsDir=cluster.container_log_dir,
+        kubeconfig=str(cluster.kubeconfigs / "kubelet.conf"),
+        hostnameOverride=cluster.node_name,
+        nodeIP=cluster.node_ip,
+        nodeLabels={CONTROL_PLANE_LABEL: ""},
+        rootDir=cluster.kubelet_dir,
+    )
