@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, NoReturn
 
@@ -195,27 +195,46 @@ def _slow(data: bytes, source: bytes, target: Target, strict: Validation, duplic
     if api_version.count("/") > 1:
         _unrecognized(target, f"unexpected GroupVersion string: {api_version}", source)
     actual = _actual(api_version, kind, target)
-    walker = Walker()
     try:
-        if target.struct is None:
-            obj: Any = _custom(walker.fit_custom(tree), source)
-        else:
-            _check_registered(actual, target)
-            obj = _reader(target.struct)[0](_encoder.encode(walker.fit(tree, shape_of(target.struct))))
-            obj.apiVersion, obj.kind = target.api_version, target.kind
+        obj, problems = _fit(tree, actual, target, source)
     except JsonError as error:
         _not_handled(actual, target, str(error))
-    except msgspec.ValidationError as error:  # the walker and the Structs disagree: still the client's data
-        _not_handled(actual, target, str(error))
     yaml_error = ["yaml: unmarshal errors:\n" + "\n".join(f"  {line}" for line in duplicates)] if duplicates else []
-    problems = list(walker.problems)
     if strict == "Strict" and (yaml_error or problems):
-        _not_handled(actual, target, "strict decoding error: " + ", ".join(yaml_error + problems))
+        _not_handled(actual, target, strict_error(yaml_error + problems))
     if actual.api_version != target.api_version and not target.any_version:
         expected = target.api_version
         message = f"the API version in the data ({actual.api_version}) does not match the expected API version ({expected})"
         raise BadRequestError(message)
     return Decoded(obj, (*duplicates, *problems) if strict == "Warn" else ())
+
+
+def read(data: bytes, target: Target) -> tuple[Any, list[str]]:
+    """Read JSON that was made here, as from a patch; return the object and its strict problems. Raises JsonError."""
+    obj = _fast(data, target, check_duplicates=False)
+    if obj is not None:
+        return obj, []
+    tree = parse(data)
+    return _fit(tree, _actual(*_interpret(tree), target), target, data)
+
+
+def strict_error(problems: Iterable[str]) -> str:
+    """Return the one text for all of them."""
+    return f"strict decoding error: {', '.join(problems)}"
+
+
+def _fit(tree: Any, actual: Target, target: Target, source: bytes) -> tuple[Any, list[str]]:
+    walker = Walker()
+    if target.struct is None:
+        obj: Any = _custom(walker.fit_custom(tree), source)
+    else:
+        _check_registered(actual, target)
+        try:
+            obj = _reader(target.struct)[0](_encoder.encode(walker.fit(tree, shape_of(target.struct))))
+        except msgspec.ValidationError as error:  # the walker and the Structs disagree: still the client's data
+            raise JsonError(str(error)) from error
+        obj.apiVersion, obj.kind = target.api_version, target.kind
+    return obj, list(walker.problems)
 
 
 def _interpret(tree: Any) -> tuple[str, str]:

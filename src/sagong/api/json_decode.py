@@ -25,11 +25,13 @@ _At = tuple[str, tuple[str, ...]]  # the Go struct and the names of the fields o
 _BASE64 = re.compile(r"[A-Za-z0-9+/]")
 
 
-class _TypeMismatchError(JsonError):
-    """A value of a type that its own reader refuses; the walker knows where it stands."""
+class TypeMismatchError(JsonError):
+    """A value of the wrong JSON type: what it is ("string", "number 1.5"), and the Go type that stands there."""
 
-    def __init__(self, described: str, go_type: str) -> None:
-        super().__init__(described)
+    def __init__(self, described: str, go_type: str, at: _At = ("", ())) -> None:
+        struct, names = at
+        target = f"Go struct field {struct}.{'.'.join(names)}" if names else "Go value"
+        super().__init__(f"json: cannot unmarshal {described} into {target} of type {go_type}")
         self.described, self.go_type = described, go_type
 
 
@@ -38,19 +40,19 @@ class Walker:
 
     def __init__(self) -> None:
         self.problems: dict[str, None] = {}
-        self._first_error = ""
+        self._first_error: JsonError | None = None
 
     def fit(self, value: Any, shape: Shape) -> Any:
         """Return plain dicts, lists and scalars that the fast decoder accepts. Raises JsonError."""
         result = self._walk(value, shape, "", ("", ()), _ABSENT)
         if self._first_error:
-            raise JsonError(self._first_error)
+            raise self._first_error
         return {} if result is _ABSENT else result
 
     def fit_custom(self, value: Any) -> Any:
         """Return a custom resource's dict, noting duplicate fields. Raises JsonError."""
         if not isinstance(value, Pairs):
-            raise JsonError(f"json: cannot unmarshal {json_type(value)} into Go value of type map[string]interface {{}}")
+            raise TypeMismatchError(json_type(value), "map[string]interface {}")
         return self._any(value, "", watch=True)
 
     def _note(self, kind: str, path: str, name: str) -> None:
@@ -136,8 +138,8 @@ class Walker:
         if read := _READERS.get(shape.kind):
             try:
                 return read(value)
-            except _TypeMismatchError as error:
-                raise JsonError(_mismatch(error.described, error.go_type, at)) from error
+            except TypeMismatchError as error:
+                raise TypeMismatchError(error.described, error.go_type, at) from error
         if shape.kind == "bytes":
             return self._bytes(value)
         low, high = _RANGES[shape.kind]
@@ -149,7 +151,7 @@ class Walker:
         try:
             return b64encode(b64decode(value.replace("\n", "").replace("\r", ""), validate=True)).decode()
         except (binascii.Error, ValueError):
-            self._save(f"illegal base64 data at input byte {_corrupt_at(value)}")
+            self._save(JsonError(f"illegal base64 data at input byte {_corrupt_at(value)}"))
             return _ABSENT
 
     def _wrong(self, value: Any, shape: Shape, at: _At, described: str = "") -> Any:
@@ -157,17 +159,11 @@ class Walker:
             if any(option.kind == "bool" for option in shape.options):
                 raise JsonError("boolean or JSON schema expected")
             return _ABSENT
-        self._save(_mismatch(described or json_type(value), _go_type(shape), at))
+        self._save(TypeMismatchError(described or json_type(value), _go_type(shape), at))
         return _ABSENT
 
-    def _save(self, text: str) -> None:
-        self._first_error = self._first_error or text
-
-
-def _mismatch(described: str, go_type: str, at: _At) -> str:
-    struct, names = at
-    target = f"Go struct field {struct}.{'.'.join(names)}" if names else "Go value"
-    return f"json: cannot unmarshal {described} into {target} of type {go_type}"
+    def _save(self, error: JsonError) -> None:
+        self._first_error = self._first_error or error
 
 
 def plain_number(text: str) -> int | float:
@@ -188,7 +184,7 @@ def _quantity(value: Any) -> str:
 
 def _time(value: Any, *, micro: bool = False) -> str:
     if json_type(value) != "string":
-        raise _TypeMismatchError(json_type(value), "string")
+        raise TypeMismatchError(json_type(value), "string")
     try:
         return normal_time(value, micro=micro)
     except ValueError as error:
@@ -201,7 +197,7 @@ def _int_or_string(value: Any) -> int | str:
     if isinstance(value, Number) and value.lstrip("-").isdigit() and -(2**31) <= int(value) < 2**31:
         return int(value)
     described = f"number {value}" if isinstance(value, Number) else json_type(value)
-    raise _TypeMismatchError(described, "int32")
+    raise TypeMismatchError(described, "int32")
 
 
 def _null(shape: Shape, before: Any) -> Any:
