@@ -46,9 +46,9 @@ class Client:
     `kind` is a Struct, an Endpoint, or, for custom resources whose objects are dicts, a Resource.
     """
 
-    def __init__(self, config: ClientConfig, *, clock: Clock, random: Random) -> None:
+    def __init__(self, config: ClientConfig, *, clock: Clock, random: Random, transport: Transport | None = None) -> None:
         self.config, self.clock, self.random = config, clock, random
-        self._transport = Transport(config, clock)
+        self._transport = transport or Transport(config, clock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -58,7 +58,7 @@ class Client:
 
     async def close(self) -> None:
         """Drop all connections."""
-        await self._transport.close()
+        self._transport.pool.close()
 
     async def get(self, kind: type[T] | Resource | Endpoint[T], name: str, namespace: str = "", subresource: str = "") -> T:
         """Read one object."""

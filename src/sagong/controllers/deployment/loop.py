@@ -14,7 +14,7 @@ from sagong.api.selectors import Selector, from_label_selector
 from sagong.api.types.apps import Deployment, DeploymentStatus, ReplicaSet
 from sagong.api.types.core import Pod
 from sagong.api.types.meta import LabelSelector
-from sagong.client.plan import NOTHING, Action, Create, Delete, Emit, Failure, Patch, Plan, Told, Update
+from sagong.client.plan import NOTHING, Action, Create, Delete, Emit, Failure, Plan, Told, Update
 from sagong.controllers import conditions
 from sagong.controllers.declaration import Controller, Key, Watch, writes
 from sagong.controllers.deployment import rollout
@@ -208,7 +208,7 @@ class _Step:
         self._rolled_back = True
 
     def plan(self) -> Plan:
-        """Put the plan together: sets first, status last, the revision annotation after it."""
+        """Put the plan together: sets first, status last."""
         actions = [*self.actions, *map(self._resize, self._updated.values())]
         wanted = self.status if self.status is not None else self.deployment.status
         if self._created is not None:
@@ -224,21 +224,18 @@ class _Step:
                 status = self.deployment.status
                 failed = condition(PROGRESSING, "False", "ReplicaSetCreateError", self._create_failed(str(failure)), self.now)
                 conditions.put(status.conditions, failed)
-            return Plan((*self._write_status(status), *self._write_revision()))
+            return self._write_status(status)
 
         return Plan(tuple(actions), wait, None if self._rolled_back else then)
 
-    def _write_status(self, status: DeploymentStatus) -> tuple[Action, ...]:
-        if status == self.before:
-            return ()
+    def _write_status(self, status: DeploymentStatus) -> Plan:
+        """Write the status, and with it the revision: the status subresource of a deployment takes annotations too."""
+        if status == self.before and not self._revision:
+            return NOTHING
         self.deployment.status = status
-        return (Update(self.deployment, "status"),)
-
-    def _write_revision(self) -> tuple[Action, ...]:
-        if not self._revision:
-            return ()
-        body = {"metadata": {"annotations": {REVISION: self._revision}}}
-        return (Patch(Deployment, self.deployment.metadata.name, self.deployment.metadata.namespace, body),)
+        if self._revision:
+            self.deployment.metadata.annotations = {**self.deployment.metadata.annotations, REVISION: self._revision}
+        return Plan((Update(self.deployment, "status"),))
 
     def _set_revision(self, number: str) -> None:
         if self.deployment.metadata.annotations.get(REVISION) != number:
@@ -325,7 +322,7 @@ CONTROLLER = Controller(
     owns=(ReplicaSet,),
     writes=writes(
         ("create update patch delete", ReplicaSet),
-        ("update patch", Deployment),
+        ("update", Deployment),
         ("update", Deployment, "status"),
     ),
     reconcile=reconcile,

@@ -1,0 +1,90 @@
+"""Kept connections to one server, and the TLS that they share."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sagong.client.config import ClientConfig
+from sagong.client.connection import Connection, ServerUnreachableError, connect
+from sagong.client.tls import ResumingContext, client_context
+
+CONNECT_TIMEOUT = 10.0
+MAX_IDLE = 16
+
+
+class Pool:
+    """Hands out connections, the one used last first. Sessions of TLS are resumed."""
+
+    def __init__(self, config: ClientConfig) -> None:
+        parts = urlsplit(config.server if "://" in config.server else f"https://{config.server}")
+        self.authority, self.prefix = parts.netloc, parts.path.rstrip("/")
+        self._config = config
+        self._secure = parts.scheme == "https"
+        self._host = parts.hostname or "localhost"
+        self._port = parts.port or (443 if self._secure else 80)
+        self._idle: list[Connection] = []
+        self._busy: set[Connection] = set()
+        self._tls: ResumingContext | None = None
+        self._tls_stamp: tuple[float, ...] = ()
+
+    async def send(self, request: bytes, *, again: bool) -> Connection:
+        """Send and wait for the head of the answer; `release` must follow.
+
+        A kept connection that the server closed meanwhile is replaced by another; with `again` also when it closes on the
+        request, which must then be harmless to repeat. Raises ServerUnreachableError.
+        """
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.closed:
+                continue
+            try:
+                return await self._begin(connection, request)
+            except ServerUnreachableError:
+                if connection.answered or not again:
+                    raise
+        return await self._begin(await self._connect(), request)
+
+    def release(self, connection: Connection) -> None:
+        """Keep a connection whose answer was read to the end; drop another."""
+        self._busy.discard(connection)
+        if connection.reusable and len(self._idle) < MAX_IDLE:
+            self._idle.append(connection)
+        else:
+            connection.abort()
+
+    def close(self) -> None:
+        """Drop all connections."""
+        for connection in [*self._idle, *self._busy]:
+            connection.abort()
+        self._idle.clear()
+
+    async def _begin(self, connection: Connection, request: bytes) -> Connection:
+        self._busy.add(connection)
+        try:
+            connection.send(request)
+            await connection.wait_head()
+        except BaseException:
+            self._busy.discard(connection)
+            connection.abort()
+            raise
+        if self._tls is not None:  # TLS 1.3 tickets come after the handshake, with the first answer
+            ssl_object = connection.transport.get_extra_info("ssl_object")
+            if ssl_object is not None and ssl_object.session is not None:
+                self._tls.session = ssl_object.session
+        return connection
+
+    async def _connect(self) -> Connection:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            if not self._secure:
+                return await connect(self._host, self._port)
+            name = self._config.server_name or self._host
+            return await connect(self._host, self._port, ssl=self._context(), server_hostname=name)
+
+    def _context(self) -> ResumingContext:
+        """Build the TLS context when a certificate file is new, as after a rotation."""
+        stamp = tuple(Path(file).stat().st_mtime for file in self._config.cert or ())
+        if self._tls is None or stamp != self._tls_stamp:
+            self._tls, self._tls_stamp = client_context(self._config), stamp
+        return self._tls
