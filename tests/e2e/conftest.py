@@ -1,0 +1,133 @@
+"""One real cluster for all end-to-end tests, in a directory and on ports of its own, and kubectl against it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PORTS = {"api": 26443, "kubelet": 20250, "controller-manager": 20257, "scheduler": 20259, "proxy-health": 20256}
+
+
+class Cluster:
+    """A cluster driven as a user does it: through the sagong command and kubectl."""
+
+    def __init__(self, directory: Path) -> None:
+        self.data_dir = directory / "data"
+        self.kubeconfig = directory / "kubeconfig"
+        self.env = {
+            **os.environ,
+            "KUBECONFIG": str(self.kubeconfig),
+            "SAGONG_DATA_DIR": str(self.data_dir),
+            "KUBECTL_COMMAND_HEADERS": "false",
+        }
+
+    def sagong(self, *arguments: str, check: bool = True, timeout: float = 180) -> subprocess.CompletedProcess[str]:
+        """Run the sagong command."""
+        command = [sys.executable, "-P", "-m", "sagong.cluster.main", *arguments]
+        return self._run(command, check=check, timeout=timeout)
+
+    def start(self) -> subprocess.CompletedProcess[str]:
+        """Start on the test ports."""
+        ports = [word for part, port in PORTS.items() for word in (f"--{part}-port", str(port))]
+        return self.sagong("start", *ports)
+
+    def kubectl(self, *arguments: str, check: bool = True, stdin: str | None = None, timeout: float = 120) -> str:
+        """Run kubectl and return what it printed."""
+        return self.kubectl_done(*arguments, check=check, stdin=stdin, timeout=timeout).stdout
+
+    def kubectl_done(
+        self, *arguments: str, check: bool = True, stdin: str | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl and return the finished process."""
+        return self._run(["kubectl", *arguments], check=check, stdin=stdin, timeout=timeout)
+
+    def get(self, *arguments: str) -> Any:
+        """Return `kubectl get ... -o json` decoded."""
+        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    def apply(self, manifest: str, *arguments: str) -> str:
+        """Apply YAML."""
+        return self.kubectl("apply", "-f", "-", *arguments, stdin=manifest)
+
+    def wait_ready(self, selector: str, namespace: str, timeout: int = 60) -> None:
+        """Wait for the pods of a selector."""
+        self.kubectl("wait", "pod", "-n", namespace, "-l", selector, "--for=condition=Ready", f"--timeout={timeout}s")
+
+    def _run(self, command: list[str], *, check: bool, timeout: float, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=self.env, timeout=timeout, input=stdin, cwd="/")
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 30.0, pause: float = 0.1) -> None:
+    """Wait until the condition holds; assertion errors and absent things count as not yet."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if condition():
+                return
+            last: Exception = AssertionError("did not become true in time")
+        except (AssertionError, OSError, KeyError, IndexError, ValueError) as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise last
+        time.sleep(pause)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Start a cluster; at the end remove every trace of it and look that none is left."""
+    made = Cluster(tmp_path_factory.mktemp("sagong"))
+    try:
+        made.start()
+        yield made
+    finally:
+        failures = traces_after_delete(made)
+        shutil.rmtree(made.data_dir, ignore_errors=True)
+    assert failures == []
+
+
+def traces_after_delete(cluster: Cluster) -> list[str]:
+    """Delete the cluster and list what is left of it: processes, mounts, packet rules, interfaces, cgroups, directories."""
+    done = cluster.sagong("delete", check=False)
+    left = [] if done.returncode == 0 else [f"delete failed: {done.stderr}"]
+    mark = str(cluster.data_dir.parent)
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if mark in command and "pytest" not in command:
+                left.append(f"process {entry.name}: {command}")
+    left += [f"mount {line}" for line in Path("/proc/mounts").read_text().splitlines() if mark in line or "/run/sagong-" in line]
+    left += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob("**/kubepods")]
+    left += [f"rule {line}" for line in _output("nft", "list", "tables").splitlines() if "sagong" in line]
+    left += [f"interface {line}" for line in _output("ip", "-o", "link").splitlines() if ": sg" in line or "veth" in line]
+    if cluster.data_dir.exists():
+        left.append(f"directory {cluster.data_dir}")
+    return left
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace for one test, removed in the background afterwards."""
+    name = "t-" + "".join(c if c.isalnum() else "-" for c in request.node.name.lower())[:40].strip("-")
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false", check=False)
