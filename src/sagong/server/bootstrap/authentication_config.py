@@ -46,10 +46,10 @@ def merge(old: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
     """Return both: servers with different authorities share the ConfigMap."""
     merged = {**old, **wanted}
     for name in _LISTS:
-        if name in old and name in wanted:
+        if name in old and name in wanted and old[name] != wanted[name]:
             merged[name] = _list(list(dict.fromkeys([*json.loads(old[name]), *json.loads(wanted[name])])))
     for name in _BUNDLES:
-        if name in old and name in wanted:
+        if name in old and name in wanted and old[name] != wanted[name]:
             merged[name] = "".join(dict.fromkeys([*_certificates(old[name]), *_certificates(wanted[name])]))
     return merged
 
