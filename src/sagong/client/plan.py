@@ -81,6 +81,16 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteCollection:
+    """Delete all objects of a kind in a namespace; kinds that do not know this verb need a Delete for each."""
+
+    kind: Any
+    namespace: str
+    told: Told | None = None
+    ignore: tuple[type[ApiError], ...] = (NotFoundError,)
+
+
+@dataclass(frozen=True, slots=True)
 class Post:
     """Post a body to a subresource, such as an eviction."""
 
@@ -121,7 +131,7 @@ class Together:
     slow_start: bool = False
 
 
-Write = Create | Update | Patch | Delete | Post
+Write = Create | Update | Patch | Delete | DeleteCollection | Post
 Action = Write | Confirm | Emit | Together
 
 
@@ -171,7 +181,7 @@ class UndeclaredWriteError(RuntimeError):
 async def apply(plan: Plan, client: Client, recorder: Recorder | None, *, declared: Mapping[str, Collection[str]]) -> Outcome:
     """Carry a plan out.
 
-    `declared` maps `deployments.apps` or `deployments.apps/status` to verbs. Failures are returned, not raised; raises
+    `declared` maps `deployments.apps`, `deployments.apps/status` or `*` to verbs. Failures are returned, not raised; raises
     UndeclaredWriteError.
     """
     applier = _Applier(client, recorder, declared)
@@ -258,6 +268,9 @@ class _Applier:
                 propagation_policy=action.propagation_policy,
             )
             return Written(resource, action.namespace, action.name, action.uid, "")
+        if isinstance(action, DeleteCollection):
+            await self._client.delete_collection(action.kind, action.namespace)
+            return Written(resource, action.namespace, "", "", "")
         if isinstance(action, Post):
             await self._client.create_subresource(action.kind, action.name, action.namespace, action.subresource, action.body)
             return Written(resource, action.namespace, action.name, "", "")
@@ -279,7 +292,7 @@ class _Applier:
 
     def _check(self, action: Write) -> None:
         target, verb = _target(action), _VERBS[type(action)]
-        if verb not in self._declared.get(target, ()):
+        if verb not in self._declared.get(target, ()) and verb not in self._declared.get("*", ()):
             raise UndeclaredWriteError(f"{verb} {target} is not declared")
 
     def _emit(self, emit: Emit) -> None:
@@ -296,7 +309,14 @@ class _Applier:
             self._emit(Emit(told.about, kind, said[0], said[1].replace("{name}", name).replace("{error}", str(error))))
 
 
-_VERBS: dict[type, str] = {Create: "create", Update: "update", Patch: "patch", Delete: "delete", Post: "create"}
+_VERBS: dict[type, str] = {
+    Create: "create",
+    Update: "update",
+    Patch: "patch",
+    Delete: "delete",
+    DeleteCollection: "deletecollection",
+    Post: "create",
+}
 
 
 def _endpoint(action: Write) -> Endpoint[Any]:
@@ -306,7 +326,7 @@ def _endpoint(action: Write) -> Endpoint[Any]:
 
 
 def _target(action: Write) -> str:
-    subresource = "" if isinstance(action, Create | Delete) else action.subresource
+    subresource = "" if isinstance(action, Create | Delete | DeleteCollection) else action.subresource
     plural = _endpoint(action).resource.group_resource
     return f"{plural}/{subresource}" if subresource else plural
 
@@ -322,7 +342,7 @@ def _describe(action: Action) -> str:
         named = identity(action.obj)
         namespace, name = named.namespace, named.name or f"{_generate_name(action.obj)}*"
     else:
-        namespace, name = action.namespace, action.name
+        namespace, name = action.namespace, "*" if isinstance(action, DeleteCollection) else action.name
     return (
         f"{_VERBS[type(action)]} {_target(action)} {namespace}/{name}" if namespace else f"{_VERBS[type(action)]} {_target(action)} {name}"
     )

@@ -56,7 +56,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """One control loop. `component` is the source of its events.
+    """One control loop. `component` is the source of its events, `account` the service account of kube-system that it acts as.
 
     `reconcile` is pure: a plan from what the informers show. `reconcile_live` is for the few loops that must ask the server
     first. `owns` are kinds whose objects have a controller reference to the first watched kind: their changes come back to the
@@ -71,6 +71,7 @@ class Controller:
     owns: tuple[Kind, ...] = ()
     reads: tuple[Kind, ...] = ()
     component: str = ""
+    account: str = ""
     workers: int = 5
     start: tuple[Key, ...] = ()
 

@@ -130,6 +130,7 @@ def _is_mine(rs: ReplicaSet, pod: Pod) -> bool:
 
 CONTROLLER = Controller(
     name="replicaset",
+    account="replicaset-controller",
     watches=(Watch(ReplicaSet), Watch(Pod, selecting(ReplicaSet, selector_of))),
     owns=(Pod,),
     writes=writes(("create delete patch", Pod), ("update", ReplicaSet, "status")),

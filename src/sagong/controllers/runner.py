@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from sagong.api.cause import cause_id
 from sagong.api.clock import Random
 from sagong.api.errors import ConflictError
+from sagong.client.accounts import Accounts
 from sagong.client.client import Client
 from sagong.client.endpoint import Endpoint, endpoint_of
 from sagong.client.events import Recorder
@@ -93,6 +94,7 @@ class Loop:
     """One controller at work."""
 
     def __init__(self, controller: Controller, informers: Informers, client: Client) -> None:
+        """`client` acts as the controller: it writes, records events, and reads what `reconcile_live` asks for."""
         self.controller = controller
         self._client, self._informers = client, informers
         self._view = InformerView(informers, client)
@@ -198,9 +200,13 @@ class Loop:
 class Runner:
     """All loops of a process."""
 
-    def __init__(self, client: Client, controllers: Iterable[Controller], *, informers: Informers | None = None) -> None:
-        self.informers = informers or Informers(client)
-        self.loops = [Loop(controller, self.informers, client) for controller in controllers]
+    def __init__(self, client: Client, controllers: Iterable[Controller], *, accounts: Accounts | None = None) -> None:
+        """`client` reads for the informers; with `accounts` each loop acts as its own."""
+        self.informers = Informers(client)
+        self.loops = [
+            Loop(controller, self.informers, accounts.client_of(controller.account) if accounts and controller.account else client)
+            for controller in controllers
+        ]
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -211,3 +217,13 @@ class Runner:
                 group.create_task(informer.run())
             for loop in self.loops:
                 group.create_task(loop.run())
+
+    def metrics(self) -> str:
+        """Render counters of the loops in Prometheus' text format."""
+        names: dict[str, Callable[[Loop], int]] = {
+            "workqueue_depth": lambda loop: len(loop.queue),
+            "controller_reconcile_total": lambda loop: loop.reconciled,
+            "controller_reconcile_errors_total": lambda loop: loop.failed,
+        }
+        lines = [f'{name}{{name="{loop.controller.name}"}} {value(loop)}\n' for name, value in names.items() for loop in self.loops]
+        return "".join(lines)

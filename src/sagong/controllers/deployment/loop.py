@@ -314,6 +314,7 @@ def _recreates(view: View, pod: Pod) -> Iterable[Key]:
 
 CONTROLLER = Controller(
     name="deployment",
+    account="deployment-controller",
     watches=(
         Watch(Deployment),
         Watch(ReplicaSet, selecting(Deployment, selector_of)),

@@ -1,0 +1,60 @@
+"""The controllers' process: `python -m sagong.cluster.controller_manager --kubeconfig FILE --pki DIR --port PORT`.
+
+Each loop acts as its own service account, as upstream's with --use-service-account-credentials, if the server issues tokens.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sagong.client.accounts import Accounts
+from sagong.client.client import Client
+from sagong.client.config import load_kubeconfig
+from sagong.cluster import process
+from sagong.controllers.catalog import Settings, controllers
+from sagong.controllers.runner import Runner
+
+
+def main() -> None:
+    """Run the loops while the lease is ours."""
+    options = _options()
+    pki: Path = options.pki
+    health = process.HealthPort(options.port, certificate=pki / "controller-manager.crt", key=pki / "controller-manager.key")
+    settings = Settings(
+        root_ca=(pki / "ca.crt").read_text(encoding="ascii"),
+        cluster_cidr=options.cluster_cidr,
+        service_cidr=options.service_cidr,
+    )
+    pages: dict[str, bytes] = {}
+    runners: list[Runner] = []
+
+    def page(path: str) -> bytes | None:
+        if path == "/metrics":
+            return "".join(runner.metrics() for runner in runners).encode()
+        return pages.get(path)
+
+    async def work(client: Client) -> None:
+        accounts = Accounts(client) if options.use_service_account_credentials else None
+        chosen = [loop for loop in controllers(settings) if options.controllers in ("*", "") or loop.name in options.controllers.split(",")]
+        runner = Runner(client, chosen, accounts=accounts)
+        runners.append(runner)
+        await runner.run()
+
+    process.run(lambda: process.lead(load_kubeconfig(options.kubeconfig), "kube-controller-manager", health, work, page))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="kube-controller-manager")
+    parser.add_argument("--kubeconfig", required=True)
+    parser.add_argument("--pki", required=True, type=Path, help="where controller-manager.crt and .key, ca.crt and sa.key are")
+    parser.add_argument("--port", type=int, default=10257)
+    parser.add_argument("--cluster-cidr", default="")
+    parser.add_argument("--service-cidr", default="")
+    parser.add_argument("--controllers", default="*", help="names, comma-separated; * for all")
+    parser.add_argument("--use-service-account-credentials", action=argparse.BooleanOptionalAction, default=True)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
