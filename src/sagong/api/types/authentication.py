@@ -45,7 +45,7 @@ class TokenRequestSpec(ApiStruct):
 
 class TokenRequestStatus(ApiStruct):
     token: A[str, 1] = field(default_factory=str)
-    expirationTimestamp: A[Time, 2] = field(default_factory=str)
+    expirationTimestamp: A[Time, 2] = ""
 
 
 class TokenRequest(ApiStruct):

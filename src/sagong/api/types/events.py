@@ -15,7 +15,7 @@ class Event(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    eventTime: A[MicroTime, 2, REQUIRED] = field(default_factory=str)
+    eventTime: A[MicroTime, 2, REQUIRED] = ""
     series: A[EventSeries | None, 3] = None
     reportingController: A[str, 4] = ""
     reportingInstance: A[str, 5] = ""
@@ -33,7 +33,7 @@ class Event(ApiStruct):
 
 class EventSeries(ApiStruct):
     count: A[Int32, 1, REQUIRED] = field(default_factory=int)
-    lastObservedTime: A[MicroTime, 2, REQUIRED] = field(default_factory=str)
+    lastObservedTime: A[MicroTime, 2, REQUIRED] = ""
 
 
 class EventList(ApiStruct):

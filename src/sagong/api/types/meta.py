@@ -183,7 +183,7 @@ class Condition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
     observedGeneration: A[Int64, 3] = 0
-    lastTransitionTime: A[Time, 4, REQUIRED] = field(default_factory=str)
+    lastTransitionTime: A[Time, 4, REQUIRED] = ""
     reason: A[str, 5, REQUIRED] = field(default_factory=str)
     message: A[str, 6, REQUIRED] = field(default_factory=str)
 
