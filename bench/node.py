@@ -70,7 +70,7 @@ def idle(pattern: re.Pattern[str], seconds: float) -> dict[str, Any]:
     """Return memory, and the share of one core used over a while."""
     before = {pid: cpu(pid) for pid in matching(pattern)}
     time.sleep(seconds)
-    parts = []
+    parts: list[dict[str, Any]] = []
     for pid, used in before.items():
         try:
             parts.append({"command": title(pid), "pss_mb": round(pss(pid), 1), "cpu_percent": round((cpu(pid) - used) / seconds * 100, 2)})
