@@ -18,11 +18,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
+from sagong.api.pods import is_sidecar
 from sagong.api.types.core import Container, EphemeralContainer, Pod
 from sagong.node.config import format_duration
 from sagong.node.cri.labels import container_hash
 from sagong.node.observe import ContainerRun, Observed, Sandbox
-from sagong.node.restarts import RESTART_ALL, all_containers, is_sidecar, matching_rule, restarts_after, restarts_on_kill
+from sagong.node.restarts import RESTART_ALL, all_containers, matching_rule, restarts_after, restarts_on_kill
 
 AnyContainer = Container | EphemeralContainer
 Role = Literal["init", "regular", "ephemeral"]

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from sagong.api.clock import Clock, format_time
 from sagong.api.errors import AlreadyExistsError, ApiError, NotFoundError
@@ -42,7 +42,7 @@ class Api(Protocol):
 class Events(Protocol):
     """Where events go."""
 
-    def event(self, obj: Any, type: str, reason: str, message: str) -> None:  # noqa: A002 - the recorder's signature
+    def event(self, obj: Any, type: Literal["Normal", "Warning"], reason: str, message: str) -> None:  # noqa: A002 - the recorder's own
         """Record one."""
         ...
 

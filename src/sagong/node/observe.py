@@ -133,6 +133,10 @@ class Observer:
         """Return the uid of the pod that a container or sandbox was last seen in."""
         return self._owners.get(container_or_sandbox)
 
+    def learn(self, container_or_sandbox: str, uid: str) -> None:
+        """Take note of whose a new container or sandbox is, before it is seen: it may end at once."""
+        self._owners[container_or_sandbox] = uid
+
     async def _assemble(self, uid: str, sandboxes: list[cri.PodSandbox], containers: list[cri.Container]) -> Observed:
         self._owners.update(dict.fromkeys([*(s.id for s in sandboxes), *(c.id for c in containers)], uid))
         details = await asyncio.gather(

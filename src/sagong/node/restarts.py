@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sagong.api.types.core import Container, ContainerRestartRule, EphemeralContainer, Pod, PodSpec
+from sagong.api.types.core import Container, ContainerRestartRule, Pod, PodSpec
 
 RESTART_ALL = "RestartAllContainers"
-
-
-def is_sidecar(container: Container | EphemeralContainer) -> bool:
-    """Tell whether an init container is one that keeps running beside the regular ones."""
-    return container.restartPolicy == "Always"
 
 
 def restarts_after(container: Container, spec: PodSpec, exit_code: int) -> bool:

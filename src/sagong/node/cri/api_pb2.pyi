@@ -58,6 +58,13 @@ class ContainerEventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CONTAINER_STARTED_EVENT: _ClassVar[ContainerEventType]
     CONTAINER_STOPPED_EVENT: _ClassVar[ContainerEventType]
     CONTAINER_DELETED_EVENT: _ClassVar[ContainerEventType]
+
+class ServingStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNKNOWN: _ClassVar[ServingStatus]
+    SERVING: _ClassVar[ServingStatus]
+    NOT_SERVING: _ClassVar[ServingStatus]
+    SERVICE_UNKNOWN: _ClassVar[ServingStatus]
 SYSTEMD: CgroupDriver
 CGROUPFS: CgroupDriver
 POD: NamespaceMode
@@ -82,6 +89,10 @@ CONTAINER_CREATED_EVENT: ContainerEventType
 CONTAINER_STARTED_EVENT: ContainerEventType
 CONTAINER_STOPPED_EVENT: ContainerEventType
 CONTAINER_DELETED_EVENT: ContainerEventType
+UNKNOWN: ServingStatus
+SERVING: ServingStatus
+NOT_SERVING: ServingStatus
+SERVICE_UNKNOWN: ServingStatus
 
 class Nothing(_message.Message):
     __slots__ = ()
@@ -1373,3 +1384,15 @@ class TaskOOM(_message.Message):
     CONTAINER_ID_FIELD_NUMBER: _ClassVar[int]
     container_id: str
     def __init__(self, container_id: _Optional[str] = ...) -> None: ...
+
+class HealthCheckRequest(_message.Message):
+    __slots__ = ("service",)
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    def __init__(self, service: _Optional[str] = ...) -> None: ...
+
+class HealthCheckResponse(_message.Message):
+    __slots__ = ("status",)
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    status: ServingStatus
+    def __init__(self, status: _Optional[_Union[ServingStatus, str]] = ...) -> None: ...

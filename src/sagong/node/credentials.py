@@ -1,0 +1,96 @@
+"""What images may be pulled with: the registry passwords in a pod's imagePullSecrets (docker's two file formats)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import fnmatch
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from sagong.api.errors import ApiError
+from sagong.api.types.core import Pod, Secret
+from sagong.node.cri import api_pb2 as cri
+from sagong.node.events import PodEvents
+from sagong.node.volumes.sources import ObjectCache
+
+_DEFAULT_REGISTRY = "index.docker.io"
+_DOCKER_HUB = ("index.docker.io", "docker.io", "registry-1.docker.io")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PullSecrets:
+    """Reads pull secrets. Missing ones are told in an event; the pull goes on without them."""
+
+    objects: ObjectCache
+    events: PodEvents
+
+    async def credentials(self, pod: Pod, image: str) -> Sequence[cri.AuthConfig]:
+        """Return what fits the image's registry, the most specific path first."""
+        found: list[tuple[str, cri.AuthConfig]] = []
+        missing = []
+        for reference in pod.spec.imagePullSecrets:
+            try:
+                secret = await self.objects.secret(pod.metadata.namespace, reference.name)
+            except (ApiError, OSError):
+                missing.append(reference.name)
+                continue
+            found.extend((pattern, auth) for pattern, auth in _entries(secret) if matches(pattern, image))
+        if missing:
+            text = f"Unable to retrieve some image pull secrets ({', '.join(missing)}); attempting to pull the image may not succeed."
+            self.events.pod(pod, "Warning", "FailedToRetrieveImagePullSecret", text)
+        return [auth for _, auth in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+
+def matches(pattern: str, image: str) -> bool:
+    """Tell whether a registry entry, with `*` in host parts and a path prefix, covers the image."""
+    host, path = _split(pattern)
+    image_host, image_path = _image_parts(image)
+    if host in _DOCKER_HUB:
+        host_matches = image_host in _DOCKER_HUB
+    else:
+        parts, wanted = image_host.split("."), host.split(".")
+        host_matches = len(parts) == len(wanted) and all(fnmatch.fnmatchcase(a, b) for a, b in zip(parts, wanted, strict=True))
+    prefix = "" if path.strip("/") in ("v1", "v2") else path.strip("/")
+    return host_matches and image_path.startswith(prefix)
+
+
+def _split(pattern: str) -> tuple[str, str]:
+    parts = urlsplit(pattern if "://" in pattern else f"https://{pattern}")
+    return parts.netloc, parts.path
+
+
+def _image_parts(image: str) -> tuple[str, str]:
+    first, _, rest = image.partition("/")
+    if rest and ("." in first or ":" in first or first == "localhost"):
+        return first, rest
+    return _DEFAULT_REGISTRY, image if rest else f"library/{image}"
+
+
+def _entries(secret: Secret) -> Iterator[tuple[str, cri.AuthConfig]]:
+    try:
+        if ".dockerconfigjson" in secret.data:
+            table = msgspec.json.decode(_bytes(secret.data[".dockerconfigjson"])).get("auths", {})
+        else:
+            table = msgspec.json.decode(_bytes(secret.data.get(".dockercfg", b"{}")))
+        for pattern, entry in table.items():
+            yield pattern, _auth(entry)
+    except (msgspec.MsgspecError, AttributeError, ValueError, binascii.Error) as error:
+        log.warning("pull secret %s/%s is malformed: %s", secret.metadata.namespace, secret.metadata.name, error)
+
+
+def _auth(entry: Mapping[str, Any]) -> cri.AuthConfig:
+    username, password = entry.get("username", ""), entry.get("password", "")
+    if entry.get("auth"):
+        username, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
+    return cri.AuthConfig(username=username, password=password, identity_token=entry.get("identitytoken", ""))
+
+
+def _bytes(value: bytes | str) -> bytes:
+    return value if isinstance(value, bytes) else base64.b64decode(value)

@@ -1,0 +1,171 @@
+"""Makes sure that a container's image is on the node: pull policy, credentials, back-off, events."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+from sagong.api.clock import Clock
+from sagong.api.types.core import Container, EphemeralContainer, Pod
+from sagong.node.backoff import Backoff
+from sagong.node.cri import api_pb2 as cri
+from sagong.node.cri.client import CriError, Runtime
+from sagong.node.events import PodEvents
+
+_FIRST_DELAY, _LONGEST_DELAY = 10.0, 300.0
+_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_HOST = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_DOMAIN = rf"(?:{_HOST}(?:\.{_HOST})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_NAME = rf"(?:{_DOMAIN}/)?{_COMPONENT}(?:/{_COMPONENT})*"
+_TAG = r"[\w][\w.-]{0,127}"
+_DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
+_REFERENCE = re.compile(rf"(?P<name>{_NAME})(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?")
+_SPECIFIC = ("RegistryUnavailable", "SignatureValidationFailed")
+_SPECIFIC_TEXTS = {
+    "RegistryUnavailable": "the registry is unavailable",
+    "SignatureValidationFailed": "the signature validation failed",
+}
+
+
+class ImageError(Exception):
+    """The image is not there; `reason` is the container's waiting reason."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class PullCredentials(Protocol):
+    """Finds what a pod may pull an image with."""
+
+    async def credentials(self, pod: Pod, image: str) -> Sequence[cri.AuthConfig]:
+        """Return credentials to try in order; none means anonymously."""
+        ...
+
+
+class Images:
+    """The images that containers ask for."""
+
+    def __init__(self, runtime: Runtime, events: PodEvents, clock: Clock, credentials: PullCredentials, *, parallel_pulls: int = 5) -> None:
+        self._runtime = runtime
+        self._events = events
+        self._clock = clock
+        self._credentials = credentials
+        self._backoff = Backoff(clock, _FIRST_DELAY, _LONGEST_DELAY)
+        self._last_errors: dict[str, str] = {}
+        self._pulls = asyncio.Semaphore(parallel_pulls)
+
+    async def ensure(self, pod: Pod, container: Container | EphemeralContainer, sandbox: cri.PodSandboxConfig) -> cri.Image:
+        """Return the image, pulled if its policy asks for that. Raises ImageError."""
+        name = container.image
+        try:
+            reference = with_default_tag(name)
+        except ValueError as error:
+            message = f'Failed to apply default image tag "{name}": {error}'
+            self._events.container(pod, container, "Warning", "InspectFailed", message)
+            raise ImageError("InvalidImageName", message) from error
+        if container.imagePullPolicy in ("IfNotPresent", "Never"):
+            found = await self._inspect(pod, container, reference)
+            if found:
+                message = f'Container image "{name}" already present on machine and can be accessed by the pod'
+                self._events.container(pod, container, "Normal", "Pulled", message)
+                return found
+            if container.imagePullPolicy == "Never":
+                message = f'Container image "{name}" is not present with pull policy of Never'
+                self._events.container(pod, container, "Warning", "ErrImageNeverPull", message)
+                raise ImageError("ErrImageNeverPull", message)
+        return await self._pull(pod, container, reference, sandbox)
+
+    async def local(self, image: str) -> cri.Image | None:
+        """Return the image if it is on the node."""
+        try:
+            return await self._runtime.image_status(with_default_tag(image))
+        except ValueError:
+            return None
+
+    def until(self, pod: Pod, image: str) -> float:
+        """Return the time before which the image is not pulled again for this pod; a past time when it may be now."""
+        return self._backoff.until_update(_key(pod, image))
+
+    def forget(self, pod_uid: str) -> None:
+        """Drop what is known of a pod that is gone."""
+        self._backoff.forget(f"{pod_uid}_")
+        for key in [key for key in self._last_errors if key.startswith(f"{pod_uid}_")]:
+            del self._last_errors[key]
+
+    async def _inspect(self, pod: Pod, container: Container | EphemeralContainer, reference: str) -> cri.Image | None:
+        try:
+            return await self._runtime.image_status(reference)
+        except CriError as error:
+            message = f'Failed to inspect image "": {error}'
+            self._events.container(pod, container, "Warning", "InspectFailed", message)
+            raise ImageError("ImageInspectError", message) from error
+
+    async def _pull(self, pod: Pod, container: Container | EphemeralContainer, reference: str, sandbox: cri.PodSandboxConfig) -> cri.Image:
+        name, key = container.image, _key(pod, container.image)
+        if self._backoff.until_update(key) > self._clock.now().timestamp():
+            message = f'Back-off pulling image "{name}"'
+            self._events.container(pod, container, "Normal", "BackOff", message)
+            last = self._last_errors.get(key)
+            raise ImageError("ImagePullBackOff", f"{message}: {last}" if last else message)
+        self._events.container(pod, container, "Normal", "Pulling", f'Pulling image "{name}"')
+        begun = self._clock.monotonic()
+        try:
+            async with self._pulls:
+                pulling = self._clock.monotonic()
+                found = await self._pull_with_any(pod, reference, sandbox)
+        except CriError as error:
+            self._events.container(pod, container, "Warning", "Failed", f'Failed to pull image "{name}": {error}')
+            self._backoff.fail(key, self._clock.now().timestamp())
+            failure = _pull_error(name, error)
+            self._last_errors[key] = f"{failure.reason}: {failure.message}"
+            raise failure from error
+        self._last_errors.pop(key, None)
+        ended = self._clock.monotonic()
+        times = f"{_milliseconds(ended - pulling)} ({_milliseconds(ended - begun)} including waiting)"
+        message = f'Successfully pulled image "{name}" in {times}. Image size: {found.size} bytes.'
+        self._events.container(pod, container, "Normal", "Pulled", message)
+        return found
+
+    async def _pull_with_any(self, pod: Pod, reference: str, sandbox: cri.PodSandboxConfig) -> cri.Image:
+        failure: CriError | None = None
+        found: Sequence[cri.AuthConfig | None] = await self._credentials.credentials(pod, reference)
+        for auth in found or (None,):
+            try:
+                pulled = await self._runtime.pull_image(reference, auth, sandbox)
+            except CriError as error:
+                failure = error
+                continue
+            return await self._runtime.image_status(pulled) or cri.Image(id=pulled)
+        assert failure is not None
+        raise failure
+
+
+def with_default_tag(image: str) -> str:
+    """Return the image's name with `:latest` where neither tag nor digest is given. Raises ValueError, worded as upstream's parser."""
+    match = _REFERENCE.fullmatch(image)
+    if match is None:
+        lower = _REFERENCE.fullmatch(image.lower())
+        hint = f": repository name ({image.split(':', maxsplit=1)[0]}) must be lowercase" if image and lower else ""
+        raise ValueError(f'couldn\'t parse image name "{image}": invalid reference format{hint}')
+    return image if match["tag"] or match["digest"] else f"{image}:latest"
+
+
+def _key(pod: Pod, image: str) -> str:
+    return f"{pod.metadata.uid}_{image}"
+
+
+def _pull_error(image: str, error: CriError) -> ImageError:
+    text = str(error)
+    for name in _SPECIFIC:
+        if text.startswith(name):
+            return ImageError(name, f"image pull failed for {image} because {_SPECIFIC_TEXTS[name]}{text.removeprefix(name)}")
+    return ImageError("ErrImagePull", text)
+
+
+def _milliseconds(seconds: float) -> str:
+    """Return Go's form of a duration in whole milliseconds: 12ms, 1.204s."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s" if seconds >= 1 else f"{int(seconds * 1000)}ms"

@@ -1,0 +1,96 @@
+"""Ends containers and pods: preStop hook, signal, grace period, kill; sidecars after the rest (KEP-753)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from sagong.api.clock import Clock
+from sagong.api.types.core import Container, EphemeralContainer, Pod, Probe
+from sagong.node.cri.client import CriError, Runtime
+from sagong.node.decide import KillReason, kill_order
+from sagong.node.downward import every_container
+from sagong.node.events import PodEvents
+from sagong.node.hooks import Hooks
+from sagong.node.observe import ContainerRun, Observed
+
+MINIMUM_GRACE = 2
+"""Seconds that every container has to end by itself, whatever was asked: fewer SIGKILLs that nobody needs."""
+
+
+@dataclass(frozen=True)
+class Killer:
+    """Ends what runs."""
+
+    runtime: Runtime
+    hooks: Hooks
+    events: PodEvents
+    clock: Clock
+
+    async def kill(
+        self,
+        pod: Pod,
+        run: ContainerRun,
+        message: str = "",
+        *,
+        reason: KillReason = "",
+        grace_override: int | None = None,
+        pod_ip: str = "",
+    ) -> None:
+        """End one container and return when it has ended. Raises CriError."""
+        container = container_named(pod, run.name)
+        if container is not None:
+            self.events.container(pod, container, "Normal", "Killing", message or f"Stopping container {run.name}")
+        grace = grace_period(pod, container, reason) if grace_override is None else grace_override
+        if container is not None and container.lifecycle and container.lifecycle.preStop and grace > 0 and run.state == "running":
+            grace, failure = await self.hooks.before_stop(pod, container, run.id, pod_ip, grace)
+            if failure is not None:
+                self.events.container(pod, container, "Warning", "FailedPreStopHook", "PreStopHook failed")
+        try:
+            await self.runtime.stop_container(run.id, max(grace, MINIMUM_GRACE))
+        except CriError as error:
+            if not error.missing:
+                raise
+
+    async def kill_pod(self, pod: Pod, observed: Observed, grace_override: int | None = None) -> None:
+        """End all containers, then stop all sandboxes. Raises CriError when something could not be ended."""
+        ip = observed.ips[0] if observed.ips else ""
+        begun = self.clock.monotonic()
+        for step in kill_order(pod, observed.running):
+            spent = int(self.clock.monotonic() - begun)
+            total = grace_period(pod, None, "") if grace_override is None else grace_override
+            left = grace_override if spent == 0 else max(0, total - spent)
+            kills = (self.kill(pod, run, grace_override=left, pod_ip=ip) for run in step)
+            for result in await asyncio.gather(*kills, return_exceptions=True):
+                if isinstance(result, BaseException):
+                    raise result
+        for sandbox in observed.sandboxes:
+            await self.stop_sandbox(sandbox.id)
+
+    async def stop_sandbox(self, sandbox: str) -> None:
+        """Stop a sandbox that may be gone already. Raises CriError."""
+        try:
+            await self.runtime.stop_sandbox(sandbox)
+        except CriError as error:
+            if not error.missing:
+                raise
+
+
+def container_named(pod: Pod, name: str) -> Container | EphemeralContainer | None:
+    """Return the container's spec."""
+    return next((container for container in every_container(pod) if container.name == name), None)
+
+
+def grace_period(pod: Pod, container: Container | EphemeralContainer | None, reason: KillReason) -> int:
+    """Return the seconds a container has to end: of the deletion, else of the probe that failed, else of the pod."""
+    if pod.metadata.deletionGracePeriodSeconds is not None:
+        return pod.metadata.deletionGracePeriodSeconds
+    if pod.spec.terminationGracePeriodSeconds is None:
+        return MINIMUM_GRACE
+    probes: dict[KillReason, Probe | None] = {}
+    if container is not None:
+        probes = {"StartupProbe": container.startupProbe, "LivenessProbe": container.livenessProbe}
+    probe = probes.get(reason)
+    if probe is not None and probe.terminationGracePeriodSeconds is not None:
+        return probe.terminationGracePeriodSeconds
+    return pod.spec.terminationGracePeriodSeconds

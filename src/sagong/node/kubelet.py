@@ -1,0 +1,311 @@
+"""The kubelet: one node's pods, from whatever source, made to run. Here its parts are put together and kept going."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from sagong.api.clock import Clock, Random
+from sagong.api.errors import NotFoundError
+from sagong.api.quantity import parse
+from sagong.api.types.core import Node, Pod, Service, Taint
+from sagong.api.types.node import RuntimeClass
+from sagong.client.client import Client
+from sagong.client.events import Recorder
+from sagong.client.informer import Informer
+from sagong.node import cgroup_fs, machine
+from sagong.node.act import Actor
+from sagong.node.admission import Rejection, admit
+from sagong.node.backoff import Backoff
+from sagong.node.cgroups import Cgroups
+from sagong.node.config import KubeletConfig, seconds
+from sagong.node.container_config import ContainerBuilder
+from sagong.node.credentials import PullSecrets
+from sagong.node.cri.client import Channel, CriError, Runtime
+from sagong.node.cri.exits import RuntimeEvents
+from sagong.node.dns_config import ClusterDns
+from sagong.node.env import EnvBuilder
+from sagong.node.events import PodEvents
+from sagong.node.hooks import Hooks
+from sagong.node.housekeeping import Housekeeper
+from sagong.node.images import Images
+from sagong.node.kills import Killer
+from sagong.node.lease import NodeLease
+from sagong.node.logs_layout import LogFiles
+from sagong.node.mirrors import Mirrors
+from sagong.node.node_reporter import NodeObserver, NodeReporter
+from sagong.node.node_status import NodeSettings
+from sagong.node.observe import Observer
+from sagong.node.pods import Pods
+from sagong.node.probe_checks import Checker
+from sagong.node.probes import Prober
+from sagong.node.resources import Reservations
+from sagong.node.sandbox_config import SandboxBuilder
+from sagong.node.static_pods import StaticPods
+from sagong.node.status_manager import StatusManager
+from sagong.node.statuses import Node as NodeAddresses
+from sagong.node.volumes.layout import NodeFiles
+from sagong.node.volumes.manager import VolumeManager
+from sagong.node.volumes.payload import Contents
+from sagong.node.volumes.sources import ObjectCache
+from sagong.node.volumes.tokens import TokenCache
+from sagong.node.workers import Machinery
+
+FIRST_CRASH_DELAY = 10.0
+RUNTIME_RETRY = 0.2
+log = logging.getLogger(__name__)
+
+
+class NoApi:
+    """Stands in for the API where there is none: nothing is found, events are only logged."""
+
+    async def get(self, kind: type[Any], name: str, namespace: str = "") -> Any:
+        """Find nothing."""
+        raise NotFoundError(f'{kind.__name__.lower()} "{namespace}/{name}" not found: this node has no API server')
+
+    async def create_subresource(self, kind: type[Any], name: str, namespace: str, subresource: str, body: Any) -> Any:
+        """Give nothing."""
+        del body
+        raise NotFoundError(f'{kind.__name__.lower()} "{namespace}/{name}" has no {subresource}: this node has no API server')
+
+    def event(self, obj: Any, type: str, reason: str, message: str) -> None:  # noqa: A002 - the recorder's signature
+        """Log the event."""
+        log.info("%s %s %s/%s: %s", type, reason, obj.namespace, obj.name, message)
+
+
+class Kubelet:
+    """One node. `client` is None for a node that runs only static pods."""
+
+    def __init__(self, config: KubeletConfig, client: Client | None, clock: Clock, random: Random) -> None:
+        self.config, self.client, self.clock, self.random = config, client, clock, random
+        self._channel = Channel(config.runtime_socket)
+        self.runtime = Runtime(self._channel)
+        self.files = NodeFiles(Path(config.rootDir))
+        self.logs = LogFiles(Path(config.podLogsDir), Path(config.containerLogsDir))
+        self.ips = (machine.node_address(config.nodeIP),)
+        reserved = Reservations(config.kubeReserved, config.systemReserved, config.evictionHard, config.maxPods, config.podsPerCore)
+        self.node_observer = NodeObserver(self.runtime, self.files.root, clock, reserved)
+        self.recorder = Recorder(client, "kubelet", host=config.node_name) if client else None
+        self.events = PodEvents(self.recorder or NoApi())
+        self.services: Informer[Service] | None = Informer(client, Service) if client else None
+        self.runtime_classes: Informer[RuntimeClass] | None = Informer(client, RuntimeClass) if client else None
+        self.api_pods: Informer[Pod] | None = Informer(client, Pod, field_selector=f"spec.nodeName={config.node_name}") if client else None
+        self.nodes: Informer[Node] | None = Informer(client, Node, field_selector=f"metadata.name={config.node_name}") if client else None
+        self.pods = Pods(self._admit, self._gone)
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        self.files.root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        runtime_name = await self._wait_for_runtime()
+        self._assemble(runtime_name)
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for task in self._tasks():
+                group.create_task(task)
+
+    async def close(self) -> None:
+        """Let go of the runtime."""
+        await self._channel.close()
+
+    def _assemble(self, runtime_name: str) -> None:
+        config, clock = self.config, self.clock
+        self.observer = Observer(self.runtime)
+        self.statuses = StatusManager(self.client, clock, self.pods.shown)
+        self.prober = Prober(Checker(self.runtime), self.events, clock, self.random, self.pods.wake)
+        hooks = Hooks(self.runtime, clock)
+        killer = Killer(self.runtime, hooks, self.events, clock)
+        self._assemble_volumes()
+        objects = self.objects
+        allocatable = self.node_observer.allocatable
+        self.cgroups.ensure_node(parse(allocatable["cpu"]).milli_value(), parse(allocatable["memory"]).value())
+        images = Images(self.runtime, self.events, clock, PullSecrets(objects, self.events), parallel_pulls=config.maxParallelImagePulls)
+        actor = Actor(
+            runtime=self.runtime,
+            observer=self.observer,
+            sandboxes=SandboxBuilder(
+                self.cgroups.parent,
+                ClusterDns(config.clusterDNS, config.clusterDomain, Path(config.resolvConf) if config.resolvConf else None),
+                self._handler,
+                lambda pod, reason, message: self.events.pod(pod, "Warning", reason, message),
+            ),
+            containers=ContainerBuilder(
+                files=self.files,
+                environment=EnvBuilder(objects),
+                services=lambda: self.services.list() if self.services else (),
+                mounted=self.volumes.mounted,
+                memory_capacity=self.node_observer.machine.memory,
+                cluster_domain=config.clusterDomain,
+                seccomp_root=self.files.root / "seccomp",
+            ),
+            cgroups=self.cgroups,
+            images=images,
+            hooks=hooks,
+            killer=killer,
+            events=self.events,
+            backoff=Backoff(clock, FIRST_CRASH_DELAY, seconds(config.crashLoopBackOff.maxContainerRestartPeriod)),
+            logs=self.logs,
+            host_ips=self.ips,
+            allocatable=allocatable,
+        )
+        self.pods.use(
+            Machinery(
+                observer=self.observer,
+                actor=actor,
+                killer=killer,
+                volumes=self.volumes,
+                cgroups=self.cgroups,
+                prober=self.prober,
+                statuses=self.statuses,
+                events=self.events,
+                clock=clock,
+                random=self.random,
+                node=NodeAddresses(self.ips),
+                runtime_name=runtime_name,
+                resync_seconds=seconds(config.syncFrequency),
+                finished=self._finished,
+            )
+        )
+        self.housekeeper = Housekeeper(
+            runtime=self.runtime,
+            observer=self.observer,
+            killer=killer,
+            volumes=self.volumes,
+            cgroups=self.cgroups,
+            logs=self.logs,
+            clock=clock,
+            known=self.pods.known,
+            wake=self.pods.wake,
+            sources_ready=self._sources_ready,
+        )
+        self.mirrors = Mirrors(self.client, clock, config.node_name, self._node_uid, self.pods.mirror) if self.client else None
+
+    def _assemble_volumes(self) -> None:
+        api: Any = self.client or NoApi()
+        self.objects = ObjectCache(api, self.clock)
+        contents = Contents(self.objects, TokenCache(api, self.clock, self.random))
+        self.volumes = VolumeManager(self.files, contents, api, self.clock, lambda: self.node_observer.allocatable)
+        self.cgroups = Cgroups(cgroup_fs.detect(), self.config.cgroupRoot, pod_pids_limit=self.config.podPidsLimit)
+
+    def _tasks(self) -> list[Coroutine[Any, Any, None]]:
+        config = self.config
+        tasks = [
+            self.pods.run(),
+            self.prober.run(),
+            self.statuses.run(),
+            RuntimeEvents(self.runtime, self.clock, self._runtime_changed).run(),
+            self.housekeeper.run(),
+        ]
+        if config.staticPodPath:
+            every = seconds(config.fileCheckFrequency)
+            self.static_pods = StaticPods(Path(config.staticPodPath), config.node_name, every, self.clock, self._static_changed)
+            tasks.append(self.static_pods.run())
+        return tasks + self._api_tasks()
+
+    def _api_tasks(self) -> list[Coroutine[Any, Any, None]]:
+        if not (self.client and self.recorder and self.mirrors and self.services and self.runtime_classes and self.nodes and self.api_pods):
+            return []
+        config = self.config
+        taints = [Taint(key=taint.key, value=taint.value, effect=taint.effect) for taint in config.registerWithTaints]
+        settings = NodeSettings(config.node_name, self.ips, config.port, config.nodeLabels, taints, config.providerID)
+        reporter = NodeReporter(
+            self.client,
+            self.node_observer,
+            settings,
+            self.recorder,
+            self.clock,
+            every=seconds(config.nodeStatusUpdateFrequency),
+            full=seconds(config.nodeStatusReportFrequency),
+        )
+        tasks: list[Coroutine[Any, Any, None]] = [
+            self.recorder.run(),
+            self.mirrors.run(),
+            self.services.run(),
+            self.runtime_classes.run(),
+            self.nodes.run(),
+            self._follow_api(self.services, self.nodes, self.api_pods),
+        ]
+        if config.registerNode:
+            tasks += [reporter.run(), NodeLease(self.client, self.clock, config.node_name, config.nodeLeaseDurationSeconds).run()]
+        return tasks
+
+    async def _follow_api(self, services: Informer[Service], nodes: Informer[Node], pods: Informer[Pod]) -> None:
+        """Follow the API's pods, once Services are known: containers get them as variables."""
+        await services.wait_synced()
+        await nodes.wait_synced()
+        nodes.add_handler(lambda _, __: self.mirrors.look() if self.mirrors else None)
+        pods.add_handler(self._api_changed)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(pods.run())
+            await pods.wait_synced()
+            self.housekeeper.look_soon()
+
+    async def _wait_for_runtime(self) -> str:
+        while True:
+            try:
+                return (await self.runtime.version()).runtime_name
+            except CriError as error:
+                log.warning("the container runtime at %s does not answer: %s", self.config.runtime_socket, error)
+                await self.clock.sleep(RUNTIME_RETRY)
+
+    # What the parts tell each other.
+
+    def _static_changed(self, pods: dict[str, Pod] | Any) -> None:
+        self.pods.static_changed(pods)
+        if self.mirrors:
+            self.mirrors.want(pods)
+
+    def _api_changed(self, old: Pod | None, new: Pod | None) -> None:
+        self.pods.api_changed(old, new)
+        changed = new or old
+        if self.mirrors and changed and (uid := changed.metadata.annotations.get("kubernetes.io/config.mirror")):
+            self.mirrors.look()
+            if new is not None:
+                self.statuses.reconcile(uid)
+                if not self.pods.known(uid) and self._group:
+                    self._group.create_task(self.mirrors.remove(new))
+
+    def _runtime_changed(self, changed: str) -> None:
+        uid = self.observer.owner(changed) if changed else None
+        if uid:
+            self.pods.wake(uid, changed)
+        else:
+            self.housekeeper.look_soon(changed)
+
+    def _finished(self, uid: str) -> None:
+        self.pods.finished(uid)
+
+    def _gone(self, pod: Pod) -> None:
+        if self._group:
+            self._group.create_task(self._remove(pod))
+
+    async def _remove(self, pod: Pod) -> None:
+        meta = pod.metadata
+        await self.housekeeper.remove(pod)
+        mirror = self.pods.mirror(meta.namespace, meta.name)
+        if self.mirrors and mirror is not None and mirror.metadata.annotations.get("kubernetes.io/config.mirror") == meta.uid:
+            await self.mirrors.remove(mirror)
+        self.pods.left(meta.uid)
+
+    def _sources_ready(self) -> bool:
+        """Tell whether every source has been read, so that a pod nobody shows is a stranger."""
+        return self.api_pods is None or self.api_pods.synced.is_set()
+
+    def _node(self) -> Node | None:
+        return self.nodes.get("", self.config.node_name) if self.nodes else None
+
+    def _node_uid(self) -> str:
+        node = self._node()
+        return node.metadata.uid if node else ""
+
+    def _admit(self, pod: Pod, others: list[Pod]) -> Rejection | None:
+        return admit(pod, others, self.node_observer.allocatable, self._node())
+
+    def _handler(self, name: str) -> str | None:
+        if not name:
+            return ""
+        found = self.runtime_classes.get("", name) if self.runtime_classes else None
+        return found.handler if found else None

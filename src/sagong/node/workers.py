@@ -1,0 +1,340 @@
+"""One worker a pod: it looks, decides, acts and looks again, until the pod's life on this node is over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from sagong.api.clock import Clock, Random, format_time, parse_time
+from sagong.api.pods import qos_class
+from sagong.api.types.core import Pod, PodStatus
+from sagong.node.act import Actor, Outcome
+from sagong.node.container_statuses import Context, Waiting
+from sagong.node.cri.client import CriError
+from sagong.node.decide import Decision, decide
+from sagong.node.events import PodEvents
+from sagong.node.kills import Killer
+from sagong.node.lifecycle import State, move
+from sagong.node.observe import Observed, Observer
+from sagong.node.phases import FAILED, TERMINAL
+from sagong.node.ports import CgroupManager, VolumeManager
+from sagong.node.probes import Prober
+from sagong.node.status_manager import StatusManager
+from sagong.node.statuses import NO_VERDICT, Node, Verdict, final_status, pod_status
+from sagong.node.volumes.errors import VolumeError
+
+ROUNDS = 20
+SETTLE = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+"""Seconds to wait for the runtime to show an end that its own event has told."""
+FIRST_RETRY, LONGEST_RETRY = 1.0, 10.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Machinery:
+    """What all workers share."""
+
+    observer: Observer
+    actor: Actor
+    killer: Killer
+    volumes: VolumeManager
+    cgroups: CgroupManager
+    prober: Prober
+    statuses: StatusManager
+    events: PodEvents
+    clock: Clock
+    random: Random
+    node: Node
+    runtime_name: str
+    resync_seconds: float
+    finished: Callable[[str], None]
+    """told the uid of a pod of which nothing is left"""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What a worker keeps between looks."""
+
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    failures: int = 0
+    mounted_at: float | None = None
+    ended: set[str] = field(default_factory=set)
+
+
+class PodWorker:
+    """Drives one pod."""
+
+    def __init__(self, pod: Pod, machinery: Machinery, *, static: bool = False) -> None:
+        self.pod = pod
+        self.static = static
+        self.state = State.SYNC
+        self._m = machinery
+        self._verdict = NO_VERDICT
+        self._rejected = False
+        self._grace: int | None = None
+        self._memory = _Memory()
+        self._wake = asyncio.Event()
+        self._step: asyncio.Task[float] | None = None
+
+    @property
+    def uid(self) -> str:
+        """Return the pod's uid."""
+        return self.pod.metadata.uid
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether the pod uses the node's resources."""
+        return self.state in (State.SYNC, State.TERMINATING) and self.pod.status.phase not in TERMINAL and not self._rejected
+
+    def update(self, pod: Pod) -> None:
+        """Take a newer version of the pod."""
+        before, self.pod = self.pod, pod
+        if pod.metadata.deletionTimestamp and not before.metadata.deletionTimestamp:
+            self.end()
+        elif pod.metadata.deletionGracePeriodSeconds != before.metadata.deletionGracePeriodSeconds:
+            self._interrupt()
+        if before.spec != pod.spec or before.metadata != pod.metadata or before.status.conditions != pod.status.conditions:
+            self._wake.set()
+
+    def wake(self, ended: str = "") -> None:
+        """Look again: something has changed in the runtime, or a probe's result. `ended` is a container or sandbox that has."""
+        if ended:
+            self._memory.ended.add(ended)
+        self._wake.set()
+
+    def end(self, verdict: Verdict = NO_VERDICT, grace: int | None = None) -> None:
+        """End the pod: deleted, evicted, gone from its source. `grace` overrides its grace period."""
+        self.state = move(self.state, "end")
+        if verdict is not NO_VERDICT and self._verdict is NO_VERDICT:
+            self._verdict = verdict
+        if grace is not None:
+            self._grace = grace if self._grace is None else min(grace, self._grace)
+        self._interrupt()
+
+    def reject(self, verdict: Verdict) -> None:
+        """Do not run the pod at all. Before `run`."""
+        self._rejected = True
+        self._verdict = verdict
+        self.state = move(self.state, "end")
+
+    async def run(self) -> None:
+        """Work until the pod is finished. Never raises for what can be tried again."""
+        if self.pod.metadata.deletionTimestamp and self.state is State.SYNC:
+            self.state = move(self.state, "end")
+        steps = {State.SYNC: self._sync, State.TERMINATING: self._terminate, State.TERMINATED: self._clean}
+        while self.state is not State.FINISHED:
+            self._wake.clear()
+            state = self.state
+            try:
+                async with asyncio.TaskGroup() as group:
+                    self._step = group.create_task(self._attempt(steps[state]))
+            finally:
+                step, self._step = self._step, None
+            assert step is not None
+            delay = 0.0 if step.cancelled() or self.state is not state else step.result()
+            await self._pause(delay)
+        self._m.finished(self.uid)
+
+    async def _attempt(self, step: Callable[[], Awaitable[float]]) -> float:
+        try:
+            return await step()
+        except (CriError, OSError, VolumeError) as error:
+            log.warning("pod %s/%s: %s: %s", self.pod.metadata.namespace, self.pod.metadata.name, self.state.value, error)
+            return self._retry_delay()
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _interrupt(self) -> None:
+        self._wake.set()
+        if self._step is not None and not self._step.done() and self._step is not asyncio.current_task():
+            self._step.cancel()
+
+    def _retry_delay(self) -> float:
+        delay = min(FIRST_RETRY * 2.0**self._memory.failures, LONGEST_RETRY)
+        self._memory.failures += 1
+        return float(delay)
+
+    # SYNC: make what runs match the spec.
+
+    async def _sync(self) -> float:
+        for _ in range(ROUNDS):
+            observed = await self._observe()
+            status = self._publish(observed)
+            if self._past_deadline():
+                self.end(Verdict(FAILED, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"))
+                return 0.0
+            if status.phase in TERMINAL:
+                self.end()
+                return 0.0
+            if not await self._mount():
+                return self._retry_delay()
+            decision = self._decide(observed)
+            self._forget_reasons(decision, observed)
+            if decision.idle:
+                return self._rest(decision, observed)
+            outcome = await self._m.actor.act(self.pod, decision, observed)
+            self._memory.waiting.update(outcome.waiting)
+            for name in outcome.started:
+                self._memory.waiting.pop(name, None)
+            if outcome.failed:
+                self._publish(await self._observe())
+                return self._retry_after(outcome)
+            self._memory.failures = 0
+        return FIRST_RETRY
+
+    def _decide(self, observed: Observed) -> Decision:
+        restarting = any(found.type == "AllContainersRestarting" and found.status == "True" for found in self._before().conditions)
+        decision = decide(
+            self.pod,
+            observed,
+            self._m.prober.health(self.uid),
+            self._m.actor.backoff,
+            self._now(),
+            restarting_all=restarting,
+        )
+        log.debug("pod %s/%s: %s", self.pod.metadata.namespace, self.pod.metadata.name, decision.summary())
+        return decision
+
+    def _forget_reasons(self, decision: Decision, observed: Observed) -> None:
+        """Drop reasons for waiting of containers that run, or that are not held back any more."""
+        held = {hold.container.name for hold in decision.hold}
+        for name in list(self._memory.waiting):
+            run = observed.latest(name)
+            crash_loop = self._memory.waiting[name].reason == "CrashLoopBackOff"
+            if (run and run.state == "running") or (crash_loop and name not in held):
+                del self._memory.waiting[name]
+
+    def _rest(self, decision: Decision, observed: Observed) -> float:
+        """Show what is held back, and return how long there is nothing to do."""
+        for hold in decision.hold:
+            if hold.container.name not in self._memory.waiting:
+                self._m.actor.report_hold(self.pod, hold)
+            self._memory.waiting[hold.container.name] = Waiting("CrashLoopBackOff", hold.message)
+        if decision.hold:
+            self._publish(observed)
+        self._memory.failures = 0
+        times = [hold.until - self._now() for hold in decision.hold]
+        if deadline := self._deadline():
+            times.append(deadline - self._now())
+        resync = self._m.resync_seconds * (1 + 0.5 * self._m.random.uniform())
+        return max(0.01, min([*times, resync]))
+
+    def _retry_after(self, outcome: Outcome) -> float:
+        return max(self._retry_delay(), min(outcome.retry_at - self._now(), 300.0))
+
+    async def _mount(self) -> bool:
+        """Set the volumes up, and refresh them now and then; False: not now."""
+        now = self._m.clock.monotonic()
+        if self._memory.mounted_at is not None and now - self._memory.mounted_at < self._m.resync_seconds:
+            return True
+        try:
+            await self._m.volumes.mount(self.pod)
+        except VolumeError as error:
+            for message in getattr(error, "messages", (str(error),)):
+                self._m.events.pod(self.pod, "Warning", "FailedMount", message)
+            return self._memory.mounted_at is not None
+        self._memory.mounted_at = now
+        return True
+
+    def _deadline(self) -> float | None:
+        seconds, start = self.pod.spec.activeDeadlineSeconds, self._before().startTime
+        return parse_time(start).timestamp() + seconds if seconds is not None and start else None
+
+    def _past_deadline(self) -> bool:
+        deadline = self._deadline()
+        return deadline is not None and self._now() >= deadline
+
+    # TERMINATING: end everything.
+
+    async def _terminate(self) -> float:
+        self._m.prober.quiet(self.uid)
+        observed = await self._observe()
+        if observed.alive:
+            self._publish(observed)
+            await self._m.killer.kill_pod(self.pod, observed, self._grace)
+            observed = await self._observe()
+            if observed.alive:
+                return FIRST_RETRY
+        self._m.prober.forget(self.uid)
+        self.state = move(self.state, "ended")
+        self._publish(observed)
+        return 0.0
+
+    # TERMINATED: take down what the pod had on the node.
+
+    async def _clean(self) -> float:
+        await self._m.volumes.unmount(self.uid)
+        self._m.cgroups.remove_pod(self.uid)
+        last = self._m.statuses.get(self.uid) or self.pod.status
+        self._m.statuses.set(self.uid, final_status(self.pod, last, self._time(), static=self.static))
+        self._m.statuses.finish(self.uid)
+        self._m.actor.forget(self.uid)
+        self.state = move(self.state, "cleaned")
+        return 0.0
+
+    # What all steps share.
+
+    async def _observe(self) -> Observed:
+        observed = await self._m.observer.pod(self.uid)
+        for pause in SETTLE:
+            alive = {run.id for run in observed.running} | {sandbox.id for sandbox in observed.sandboxes if sandbox.ready}
+            if not self._memory.ended & alive:
+                break
+            await self._m.clock.sleep(pause)
+            observed = await self._m.observer.pod(self.uid)
+        self._memory.ended.clear()
+        if self.state is State.SYNC:
+            ips = observed.ips or (self._m.node.ips if self.pod.spec.hostNetwork else ())
+            self._m.prober.observe(self.pod, observed, ips[0] if ips else "")
+        return observed
+
+    def _before(self) -> PodStatus:
+        return self._m.statuses.get(self.uid) or self.pod.status
+
+    def _publish(self, observed: Observed) -> PodStatus:
+        """Work the status out and show it; a pod is shown as ended only when nothing of it runs any more."""
+        before = self._before()
+        if self._rejected and not observed.runs:
+            return self._publish_rejection(before)
+        ended = self.state in (State.TERMINATED, State.FINISHED)
+        context = Context(
+            observed=observed,
+            waiting=self._memory.waiting,
+            probed=self._m.prober.probed(self.uid),
+            runtime=self._m.runtime_name,
+            restarting_all=any(found.type == "AllContainersRestarting" and found.status == "True" for found in before.conditions),
+            terminal=ended,
+        )
+        status = pod_status(self.pod, before, context, self._m.node, self._time(), verdict=self._verdict, static=self.static)
+        shown = status
+        if status.phase in TERMINAL and not ended and before.phase not in TERMINAL:
+            shown = status.copy()
+            shown.phase, shown.reason, shown.message = before.phase or "Pending", before.reason, before.message
+        self._m.statuses.set(self.uid, shown)
+        return status
+
+    def _publish_rejection(self, before: PodStatus) -> PodStatus:
+        """Show a pod that was never let in: a phase and a reason, no containers."""
+        verdict = self._verdict
+        status = PodStatus(
+            phase=verdict.phase, reason=verdict.reason, message=verdict.message, qosClass=before.qosClass or qos_class(self.pod)
+        )
+        status.startTime = before.startTime or self._time()
+        status.conditions = before.conditions
+        self._m.statuses.set(self.uid, status)
+        return status
+
+    def _now(self) -> float:
+        return self._m.clock.now().timestamp()
+
+    def _time(self) -> str:
+        return format_time(self._m.clock.now())
