@@ -1,0 +1,162 @@
+"""The server as a whole: its paths, and its TLS socket."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from sagong.api.clock import Clock
+from sagong.api.types.core import PodList
+from sagong.node.cri.client import Runtime
+from sagong.node.server.auth import Gatekeeper
+from sagong.node.server.host import Host
+from sagong.node.server.http import Exchange, HttpError, serve_connection
+from sagong.node.server.logs import ContainerLogs
+from sagong.node.server.streaming import Streaming
+
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
+_READ_LIMIT = 256 << 10
+
+Handler = Callable[..., Awaitable[None]]
+
+
+class Statistics(Protocol):
+    """What stats.py offers."""
+
+    async def summary(self, *, only_cpu_and_memory: bool) -> Mapping[str, object]:
+        """Return stats/v1alpha1's Summary."""
+        ...
+
+    async def metrics(self, path: str) -> str:
+        """Return Prometheus text for /metrics, /metrics/resource, /metrics/cadvisor, /metrics/probes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tls:
+    """PEM files."""
+
+    certificate: str
+    key: str
+    client_ca: str = ""
+    """whose certificates identify clients; "" for none"""
+
+    def context(self) -> ssl.SSLContext:
+        """Return the server's side of TLS. Raises OSError, ssl.SSLError."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.certificate, self.key)
+        if self.client_ca:
+            context.load_verify_locations(self.client_ca)
+            context.verify_mode = ssl.CERT_OPTIONAL
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
+
+@dataclass
+class KubeletServer:
+    """Serves one node."""
+
+    host: Host
+    runtime: Runtime
+    gatekeeper: Gatekeeper
+    clock: Clock
+    statistics: Statistics | None = None
+    log_root: Path = field(default=Path("/var/log"))
+    """what /logs/ shows"""
+
+    def __post_init__(self) -> None:
+        self._logs = ContainerLogs(self.host, self.runtime, self.clock)
+        self._streaming = Streaming(self.host, self.runtime)
+        self._routes: Mapping[str, tuple[Handler, int, int]] = {
+            # first part of the path: (handler, least and most number of further parts)
+            "healthz": (self._healthz, 0, 1),
+            "pods": (self._pods, 0, 0),
+            "runningpods": (self._pods, 0, 0),
+            "configz": (self._configz, 0, 0),
+            "containerLogs": (self._logs.serve, 3, 3),
+            "exec": (self._exec, 3, 4),
+            "attach": (self._attach, 3, 4),
+            "portForward": (self._port_forward, 2, 3),
+            "stats": (self._stats, 0, 1),
+            "metrics": (self._metrics, 0, 1),
+            "logs": (self._files, 0, 64),
+        }
+
+    async def run(self, address: str, port: int, tls: Tls, ready: Callable[[int], None] = lambda _: None) -> None:
+        """Serve until cancelled; `ready` is told the port. Raises OSError when it is taken."""
+        server = await asyncio.start_server(self.connected, address, port, ssl=tls.context(), limit=_READ_LIMIT)
+        async with server:
+            ready(server.sockets[0].getsockname()[1])
+            await server.serve_forever()
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection."""
+        await serve_connection(self.handle, reader, writer)
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Serve a request. Raises HttpError."""
+        first, *rest = exchange.request.path.strip("/").split("/")
+        found = self._routes.get(first)
+        await self.gatekeeper.admit(exchange)
+        if found is None:
+            raise HttpError(404, "404 page not found")
+        handler, least, most = found
+        if not least <= len(rest) <= most:
+            raise HttpError(404, "404 page not found")
+        await handler(exchange, *rest)
+
+    async def _healthz(self, exchange: Exchange, check: str = "") -> None:
+        if check not in ("", "ping", "log", "syncloop"):
+            raise HttpError(404, "404 page not found")
+        await exchange.send(200, "ok")
+
+    async def _pods(self, exchange: Exchange) -> None:
+        pods = list(self.host.pods())
+        await exchange.send_json(PodList(apiVersion="v1", kind="PodList", items=pods))
+
+    async def _configz(self, exchange: Exchange) -> None:
+        await exchange.send_json({"kubeletconfig": self.host.settings()})
+
+    async def _exec(self, exchange: Exchange, namespace: str, name: str, *rest: str) -> None:
+        # a pod's uid may stand between its name and the container's
+        await self._streaming.exec(exchange, namespace, name, rest[-1])
+
+    async def _attach(self, exchange: Exchange, namespace: str, name: str, *rest: str) -> None:
+        await self._streaming.attach(exchange, namespace, name, rest[-1])
+
+    async def _port_forward(self, exchange: Exchange, namespace: str, name: str, *rest: str) -> None:
+        del rest
+        await self._streaming.port_forward(exchange, namespace, name)
+
+    async def _stats(self, exchange: Exchange, what: str = "summary") -> None:
+        if self.statistics is None or what != "summary":
+            raise HttpError(404, "404 page not found")
+        few = exchange.request.flag("only_cpu_and_memory")
+        await exchange.send_json(await self.statistics.summary(only_cpu_and_memory=few))
+
+    async def _metrics(self, exchange: Exchange, what: str = "") -> None:
+        if self.statistics is None or what not in ("", "resource", "cadvisor", "probes"):
+            raise HttpError(404, "404 page not found")
+        text = (await self.statistics.metrics(what)).encode()
+        await exchange.send(200, text, _METRICS)
+
+    async def _files(self, exchange: Exchange, *parts: str) -> None:
+        root = self.log_root.resolve()
+        path = root.joinpath(*parts).resolve()
+        if not path.is_relative_to(root) or not path.exists():
+            raise HttpError(404, "404 page not found")
+        if path.is_dir():
+            names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in path.iterdir())
+            lines = "".join(f'<a href="{name}">{name}</a>\n' for name in names)
+            await exchange.send(200, f"<pre>\n{lines}</pre>\n", "text/html; charset=utf-8")
+            return
+        await exchange.start("text/plain; charset=utf-8")
+        with path.open("rb") as file:
+            for chunk in iter(lambda: file.read(_READ_LIMIT), b""):
+                await exchange.write(chunk)
+        await exchange.finish()

@@ -1,0 +1,171 @@
+"""GET /containerLogs/<namespace>/<pod>/<container>: a container's log, from the file that the runtime writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO
+
+from sagong.api.clock import Clock
+from sagong.api.types.core import ContainerStatus, Pod
+from sagong.node.cri import api_pb2 as cri
+from sagong.node.cri.client import CriError, Runtime
+from sagong.node.downward import every_container
+from sagong.node.server.host import Host
+from sagong.node.server.http import Exchange, HttpError
+from sagong.node.server.log_lines import Options, Renderer, options, tail_start
+
+_POLL = 0.1
+_LOOK_EVERY = 10  # polls between looks at whether the container still runs
+_CHUNK = 64 << 10
+_WAITING = {
+    "ErrImagePull": "image can't be pulled",
+    "ImagePullBackOff": "trying and failing to pull image",
+}
+
+
+@dataclass(frozen=True)
+class ContainerLogs:
+    """Serves logs."""
+
+    host: Host
+    runtime: Runtime
+    clock: Clock
+
+    async def serve(self, exchange: Exchange, namespace: str, name: str, container: str) -> None:
+        """Answer. Raises HttpError with upstream's texts."""
+        pod = self.host.find(namespace, name)
+        if pod is None:
+            raise HttpError(404, f'pod "{name}" does not exist')
+        if all(known.name != container for known in every_container(pod)):
+            raise HttpError(404, f'container "{container}" not found in pod "{name}"')
+        try:
+            wanted = options(exchange.request.query, self.clock.now())
+        except ValueError as error:
+            raise HttpError(400, '{"message": "Unable to decode query."}') from error
+        container_id = container_to_show(pod, container, previous=wanted.previous)
+        path = await self._path(container_id)
+        with _opened(path) as file:
+            await exchange.start("text/plain")
+            await self._copy(exchange, file, path, container_id, wanted)
+        await exchange.finish()
+
+    async def _path(self, container_id: str) -> Path:
+        plain = container_id.partition("://")[2]
+        try:
+            path = Path((await self.runtime.container_status(plain)).log_path)
+        except CriError as error:
+            raise HttpError(400, f"unable to retrieve container logs for {container_id}") from error
+        return path
+
+    async def _copy(self, exchange: Exchange, file: BinaryIO, path: Path, container_id: str, wanted: Options) -> None:
+        if wanted.tail is not None:
+            file.seek(tail_start(file, wanted.tail))
+        else:
+            file.seek(0)
+        renderer = Renderer(wanted)
+        follower = Follower(file, path)
+        polls, ended = 0, False
+        while not renderer.done:
+            sent = await self._drain(exchange, follower, renderer, last=ended or not wanted.follow)
+            if not wanted.follow or ended or renderer.done:
+                return
+            if sent:
+                continue
+            if exchange.reader.at_eof():
+                return
+            polls += 1
+            if polls % _LOOK_EVERY == 0:
+                # what it wrote last may have come after the last look
+                ended = not await self._runs(container_id)
+            else:
+                await self.clock.sleep(_POLL)
+
+    async def _drain(self, exchange: Exchange, follower: Follower, renderer: Renderer, *, last: bool) -> bool:
+        sent = False
+        buffer = bytearray()
+        for line in iter(lambda: follower.line(last=last), b""):
+            buffer += renderer.render(line)
+            if len(buffer) >= _CHUNK:
+                await exchange.write(bytes(buffer))
+                buffer.clear()
+                sent = True
+            if renderer.done:
+                break
+        await exchange.write(bytes(buffer))
+        return sent or bool(buffer)
+
+    async def _runs(self, container_id: str) -> bool:
+        try:
+            status = await self.runtime.container_status(container_id.partition("://")[2])
+        except CriError as error:
+            return not error.missing
+        return bool(status.state == cri.CONTAINER_RUNNING)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise HttpError(400, f'failed to try resolving symlinks in path "{path}": lstat {path}: no such file or directory') from error
+
+
+class Follower:
+    """Reads whole lines of a file that grows, and goes on in the new file after a rotation."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self._file = file
+        self._path = path
+        self._node = path.stat().st_ino
+
+    def line(self, *, last: bool) -> bytes:
+        """Return the next whole line, or b"" when there is none now; the `last` one may lack its newline."""
+        at = self._file.tell()
+        line = self._file.readline()
+        if not line:
+            return self._rotated_line(last=last)
+        if line.endswith(b"\n") or last:
+            return line
+        self._file.seek(at)
+        return b""
+
+    def _rotated_line(self, *, last: bool) -> bytes:
+        try:
+            node = self._path.stat().st_ino
+        except FileNotFoundError:
+            return b""
+        if node == self._node:
+            return b""
+        self._node = node
+        self._file.close()
+        self._file = BufferedReader(self._path.open("rb", buffering=0))
+        return self.line(last=last)
+
+
+def container_to_show(pod: Pod, container: str, *, previous: bool) -> str:
+    """Return the id, runtime's name in front, of the run whose log is meant. Raises HttpError with upstream's texts."""
+    where = f'container "{container}" in pod "{pod.metadata.name}"'
+    statuses = (*pod.status.containerStatuses, *pod.status.initContainerStatuses, *pod.status.ephemeralContainerStatuses)
+    status = next((known for known in statuses if known.name == container), None)
+    if status is None:
+        raise HttpError(400, f"{where} is not available")
+    last = status.lastState.terminated.containerID if status.lastState.terminated else ""
+    if previous:
+        if not last:
+            raise HttpError(400, f"previous terminated {where} not found")
+        return last
+    if status.state.running:
+        return status.containerID
+    if status.state.terminated or status.lastState.terminated:
+        found = (status.state.terminated.containerID if status.state.terminated else "") or last
+        if not found:
+            raise HttpError(400, f"{where} is terminated")
+        return found
+    raise HttpError(400, f"{where} is waiting to start{_why(status)}")
+
+
+def _why(status: ContainerStatus) -> str:
+    if status.state.waiting is None:
+        return " - no logs yet"
+    return ": " + _WAITING.get(status.state.waiting.reason, status.state.waiting.reason)
