@@ -61,19 +61,19 @@ class Discovery:
         self._documents.clear()
 
     def api(self, exchange: Exchange) -> Answer:
-        """`/api`: the versions of the core group, or the aggregated document of it."""
+        """Answer `/api`: the versions of the core group, or the aggregated document of it."""
         if _wants_aggregated(exchange):
             return self._answer(exchange, "aggregated core", lambda: self._aggregated(core=True), aggregated=True)
         return self._answer(exchange, "/api", self._versions)
 
     def apis(self, exchange: Exchange) -> Answer:
-        """`/apis`: all other groups."""
+        """Answer `/apis`: all other groups."""
         if _wants_aggregated(exchange):
             return self._answer(exchange, "aggregated", lambda: self._aggregated(core=False), aggregated=True)
         return self._answer(exchange, "/apis", self._groups)
 
     def below(self, exchange: Exchange) -> Answer:
-        """`/api/v1`, `/apis/<group>` and `/apis/<group>/<version>`."""
+        """Answer `/api/v1`, `/apis/<group>` and `/apis/<group>/<version>`."""
         parts = exchange.info.path.strip("/").split("/")
         group, version, depth = ("", parts[1], 3) if parts[0] == "api" else (parts[1], parts[2] if len(parts) > 2 else "", len(parts))  # noqa: PLR2004
         if not any(row.group == group and version in ("", row.version) for row in self._table):

@@ -12,6 +12,7 @@ from sagong.server.registry.subresources import sub_verb
 from sagong.server.registry.verbs import verb_of
 
 Page = Callable[[Exchange], Awaitable[Answer] | Answer]
+_ALL_NAMESPACES = ("list", "watch", "deletecollection")
 
 
 class Dispatch:
@@ -21,26 +22,26 @@ class Dispatch:
         self._registry, self._pages = registry, pages
 
     async def __call__(self, exchange: Exchange) -> Answer | None:
-        info = exchange.info
-        if info.resource_request:
-            row = self._registry.table.by_path(info.group, info.version, info.resource)
-            if row is None:
-                return None
-            if row.namespaced and not info.namespace and info.verb not in ("list", "watch", "deletecollection"):
-                return None
-            if info.subresource:
-                sub = row.subresource(info.subresource)
-                if sub is None:
-                    return None
-                return await sub_verb(row, sub, info.verb)(self._registry, exchange, row)
-            return await verb_of(row, info.verb)(self._registry, exchange, row)
-        page = self._find(info.path)
+        """Answer; None when nothing is there."""
+        if exchange.info.resource_request:
+            return await self._resource(exchange)
+        page = self._find(exchange.info.path)
         if page is None:
             return None
         if exchange.request.method not in ("GET", "HEAD"):
             raise MethodNotAllowedError("the server does not allow this method on the requested resource")
         answer = page(exchange)
         return await answer if isinstance(answer, Awaitable) else answer
+
+    async def _resource(self, exchange: Exchange) -> Answer | None:
+        info = exchange.info
+        row = self._registry.table.by_path(info.group, info.version, info.resource)
+        if row is None or (row.namespaced and not info.namespace and info.verb not in _ALL_NAMESPACES):
+            return None
+        if not info.subresource:
+            return await verb_of(row, info.verb)(self._registry, exchange, row)
+        sub = row.subresource(info.subresource)
+        return await sub_verb(row, sub, info.verb)(self._registry, exchange, row) if sub is not None else None
 
     def _find(self, path: str) -> Page | None:
         page = self._pages.get(path) or self._pages.get(path.rstrip("/"))

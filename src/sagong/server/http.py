@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
 QUEUE_LIMIT = 8
+BACKLOG = 2048
 COPY_LIMIT = 64 * 1024
 WRITE_BUFFER = 256 * 1024
 
@@ -69,8 +70,10 @@ class HttpServer:
         """Serve until `stop`; then finish requests under way."""
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as self._tasks:
-            handshake = {"ssl_handshake_timeout": self.limits.handshake_seconds} if tls else {}
-            self._server = await loop.create_server(lambda: Connection(self), sock=listener, ssl=tls, backlog=2048, **handshake)
+            handshake = self.limits.handshake_seconds if tls else None
+            self._server = await loop.create_server(
+                lambda: Connection(self), sock=listener, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake
+            )
             sweeper = self._tasks.create_task(self._sweep())
             if started is not None:
                 started.set()
@@ -128,6 +131,7 @@ class Connection(asyncio.Protocol):
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: note the peer, start the task."""
         transport = cast("asyncio.Transport", transport)  # uvloop's do not inherit from it
         self.transport = transport
         if self.server.stopping or len(self.server.connections) >= self.server.limits.connections:
@@ -144,6 +148,7 @@ class Connection(asyncio.Protocol):
         self.task = self.server.adopt(self)
 
     def data_received(self, data: bytes) -> None:
+        """Take bytes: for the parser, or for whoever took the connection over."""
         if self._duplex is not None:
             self._duplex.feed(data)
         elif self._leftover is not None:
@@ -153,10 +158,12 @@ class Connection(asyncio.Protocol):
             self._feed(data)
 
     def eof_received(self) -> None:
+        """Take the end of what the client sends."""
         if self._duplex is not None:
             self._duplex.end()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason changes nothing
+        """End: streams are cut off, a request under way is finished in silence."""
         self.server.connections.discard(self)
         self._gate.lose()
         if self._duplex is not None:
@@ -166,9 +173,11 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def pause_writing(self) -> None:
+        """Hold answers back."""
         self._gate.pause()
 
     def resume_writing(self) -> None:
+        """Let answers go on."""
         self._gate.resume()
 
     # --- parsing
@@ -191,18 +200,22 @@ class Connection(asyncio.Protocol):
                 self._refuse(RefusedError(431, "431 Request Header Fields Too Large"))
 
     def on_message_begin(self) -> None:
+        """Begin a request."""
         self._url = b""
         self._headers: dict[str, list[str]] = {}
         self._body: list[bytes] = []
         self._body_size = 0
 
     def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
         self._headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
 
     def on_headers_complete(self) -> None:
+        """Refuse doubtful framing and bodies that are too large; let a cautious client go on."""
         self._in_message = True
         self._head_size = 0
         headers = self._headers
@@ -222,12 +235,14 @@ class Connection(asyncio.Protocol):
                 self.transport.write(wire.CONTINUE)
 
     def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
         self._body_size += len(body)
         if self._body_size > self.server.limits.body:
             raise RefusedError(413, f"Request entity too large: limit is {self.server.limits.body}")
         self._body.append(body)
 
     def on_message_complete(self) -> None:
+        """Queue the request."""
         self._in_message = False
         self.deadline = NEVER
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)

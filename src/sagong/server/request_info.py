@@ -49,18 +49,16 @@ def _resource_info(request: Request, group: str, version: str, parts: list[str])
             return RequestInfo(request.path, request.method.lower())
         verb, parts = parts[0], parts[1:]
     namespace = ""
-    if parts[0] == "namespaces":
-        if len(parts) > 1:
-            namespace = parts[1]
-            if len(parts) > 2 and parts[2] not in _NAMESPACE_SUBRESOURCES:  # noqa: PLR2004
-                parts = parts[2:]
+    if parts[0] == "namespaces" and len(parts) > 1:
+        namespace = parts[1]
+        if len(parts) > 2 and parts[2] not in _NAMESPACE_SUBRESOURCES:  # noqa: PLR2004
+            parts = parts[2:]
     resource, name, subresource, *_ = (*parts[:3], "", "", "")
-    if not name:
-        if verb == "get":
-            verb = "watch" if request.flag("watch") else "list"
-            name = _selected_name(request)
-        elif verb == "delete":
-            verb = "deletecollection"
+    if not name and verb == "get":
+        name = _selected_name(request)
+        verb = "watch" if request.query_string and request.flag("watch") else "list"
+    elif not name and verb == "delete":
+        verb = "deletecollection"
     elif verb == "get" and not subresource and request.query_string and request.flag("watch"):
         verb = "watch"
     rest = "/".join(parts[3:])

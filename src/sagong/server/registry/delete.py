@@ -7,7 +7,7 @@ last finalizer is taken off; or it is given a grace period (pods on a node) and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sagong.api import codec
@@ -27,12 +27,11 @@ from sagong.server.registry.registry import Registry
 from sagong.server.registry.selection import selection
 from sagong.server.registry.splice import ListParts
 from sagong.server.registry.strategies import strategy_of
-from sagong.server.registry.write import Call
+from sagong.server.registry.write import MODIFIED, WRITE_TRIES, Call
 from sagong.store.base import Entry, RevisionMismatchError
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 _POLICIES = ("Foreground", "Background", "Orphan")
-TRIES = 200
 
 
 class Deleted:
@@ -87,10 +86,8 @@ def _success(row: Resource, obj: Any, code: int) -> Response:
 
 async def delete_object(registry: Registry, row: Resource, call: Call, options: DeleteOptions) -> Deleted:
     """Delete one object. Raises NotFoundError, ConflictError, ForbiddenError."""
-    strategy = strategy_of(row)
-    key = row.storage_key(call.namespace, call.name)
-    entry = registry.store.get(key)
-    for _ in range(TRIES):
+    entry = registry.store.get(row.storage_key(call.namespace, call.name))
+    for _ in range(WRITE_TRIES):
         if entry is None:
             raise registry.missing(row, call.name)
         obj = registry.storage.decode(row, entry.value, entry.revision)
@@ -99,69 +96,70 @@ async def delete_object(registry: Registry, row: Resource, call: Call, options: 
             review = Review("DELETE", row, call, None, obj)
             await registry.admission.mutate(review)
             await registry.admission.validate(review)
-        grace = strategy.grace(obj, options) if strategy.grace is not None else None
         try:
-            outcome = await _delete_once(registry, row, entry, obj, call, options, grace)
+            if not _mark(registry, row, obj, options):
+                outcome = await _keep(registry, row, entry, obj, call)
+            else:
+                revision = entry.revision if call.dry_run else await registry.store.write(entry.key, None, entry.revision)
+                outcome = Deleted(entry.value, revision, gone=True)
         except RevisionMismatchError as mismatch:
             entry = mismatch.current
             continue
         if outcome.gone and not call.dry_run:
-            if strategy.reserves and registry.allocator is not None:
-                await registry.allocator.release(obj)
+            await registry.deleted(row, obj)
         return outcome
-    raise conflict(
-        row.group, row.plural, call.name, "the object has been modified; please apply your changes to the latest version and try again"
-    )
+    raise conflict(row.group, row.plural, call.name, MODIFIED)
 
 
-async def _delete_once(
-    registry: Registry, row: Resource, entry: Entry, obj: Any, call: Call, options: DeleteOptions, grace: int | None
-) -> Deleted:
-    meta, now = obj.metadata, registry.clock.now()
+async def _keep(registry: Registry, row: Resource, entry: Entry, obj: Any, call: Call) -> Deleted:
+    value = registry.storage.encode(row, obj)
+    if call.dry_run or value == entry.value:
+        return Deleted(value, entry.revision, gone=False)
+    return Deleted(value, await registry.store.write(entry.key, value, entry.revision), gone=False)
+
+
+def _mark(registry: Registry, row: Resource, obj: Any, options: DeleteOptions) -> bool:
+    """Mark the object as being deleted, in place. Return whether nothing keeps it."""
+    strategy, meta, now = strategy_of(row), obj.metadata, registry.clock.now()
+    if strategy.mark is not None and not strategy.mark(obj, now, options):
+        return False
     graceful = False
-    if grace is not None or (strategy_of(row).grace is not None and meta.deletionTimestamp):
-        outcome = _shorten(meta, options, now) if meta.deletionTimestamp else None
+    if strategy.grace is not None:
+        outcome = _give_grace(meta, strategy.grace(obj, options), options, now)
         if outcome == "pending":
-            return Deleted(entry.value, entry.revision, gone=False)
-        if outcome == "shortened":
-            graceful = True
-        elif not meta.deletionTimestamp and grace is not None:
-            meta.deletionTimestamp = format_time(now + timedelta(seconds=grace))
-            meta.deletionGracePeriodSeconds = grace
-            meta.generation += 1 if meta.generation else 0
-            graceful = True
-    finalizers = collected_finalizers(meta.finalizers, options, strategy_of(row).default_policy)
-    meta.finalizers = finalizers
-    if not graceful and finalizers:
-        if not meta.deletionTimestamp:
-            meta.generation += 1 if meta.generation else 0
-        if not meta.deletionTimestamp or parse_time(meta.deletionTimestamp) > now:
-            meta.deletionTimestamp = format_time(now)
-        meta.deletionGracePeriodSeconds = 0
-    if finalizers or (graceful and meta.deletionGracePeriodSeconds):
-        value = registry.storage.encode(row, obj)
-        if call.dry_run or value == entry.value:
-            return Deleted(value, entry.revision, gone=False)
-        return Deleted(value, await registry.store.write(entry.key, value, entry.revision), gone=False)
-    if call.dry_run:
-        return Deleted(entry.value, entry.revision, gone=True)
-    return Deleted(entry.value, await registry.store.write(entry.key, None, entry.revision), gone=True)
+            return False
+        graceful = outcome == "changed"
+    meta.finalizers = collected_finalizers(meta.finalizers, options, strategy.default_policy)
+    if meta.finalizers and not graceful:
+        _set_deleted(meta, now)
+    return not meta.finalizers and not (graceful and meta.deletionGracePeriodSeconds)
 
 
-def _shorten(meta: Any, options: DeleteOptions, now: Any) -> str:
-    """Apply a second deletion to an object under grace: it may only become shorter."""
-    current = meta.deletionGracePeriodSeconds
+def _set_deleted(meta: Any, now: datetime) -> None:
+    if not meta.deletionTimestamp:
+        meta.generation += 1 if meta.generation else 0
+    if not meta.deletionTimestamp or parse_time(meta.deletionTimestamp) > now:
+        meta.deletionTimestamp = format_time(now)
+    meta.deletionGracePeriodSeconds = 0
+
+
+def _give_grace(meta: Any, grace: int, options: DeleteOptions, now: datetime) -> str:
+    """Give the object a grace period: the first deletion sets it, a later one may only make it shorter."""
+    if not meta.deletionTimestamp:
+        meta.deletionTimestamp, meta.deletionGracePeriodSeconds = format_time(now + timedelta(seconds=grace)), grace
+        meta.generation += 1 if meta.generation else 0
+        return "changed"
+    current, wanted = meta.deletionGracePeriodSeconds, options.gracePeriodSeconds
     if not current:
-        return "now"
-    wanted = options.gracePeriodSeconds
+        return "over"
     if wanted is None or wanted >= current:
         return "pending"
-    period = max(wanted, 0) if wanted >= 0 else 1
+    period = wanted if wanted >= 0 else 1
     moved = parse_time(meta.deletionTimestamp) - timedelta(seconds=current) + timedelta(seconds=period)
     if moved < now:
         moved, period = now, 1 if period else 0
     meta.deletionTimestamp, meta.deletionGracePeriodSeconds = format_time(moved), period
-    return "shortened"
+    return "changed"
 
 
 def _check_preconditions(row: Resource, obj: Any, wanted: Preconditions | None) -> None:

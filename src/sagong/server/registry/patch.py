@@ -1,15 +1,52 @@
-"""patch: JSON, merge, strategic merge and apply patches."""
+"""patch: JSON, merge, strategic merge and apply patches. Without a resourceVersion in it, a patch is tried until it goes through."""
 
 from __future__ import annotations
 
-from sagong.api.errors import UnsupportedMediaTypeError
+from typing import Any
+
+from sagong.api.errors import UnsupportedMediaTypeError, invalid
+from sagong.api.field_errors import Errors
+from sagong.api.patch import CONTENT_TYPES, patch_object
 from sagong.api.resources import Resource
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
+from sagong.server.registry import versions
+from sagong.server.registry.body import finish, write_call
 from sagong.server.registry.registry import Registry
+from sagong.server.registry.storage import from_dict, to_dict
+from sagong.server.registry.write import update_object
+from sagong.store.base import Entry
+
+APPLY = ("application/apply-patch+yaml", "application/apply-patch+cbor")
+ACCEPTED = (*CONTENT_TYPES, APPLY[0])
 
 
 async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
-    """Change one object by a patch."""
-    del registry, row
-    raise UnsupportedMediaTypeError(exchange.request.header("content-type"))
+    """Change one object by a patch, or apply a configuration to it."""
+    request = exchange.request
+    media = request.header("content-type").partition(";")[0].strip()
+    call = write_call(exchange, "PatchOptions", from_agent=media != APPLY[0])
+    if media == APPLY[0]:
+        from sagong.server.registry.apply import apply  # noqa: PLC0415 - brings in the machinery of field sets
+
+        return await apply(registry, exchange, row, call)
+    patch_type = CONTENT_TYPES.get(media)
+    if patch_type is None or (patch_type == "strategic" and row.module is None):
+        accepted = [name for name in ACCEPTED if row.module is not None or "strategic" not in name]
+        raise UnsupportedMediaTypeError(
+            f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
+        )
+    if request.flag("force"):
+        errors = Errors()
+        errors.forbidden("force", "may not be specified for non-apply patch")
+        raise invalid("meta.k8s.io", "PatchOptions", "", errors)
+    strict: Any = request.param("fieldValidation") or "Warn"
+
+    def transform(old: Any, _: Entry | None) -> Any:
+        original = to_dict(versions.to_served(row, old))
+        decoded = patch_object(original, request.body, patch_type, row, strict=strict)
+        call.warnings += (warning for warning in decoded.warnings if warning not in call.warnings)
+        return finish(row, from_dict(decoded.obj) if row.module is None else decoded.obj)
+
+    written = await update_object(registry, row, call, transform)
+    return registry.answer(exchange, row, written.value, written.revision, 201 if written.created else 200)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from typing import NamedTuple
 
 from sagong.api.errors import BadRequestError, GoneError
 from sagong.api.resources import Resource
@@ -21,7 +21,7 @@ from sagong.server.registry.options import (
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.selection import Matcher, selection
 from sagong.server.registry.splice import ListParts
-from sagong.store.base import CompactedError, Entry, FutureRevisionError
+from sagong.store.base import CompactedError, Entry, FutureRevisionError, Store
 
 PAGE = 512
 
@@ -60,31 +60,15 @@ def list_prefix(row: Resource, namespace: str) -> str:
 
 
 async def page(registry: Registry, prefix: str, options: ListOptions, matcher: Matcher | None) -> tuple[Sequence[Entry], ListParts]:
-    """Return the entries of one page and the metadata of its list."""
-    store = registry.store
-    start, at, limit = "", 0, options.limit
-    if options.continue_token:
-        if options.revision:
-            raise BadRequestError("specifying resource version is not allowed when using continue")
-        start, at = decode_continue(options.continue_token, prefix)
-    elif options.revision is not None:
-        await registry.wait_fresh(options.revision)
-        exact = options.match == EXACT or (not options.match and limit > 0 and options.revision > 0)
-        at = options.revision if exact else 0
-        limit = 0 if options.revision == 0 else limit
-    revision = at if at > 0 else store.revision
-    found: list[Entry] = []
+    """Return the entries of one page and the metadata of its list. Raises BadRequestError, GoneError, TimeoutApiError."""
+    where = await _from_where(registry, prefix, options)
+    at, limit = where.at, where.limit
+    revision = at if at > 0 else registry.store.revision
     try:
-        while True:
-            count = 0 if not limit else (limit + 1 - len(found) if matcher is None else max(PAGE, limit + 1))
-            batch = _read(registry, prefix, at, start, count)
-            found += batch if matcher is None else (entry for entry in batch if matcher(entry.value))
-            if not limit or len(found) > limit or len(batch) < count:
-                break
-            start = batch[-1].key + "\0"
+        found = _collect(registry.store, where, matcher)
     except CompactedError:
         if options.continue_token:
-            raise ContinueExpiredError(encode_continue(start.removeprefix(prefix), -1)) from None
+            raise ContinueExpiredError(encode_continue(where.start.removeprefix(prefix), -1)) from None
         raise GoneError("The resourceVersion for the provided list is too old.") from None
     except FutureRevisionError as error:
         raise too_large_revision(at, error.current) from None
@@ -93,17 +77,47 @@ async def page(registry: Registry, prefix: str, options: ListOptions, matcher: M
         last = found[limit - 1].key
         parts.continue_ = encode_continue(last.removeprefix(prefix) + "\0", revision)
         if matcher is None:
-            parts.remaining = _remaining(registry, prefix, at, last)
-        found = list(islice(found, limit))
+            parts.remaining = len(_read(registry.store, where, last + "\0", 0))
+        found = found[:limit]
     return found, parts
 
 
-def _read(registry: Registry, prefix: str, at: int, start: str, count: int) -> Sequence[Entry]:
-    store = registry.store
-    if at > 0 and at != store.revision:
-        return store.list_at(prefix, at, start=start, limit=count)
-    return store.list(prefix, start=start, limit=count)
+class _Where(NamedTuple):
+    """What a page is read from; `at` 0 or less: the latest revision."""
+
+    prefix: str
+    start: str
+    at: int
+    limit: int
 
 
-def _remaining(registry: Registry, prefix: str, at: int, last: str) -> int:
-    return len(_read(registry, prefix, at, last + "\0", 0))
+async def _from_where(registry: Registry, prefix: str, options: ListOptions) -> _Where:
+    if options.continue_token:
+        if options.revision:
+            raise BadRequestError("specifying resource version is not allowed when using continue")
+        start, at = decode_continue(options.continue_token, prefix)
+        return _Where(prefix, start, at, options.limit)
+    if options.revision is None:
+        return _Where(prefix, "", 0, options.limit)
+    await registry.wait_fresh(options.revision)
+    exact = options.match == EXACT or (not options.match and options.limit > 0 and options.revision > 0)
+    return _Where(prefix, "", options.revision if exact else 0, options.limit if options.revision else 0)
+
+
+def _collect(store: Store, where: _Where, matcher: Matcher | None) -> list[Entry]:
+    """Return what is selected: all, or one more than the limit."""
+    found: list[Entry] = []
+    start, limit = where.start, where.limit
+    while True:
+        count = limit and (limit + 1 if matcher is None else max(PAGE, limit + 1))
+        batch = _read(store, where, start, count)
+        found += batch if matcher is None else (entry for entry in batch if matcher(entry.value))
+        if not limit or len(found) > limit or len(batch) < count:
+            return found
+        start = batch[-1].key + "\0"
+
+
+def _read(store: Store, where: _Where, start: str, count: int) -> Sequence[Entry]:
+    if where.at > 0 and where.at != store.revision:
+        return store.list_at(where.prefix, where.at, start=start, limit=count)
+    return store.list(where.prefix, start=start, limit=count)

@@ -9,7 +9,7 @@ from typing import Any
 from sagong.api.clock import Clock, Random
 from sagong.api.errors import NotFoundError, not_found
 from sagong.api.resources import Resource, ResourceTable
-from sagong.server.contract import Connector, ServiceAllocator
+from sagong.server.contract import Authorizer, Connector, ServiceAllocator
 from sagong.server.exchange import Exchange
 from sagong.server.messages import JSON, Response
 from sagong.server.negotiation import representation
@@ -31,6 +31,7 @@ class Registry:
     clock: Clock
     random: Random
     admission: Any = None
+    authorizer: Authorizer | None = None
     allocator: ServiceAllocator | None = None
     connector: Connector | None = None
 
@@ -55,6 +56,11 @@ class Registry:
                 await self.store.wait_revision(revision)
         except (TimeoutError, StoreWriteError):
             raise too_large_revision(revision, self.store.revision) from None
+
+    async def deleted(self, row: Resource, obj: Any) -> None:
+        """Let go of what an object held that is gone from the store now."""
+        if (row.group, row.plural) == ("", "services") and self.allocator is not None:
+            await self.allocator.release(obj)
 
     def missing(self, row: Resource, name: str) -> NotFoundError:
         """Return `pods "a" not found`."""

@@ -89,7 +89,7 @@ class Renderer:
         now = self._clock.now()
         rows = []
         for value, revision in objects:
-            obj = self._storage.decode(self._row, value, revision)
+            obj = self._storage.decode_served(self._row, value, revision)
             printed = to_dict(obj) if self._row.module is None else obj
             shown: dict[str, Any] = {"cells": printers.row(printed, now)}
             if conditions := printers.row_conditions(printed):

@@ -47,7 +47,7 @@ class Selection:
     def _match_both(self, value: bytes) -> bool:
         if not self._labels.empty and not self._match_labels(value):
             return False
-        obj: Any = self._storage.decode(self._row, value, 0)
+        obj: Any = self._storage.decode_served(self._row, value, 0)
         return self._fields.matches(obj)
 
 

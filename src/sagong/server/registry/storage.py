@@ -39,33 +39,38 @@ class Storage:
         return self.store.get(row.storage_key(namespace, name))
 
     def decode(self, row: Resource, value: bytes, revision: int) -> Any:
-        """Return the typed object, as `row` serves it, with its resourceVersion."""
+        """Return the typed object in its storage version, with its resourceVersion."""
         obj = decode(versions.stored_row(row), value)
         obj.metadata.resourceVersion = str(revision) if revision else ""
-        return versions.to_served(row, obj)
+        return obj
+
+    def decode_served(self, row: Resource, value: bytes, revision: int) -> Any:
+        """Return the typed object as `row` serves it."""
+        return versions.to_served(row, self.decode(row, value, revision))
 
     def encode(self, row: Resource, obj: Any) -> bytes:
-        """Return the bytes to store: the storage version, without resourceVersion."""
-        stored = versions.to_stored(row, obj)
-        kept, stored.metadata.resourceVersion = stored.metadata.resourceVersion, ""
+        """Return the bytes to store, without resourceVersion."""
+        stored = versions.stored_row(row)
+        obj.apiVersion, obj.kind = stored.api_version, stored.kind
+        kept, obj.metadata.resourceVersion = obj.metadata.resourceVersion, ""
         try:
-            return encode(stored)
+            return encode(obj)
         finally:
-            stored.metadata.resourceVersion = kept
+            obj.metadata.resourceVersion = kept
 
     def whole(self, row: Resource, value: bytes, revision: int) -> bytes:
         """Return the object's JSON as `row` serves it."""
-        if versions.stored_row(row) is not row:
-            return encode(self.decode(row, value, revision))
-        return splice.whole(value, revision)
+        if versions.is_stored(row):
+            return splice.whole(value, revision) if revision else value
+        return encode(self.decode_served(row, value, revision))
 
     def item(self, row: Resource, value: bytes, revision: int) -> bytes:
         """Return the object's JSON as an item of a list of `row`; items of custom lists keep apiVersion and kind."""
-        if versions.stored_row(row) is not row:
-            obj = self.decode(row, value, revision)
-            obj.apiVersion = obj.kind = ""
-            return _encoder.encode(obj)
-        return splice.whole(value, revision) if row.module is None else splice.item(value, revision)
+        if versions.is_stored(row):
+            return splice.whole(value, revision) if row.module is None else splice.item(value, revision)
+        obj = self.decode_served(row, value, revision)
+        obj.apiVersion = obj.kind = ""
+        return _encoder.encode(obj)
 
 
 def decode(row: Resource, value: bytes) -> Any:

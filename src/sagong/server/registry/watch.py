@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -75,18 +75,23 @@ async def watch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     prefix = list_prefix(row, info.namespace)
     if chosen.name is not None and (info.namespace or not row.namespaced):
         prefix += chosen.name
-    stream = _WatchStream(registry, row, renderer, options, prefix, chosen.matcher)
+    stream = _WatchStream(registry, row, _Asked(options, renderer, prefix, chosen.matcher))
     return Stream(stream.lines(), content_type="application/json")
+
+
+class _Asked(NamedTuple):
+    options: ListOptions
+    renderer: Renderer
+    prefix: str
+    matcher: Matcher | None
 
 
 class _WatchStream:
     """One watch under way."""
 
-    def __init__(
-        self, registry: Registry, row: Resource, renderer: Renderer, options: ListOptions, prefix: str, matcher: Matcher | None
-    ) -> None:
-        self._registry, self._row, self._renderer, self._options = registry, row, renderer, options
-        self._prefix, self._matcher = prefix, matcher
+    def __init__(self, registry: Registry, row: Resource, asked: _Asked) -> None:
+        self._registry, self._row = registry, row
+        self._options, self._renderer, self._prefix, self._matcher = options, renderer, _, _ = asked
         timeout = options.timeout or int(MIN_TIMEOUT * (1 + registry.random.uniform()))
         self._deadline = asyncio.get_running_loop().time() + timeout
         self._columns_sent = renderer.representation.target != "Table"

@@ -1,43 +1,42 @@
-"""create and update: decode, default, admit, prepare, validate, compare-and-swap, answer.
+"""create and update: admit, prepare, validate, compare-and-swap.
 
-The order is upstream's (registry.Store Create and Update): what the client sent is admitted by the mutating plugins, then the
-strategy has its say, then validation, then the validating plugins, then the store.
+The order is upstream's (registry.Store Create and Update): the mutating plugins first, then the kind's strategy, validation,
+the validating plugins, the store. Objects are in their storage version here; `row` is the one of the request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-try:
-    from sagong.api import validation
-except ImportError:
-
-    class validation:
-        validate_create = staticmethod(lambda obj: [])
-        validate_update = staticmethod(lambda new, old, sub: [])
-
-
+from sagong.api import validation
 from sagong.api.clock import format_time
-from sagong.api.errors import ApiError, BadRequestError, already_exists, conflict, invalid
+from sagong.api.errors import ApiError, BadRequestError, Cause, already_exists, conflict, forbidden, invalid
+from sagong.api.field_errors import Errors
 from sagong.api.resources import Resource
-from sagong.server.admission.chain import Review
-from sagong.server.contract import User
+from sagong.server.admission.chain import Operation, Review
+from sagong.server.contract import Attributes, User
 from sagong.server.registry import managed
 from sagong.server.registry.registry import Registry
-from sagong.server.registry.strategies import Strategy, strategy_of
+from sagong.server.registry.strategies import Circumstances, Strategy, strategy_of
 from sagong.store.base import Entry, RevisionMismatchError
 
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 NAME_BASE = 58
 GENERATE_TRIES = 8
 WRITE_TRIES = 200
+_UNSET = ("", "0")
+_validate_create: Any = getattr(validation, "validate_create", lambda _: [])
+_validate_update: Any = getattr(validation, "validate_update", lambda _, __, ___: [])
 
 
 @dataclass(slots=True)
 class Call:
-    """The circumstances of one write: who, how, and the warnings that came up."""
+    """The circumstances of one write: who, how, and the warnings that came up.
+
+    `admit` False skips admission: for the server's own writes. `force_create` lets an update create (apply).
+    """
 
     user: User
     namespace: str = ""
@@ -47,185 +46,212 @@ class Call:
     manager: str = ""
     warnings: list[str] = field(default_factory=list)
     admit: bool = True
+    force_create: bool = False
     options: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The state after a write: stored bytes, their revision, and whether the object was created or deleted by it."""
+    """The state after a write: stored bytes and their revision."""
 
     value: bytes
     revision: int
     created: bool = False
-    deleted: bool = False
 
 
 Transform = Callable[[Any, Entry | None], Any]
 
 
-class Writer:
-    """The write path of every resource."""
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._store, self._storage = registry.store, registry.storage
-
-    async def create(self, row: Resource, obj: Any, call: Call) -> Written:
-        """Create an object. Raises AlreadyExistsError, InvalidError, ForbiddenError."""
-        generate = obj.metadata.generateName and not obj.metadata.name
-        if not generate:
-            return await self._create_once(row, obj, call)
-        template = obj.copy()
-        for attempt in range(1, GENERATE_TRIES + 1):
-            try:
-                return await self._create_once(row, obj, call)
-            except ApiError as error:
-                if error.reason != "AlreadyExists" or attempt == GENERATE_TRIES:
-                    raise
-                obj = template.copy()
-        raise AssertionError("unreachable")
-
-    async def _create_once(self, row: Resource, obj: Any, call: Call) -> Written:
-        strategy = strategy_of(row)
-        meta = obj.metadata
-        match_namespace(row, meta, call.namespace)
-        managed.on_write(row, None, obj, call, self._registry.clock)
-        review = Review("CREATE", row, call, obj, None)
-        await self._mutate(review)
-        obj = review.obj
-        meta = obj.metadata
-        meta.uid, meta.creationTimestamp = self._registry.random.uid(), format_time(self._registry.clock.now())
-        meta.selfLink, meta.deletionTimestamp, meta.deletionGracePeriodSeconds = "", None, None
-        if meta.generateName and not meta.name:
-            meta.name = meta.generateName[:NAME_BASE] + self._registry.random.suffix()
-        if meta.resourceVersion not in ("", "0"):
-            raise ApiError("resourceVersion should not be set on objects to be created", reason="", code=500)
-        meta.resourceVersion = ""
-        strategy.prepare_create(obj)
-        reservation = None
-        if strategy.reserves and self._registry.allocator is not None:
-            reservation = await self._registry.allocator.allocate(obj, None, dry_run=call.dry_run)
+async def create_object(registry: Registry, row: Resource, obj: Any, call: Call) -> Written:
+    """Create an object. Raises AlreadyExistsError, InvalidError, ForbiddenError."""
+    if not obj.metadata.generateName or obj.metadata.name:
+        return await _Write(registry, row, call).create(obj)
+    for _ in range(GENERATE_TRIES - 1):
         try:
-            if causes := validation.validate_create(obj):
-                raise invalid(row.group, row.kind, meta.name, causes)
-            call.warnings += strategy.warnings(obj, None)
-            await self._validate(review)
-            written = await self._insert(row, obj, call)
-        except BaseException:
-            if reservation is not None:
-                reservation.revert()
-            raise
-        if reservation is not None:
-            reservation.commit()
-        return written
+            return await _Write(registry, row, call).create(obj.copy())
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+    return await _Write(registry, row, call).create(obj)
 
-    async def _insert(self, row: Resource, obj: Any, call: Call) -> Written:
-        meta = obj.metadata
-        key = row.storage_key(meta.namespace, meta.name)
-        value = self._storage.encode(row, obj)
+
+async def update_object(registry: Registry, row: Resource, call: Call, transform: Transform) -> Written:
+    """Change an object by `transform(old, entry) -> new`, again when another write came first.
+
+    `transform` gets (None, None) for an object that is absent and may be created. A `new` with a resourceVersion holds only
+    for that version. Raises NotFoundError, ConflictError, InvalidError, ForbiddenError.
+    """
+    write = _Write(registry, row, call)
+    entry = registry.store.get(row.storage_key(call.namespace, call.name))
+    for _ in range(WRITE_TRIES):
         try:
-            if call.dry_run:
-                if live := self._store.get(key):
-                    raise RevisionMismatchError(key, live)
-                return Written(value, 0, created=True)
-            return Written(value, await self._store.write(key, value, 0), created=True)
+            if entry is None:
+                return await write.create_absent(transform)
+            return await write.update(entry, transform)
         except RevisionMismatchError as mismatch:
-            raise self._exists(row, meta, mismatch.current) from None
+            entry = mismatch.current
+    raise conflict(row.group, row.plural, call.name, MODIFIED)
 
-    def _exists(self, row: Resource, meta: Any, live: Entry | None) -> ApiError:
+
+class _Write:
+    """One create or update under way."""
+
+    def __init__(self, registry: Registry, row: Resource, call: Call) -> None:
+        self._registry, self._row, self._call = registry, row, call
+        self._strategy: Strategy = strategy_of(row)
+
+    async def create(self, obj: Any) -> Written:
+        row, call, registry = self._row, self._call, self._registry
+        match_namespace(row, obj.metadata, call.namespace)
+        managed.on_create(row, obj, call, registry.clock)
+        review = await self._mutated("CREATE", obj, None)
+        obj = review.obj
+        self._found(obj.metadata)
+        self._strategy.prepare_create(obj, self._circumstances())
+        return await self._reserving(obj, None, lambda: self._insert(obj, review))
+
+    def _found(self, meta: Any) -> None:
+        """Fill in what a new object gets from the server."""
+        if meta.resourceVersion not in _UNSET:
+            raise ApiError("resourceVersion should not be set on objects to be created", reason="", code=500)
+        random = self._registry.random
+        meta.uid, meta.creationTimestamp = random.uid(), format_time(self._registry.clock.now())
+        meta.selfLink, meta.deletionTimestamp, meta.deletionGracePeriodSeconds, meta.resourceVersion = "", None, None, ""
+        if meta.generateName and not meta.name:
+            meta.name = meta.generateName[:NAME_BASE] + random.suffix()
+
+    async def _insert(self, obj: Any, review: Review) -> Written:
+        row, call, store, meta = self._row, self._call, self._registry.store, obj.metadata
+        self._refuse(_validate_create(obj), meta.name)
+        await self._validated(review)
+        value = self._registry.storage.encode(row, obj)
+        key = row.storage_key(meta.namespace, meta.name)
+        try:
+            if not call.dry_run:
+                return Written(value, await store.write(key, value, 0), created=True)
+        except RevisionMismatchError as mismatch:
+            raise self._exists(meta, mismatch.current) from None
+        if live := store.get(key):
+            raise self._exists(meta, live)
+        return Written(value, 0, created=True)
+
+    def _exists(self, meta: Any, live: Entry | None) -> ApiError:
+        row = self._row
         error = already_exists(row.group, row.plural, meta.name)
-        if live is not None and self._storage.decode(row, live.value, live.revision).metadata.deletionTimestamp:
-            error.args = (f"object is being deleted: {error.message}",)
-            error.message = str(error)
-        if meta.generateName:
-            error.retry_after = 1
+        if live is not None and self._registry.storage.decode(row, live.value, live.revision).metadata.deletionTimestamp:
+            message = f"object is being deleted: {error.message}"
+            return type(error)(message, group=row.group, kind=row.plural, name=meta.name)
         return error
 
-    async def update(self, row: Resource, call: Call, transform: Transform, *, create_missing: bool = False) -> Written:
-        """Change an object by `transform(old, entry) -> new`, again when another write came first.
-
-        `transform` gets (None, None) for an object that is absent and may be created. `new` with a resourceVersion holds
-        only for that version. Raises NotFoundError, ConflictError, InvalidError, ForbiddenError.
-        """
-        strategy = strategy_of(row)
-        key = row.storage_key(call.namespace, call.name)
-        entry = self._store.get(key)
-        for _ in range(WRITE_TRIES):
-            if entry is None:
-                if not create_missing and not (strategy.create_on_update and not call.subresource):
-                    raise self._registry.missing(row, call.name)
-                return await self._create_absent(row, call, transform)
-            old = self._storage.decode(row, entry.value, entry.revision)
-            try:
-                return await self._update_once(row, strategy, entry, old, transform(old, entry), call)
-            except RevisionMismatchError as mismatch:
-                entry = mismatch.current
-        raise conflict(row.group, row.plural, call.name, MODIFIED)
-
-    async def _create_absent(self, row: Resource, call: Call, transform: Transform) -> Written:
-        obj = transform(None, None)
-        if obj.metadata.resourceVersion not in ("", "0"):
+    async def create_absent(self, transform: Transform) -> Written:
+        row, call = self._row, self._call
+        if not call.force_create and (call.subresource or not self._strategy.create_on_update):
             raise self._registry.missing(row, call.name)
+        obj = transform(None, None)
+        if obj.metadata.resourceVersion not in _UNSET:
+            raise conflict(row.group, row.plural, call.name, MODIFIED)
         if obj.metadata.uid:
             detail = f"Precondition failed: UID in precondition: {obj.metadata.uid}, UID in object meta: "
             raise conflict(row.group, row.plural, call.name, detail)
-        return await self._create_once(row, obj, call)
+        await self._may_create()
+        return await self.create(obj)
 
-    async def _update_once(self, row: Resource, strategy: Strategy, entry: Entry, old: Any, new: Any, call: Call) -> Written:
+    async def _may_create(self) -> None:
+        """Check that one who creates by PUT or apply may create at all."""
+        row, call, authorizer = self._row, self._call, self._registry.authorizer
+        if authorizer is None or not call.admit:
+            return
+        asked = Attributes(
+            call.user, "create", row.path(call.namespace), row.group, row.version, row.plural, namespace=call.namespace, name=call.name
+        )
+        decision = await authorizer.authorize(asked)
+        if not decision.allowed:
+            raise forbidden(row.group, row.plural, call.name, decision.reason)
+
+    async def update(self, entry: Entry, transform: Transform) -> Written:
+        row, call, registry = self._row, self._call, self._registry
+        old = registry.storage.decode(row, entry.value, entry.revision)
+        new = transform(old, entry)
         match_namespace(row, new.metadata, call.namespace)
-        self._check_version(row, strategy, entry, old, new, call)
-        managed.on_write(row, old, new, call, self._registry.clock)
-        review = Review("UPDATE", row, call, new, old)
-        await self._mutate(review)
+        self._check_version(entry, new.metadata, old.metadata)
+        managed.on_update(row, old, new, call, registry.clock)
+        review = await self._mutated("UPDATE", new, old)
         new = review.obj
+        new.metadata.generation = old.metadata.generation
+        self._strategy.prepare_update(new, old, call.subresource, self._circumstances())
         keep_system_fields(new.metadata, old.metadata)
-        strategy.prepare_update(new, old, call.subresource)
-        reservation = None
-        if strategy.reserves and not call.subresource and self._registry.allocator is not None:
-            reservation = await self._registry.allocator.allocate(new, old, dry_run=call.dry_run)
+        if call.subresource:
+            return await self._replace(entry, new, old, review)
+        return await self._reserving(new, old, lambda: self._replace(entry, new, old, review))
+
+    def _check_version(self, entry: Entry, new: Any, old: Any) -> None:
+        row, name = self._row, self._call.name
+        if new.uid and new.uid != old.uid:
+            raise conflict(
+                row.group, row.plural, name, f"Precondition failed: UID in precondition: {new.uid}, UID in object meta: {old.uid}"
+            )
+        if new.resourceVersion in _UNSET:
+            if not self._strategy.unconditional_update:
+                errors = Errors()
+                errors.invalid("metadata.resourceVersion", 0, "must be specified for an update")
+                raise invalid(row.group, row.plural, name, errors)
+            new.resourceVersion = str(entry.revision)
+        elif new.resourceVersion != str(entry.revision):
+            raise conflict(row.group, row.plural, name, MODIFIED)
+
+    async def _replace(self, entry: Entry, new: Any, old: Any, review: Review) -> Written:
+        registry, call = self._registry, self._call
+        managed.ignore_timestamps(new, old)
+        self._refuse(_validate_update(new, old, call.subresource), new.metadata.name)
+        await self._validated(review)
+        value: bytes = registry.storage.encode(self._row, new)
+        if self._goes(new, old.metadata):
+            if not call.dry_run:
+                revision = await registry.store.write(entry.key, None, entry.revision)
+                await registry.deleted(self._row, new)
+                return Written(value, revision)
+        elif value != entry.value and not call.dry_run:
+            return Written(value, await registry.store.write(entry.key, value, entry.revision))
+        await registry.store.wait_revision(entry.revision)
+        return Written(value, entry.revision)
+
+    def _goes(self, new: Any, old_meta: Any) -> bool:
+        """Tell whether this update took off the last thing that kept an object which is being deleted."""
+        if new.metadata.finalizers or not old_meta.deletionTimestamp or old_meta.deletionGracePeriodSeconds:
+            return False
+        return self._strategy.gone is None or self._strategy.gone(new)
+
+    async def _reserving(self, new: Any, old: Any, store: Callable[[], Any]) -> Written:
+        """Store; where the kind has addresses and ports, take them before and settle after."""
+        allocator = self._registry.allocator
+        if not self._strategy.reserves or allocator is None:
+            plain: Written = await store()
+            return plain
+        reservation = await allocator.allocate(new, old, dry_run=self._call.dry_run)
         try:
-            if causes := validation.validate_update(new, old, call.subresource):
-                raise invalid(row.group, row.kind, new.metadata.name, causes)
-            call.warnings += strategy.warnings(new, old)
-            await self._validate(review)
-            written = await self._replace(row, entry, new, call)
+            written: Written = await store()
         except BaseException:
-            if reservation is not None:
-                reservation.revert()
+            reservation.revert()
             raise
-        if reservation is not None:
-            reservation.commit()
+        reservation.commit()
         return written
 
-    def _check_version(self, row: Resource, strategy: Strategy, entry: Entry, old: Any, new: Any, call: Call) -> None:
-        wanted = new.metadata.resourceVersion
-        if new.metadata.uid and new.metadata.uid != old.metadata.uid:
-            detail = f"Precondition failed: UID in precondition: {new.metadata.uid}, UID in object meta: {old.metadata.uid}"
-            raise conflict(row.group, row.plural, call.name, detail)
-        if not wanted or wanted == "0":
-            if not strategy.unconditional_update:
-                raise invalid(row.group, row.kind, call.name, validation.must_be_specified())
-            new.metadata.resourceVersion = str(entry.revision)
-        elif wanted != str(entry.revision):
-            raise conflict(row.group, row.plural, call.name, MODIFIED)
+    def _refuse(self, causes: Sequence[Cause], name: str) -> None:
+        if causes:
+            raise invalid(self._row.group, self._row.kind, name, causes)
 
-    async def _replace(self, row: Resource, entry: Entry, new: Any, call: Call) -> Written:
-        value = self._storage.encode(row, new)
-        meta = new.metadata
-        if meta.deletionTimestamp and not meta.finalizers and not meta.deletionGracePeriodSeconds and strategy_of(row).gone(new):
-            revision = entry.revision if call.dry_run else await self._store.write(entry.key, None, entry.revision)
-            return Written(value, revision, deleted=True)
-        if value == entry.value or call.dry_run:
-            await self._registry.wait_fresh(entry.revision)
-            return Written(value, entry.revision)
-        return Written(value, await self._store.write(entry.key, value, entry.revision))
+    def _circumstances(self) -> Circumstances:
+        registry = self._registry
+        return Circumstances(self._call.user, format_time(registry.clock.now()), registry.random)
 
-    async def _mutate(self, review: Review) -> None:
-        if review.call.admit and self._registry.admission is not None:
+    async def _mutated(self, operation: Operation, obj: Any, old: Any) -> Review:
+        review = Review(operation, self._row, self._call, obj, old)
+        if self._call.admit and self._registry.admission is not None:
             await self._registry.admission.mutate(review)
+        return review
 
-    async def _validate(self, review: Review) -> None:
-        if review.call.admit and self._registry.admission is not None:
+    async def _validated(self, review: Review) -> None:
+        if self._call.admit and self._registry.admission is not None:
             await self._registry.admission.validate(review)
 
 
@@ -242,8 +268,9 @@ def match_namespace(row: Resource, meta: Any, namespace: str) -> None:
 
 def keep_system_fields(new: Any, old: Any) -> None:
     """Put back what clients cannot change."""
-    new.uid, new.creationTimestamp, new.selfLink = old.uid, old.creationTimestamp, ""
-    new.deletionTimestamp, new.deletionGracePeriodSeconds = old.deletionTimestamp, old.deletionGracePeriodSeconds
-    new.generation = old.generation
-    if not new.managedFields and old.managedFields:
-        new.managedFields = old.managedFields
+    new.uid = new.uid or old.uid
+    new.creationTimestamp = old.creationTimestamp
+    if old.deletionTimestamp:
+        new.deletionTimestamp = old.deletionTimestamp
+    if new.deletionGracePeriodSeconds is None:
+        new.deletionGracePeriodSeconds = old.deletionGracePeriodSeconds

@@ -1,0 +1,74 @@
+"""What a write brings along: its options from the query, its object from the body."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from sagong.api import codec, defaults, normalize
+from sagong.api.errors import BadRequestError, invalid
+from sagong.api.field_errors import Errors
+from sagong.api.resources import Resource
+from sagong.server.exchange import Exchange
+from sagong.server.negotiation import body_media
+from sagong.server.registry import versions
+from sagong.server.registry.storage import from_dict
+from sagong.server.registry.write import Call
+
+VALIDATIONS = get_args(codec.Validation)
+MAX_MANAGER = 128
+
+
+def write_call(exchange: Exchange, kind: str, *, from_agent: bool = True) -> Call:
+    """Return the circumstances of a write; `kind` names its options. Raises InvalidError for bad ones.
+
+    The field manager is the one that the client names, else its user agent's first word (`from_agent`).
+    """
+    info, request = exchange.info, exchange.request
+    call = Call(exchange.user, info.namespace, info.name, info.subresource, warnings=exchange.warnings)
+    if from_agent:
+        call.manager = request.header("user-agent").partition("/")[0][:MAX_MANAGER]
+    if not request.query_string:
+        return call
+    dry_run, manager = request.query.get("dryRun", []), request.param("fieldManager")
+    errors = Errors()
+    if any(value != "All" for value in dry_run):
+        errors.not_supported("dryRun", dry_run, ["All"])
+    if len(manager.encode()) > MAX_MANAGER:
+        errors.invalid("fieldManager", manager, "may not be more than 128 bytes")
+    if not manager.isprintable():
+        errors.invalid("fieldManager", manager, "should only contain printable characters")
+    if (said := request.param("fieldValidation")) and said not in VALIDATIONS:
+        errors.not_supported("fieldValidation", said, ["", *VALIDATIONS])
+    if errors:
+        raise invalid("meta.k8s.io", kind, "", errors)
+    call.dry_run, call.manager = bool(dry_run), manager or call.manager
+    return call
+
+
+def read_object(exchange: Exchange, row: Resource) -> Any:
+    """Decode the request's object into its storage version, with defaults. Raises BadRequestError."""
+    request = exchange.request
+    strict: Any = request.param("fieldValidation") or "Warn"
+    decoded = codec.decode(request.body, body_media(request), row, strict=strict)
+    exchange.warnings += decoded.warnings
+    return finish(row, from_dict(decoded.obj) if row.module is None else decoded.obj)
+
+
+def finish(row: Resource, obj: Any) -> Any:
+    """Bring an object that was just read into canonical form, with defaults, in its storage version. Raises BadRequestError."""
+    if row.module is None:
+        return obj
+    try:
+        normalize.normalize(obj)
+    except ValueError as error:
+        raise BadRequestError(f'{row.kind} in version "{row.version}" cannot be handled as a {row.kind}: {error}') from error
+    defaults.apply_defaults(obj)
+    return versions.to_stored(row, obj)
+
+
+def check_name(meta: Any, name: str) -> None:
+    """Raise BadRequestError when the object's name is not that of the URL."""
+    if not meta.name:
+        raise BadRequestError("name must be provided")
+    if meta.name != name:
+        raise BadRequestError(f"the name of the object ({meta.name}) does not match the name on the URL ({name})")
