@@ -24,6 +24,7 @@ class Cluster:
     def __init__(self, directory: Path) -> None:
         self.data_dir = directory / "data"
         self.kubeconfig = directory / "kubeconfig"
+        self.ports = PORTS
         self.env = {
             **os.environ,
             "KUBECONFIG": str(self.kubeconfig),
@@ -38,7 +39,7 @@ class Cluster:
 
     def start(self) -> subprocess.CompletedProcess[str]:
         """Start on the test ports."""
-        ports = [word for part, port in PORTS.items() for word in (f"--{part}-port", str(port))]
+        ports = [word for part, port in self.ports.items() for word in (f"--{part}-port", str(port))]
         return self.sagong("start", *ports)
 
     def kubectl(self, *arguments: str, check: bool = True, stdin: str | None = None, timeout: float = 120) -> str:
