@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sagong.controllers import namespace, replicaset, root_ca, serviceaccount
+from sagong.controllers import endpoints, endpointslice, namespace, replicaset, root_ca, serviceaccount
+from sagong.controllers.daemonset import loop as daemonset
 from sagong.controllers.declaration import Controller
 from sagong.controllers.deployment import loop as deployment
 
@@ -26,4 +27,7 @@ def controllers(settings: Settings) -> Iterator[Controller]:
         yield root_ca.controller(settings.root_ca)
     yield deployment.CONTROLLER
     yield replicaset.CONTROLLER
+    yield daemonset.controller()
+    yield endpoints.CONTROLLER
+    yield endpointslice.CONTROLLER
     yield namespace.CONTROLLER

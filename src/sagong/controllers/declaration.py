@@ -46,7 +46,8 @@ def no_keys(_view: View, _obj: Any) -> Iterable[Key]:
 class Watch:
     """A kind, and the keys to reconcile when one of its objects changes.
 
-    `keys` is asked about the old and the new object; `changed(old, new)` can say that a change of no interest is one.
+    `keys` is asked about the old and the new object. `changed(old, new)` can say that a change is of no interest; as in an
+    informer's handler, `old` is None for an addition, `new` for a deletion.
     """
 
     kind: Kind
@@ -79,6 +80,21 @@ class Controller:
     def kinds(self) -> tuple[Kind, ...]:
         """All kinds that need an informer."""
         return (*(watch.kind for watch in self.watches), *self.owns, *self.reads)
+
+
+def updated(differs: Changed) -> Changed:
+    """Care for additions, deletions, and those updates that differ."""
+    return lambda old, new: old is None or new is None or differs(old, new)
+
+
+def appeared(old: Any, _new: Any) -> bool:
+    """Care for additions."""
+    return old is None
+
+
+def vanished(_old: Any, new: Any) -> bool:
+    """Care for deletions."""
+    return new is None
 
 
 def writes(*grants: tuple[str, Kind] | tuple[str, Kind, str]) -> Mapping[str, Collection[str]]:

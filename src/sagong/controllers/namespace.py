@@ -23,7 +23,7 @@ from sagong.client.discovery import discover
 from sagong.client.endpoint import metadata_only
 from sagong.client.plan import NOTHING, Action, Delete, DeleteCollection, Failure, Plan, Together, Update
 from sagong.controllers import conditions
-from sagong.controllers.declaration import Controller, Key, Watch, writes
+from sagong.controllers.declaration import Controller, Key, Watch, updated, vanished, writes
 from sagong.controllers.view import Live, View
 
 FINALIZER = "kubernetes"
@@ -198,8 +198,8 @@ CONTROLLER = Controller(
     name="namespace",
     account="namespace-controller",
     watches=(
-        Watch(Namespace, changed=lambda old, new: old.metadata.deletionTimestamp != new.metadata.deletionTimestamp),
-        Watch(Pod, _of_leaving, changed=lambda _old, _new: False),
+        Watch(Namespace, changed=updated(lambda old, new: old.metadata.deletionTimestamp != new.metadata.deletionTimestamp)),
+        Watch(Pod, _of_leaving, vanished),
     ),
     writes={"*": ("delete", "deletecollection"), **writes(("update", Namespace, "status"), ("update", Namespace, "finalize"))},
     reconcile_live=reconcile,

@@ -180,7 +180,7 @@ class Loop:
 
     def _handler(self, watch: Watch) -> Any:
         def handle(old: Any, new: Any) -> None:
-            if watch.changed is not None and old is not None and new is not None and not watch.changed(old, new):
+            if watch.changed is not None and not watch.changed(old, new):
                 return
             for obj in (old, new):
                 if obj is not None:

@@ -8,7 +8,7 @@ from sagong.api.errors import AlreadyExistsError
 from sagong.api.types.core import Namespace, ServiceAccount
 from sagong.api.types.meta import ObjectMeta
 from sagong.client.plan import NOTHING, Create, Plan
-from sagong.controllers.declaration import Controller, Key, Watch, writes
+from sagong.controllers.declaration import Controller, Key, Watch, vanished, writes
 from sagong.controllers.view import View
 
 DEFAULT = "default"
@@ -30,7 +30,7 @@ def _namespace_of(_view: View, account: ServiceAccount) -> Iterable[Key]:
 CONTROLLER = Controller(
     name="serviceaccount",
     account="service-account-controller",
-    watches=(Watch(Namespace), Watch(ServiceAccount, _namespace_of, changed=lambda _old, _new: False)),
+    watches=(Watch(Namespace), Watch(ServiceAccount, _namespace_of, vanished)),
     writes=writes(("create", ServiceAccount)),
     reconcile=reconcile,
     workers=1,

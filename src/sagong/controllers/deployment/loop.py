@@ -16,7 +16,7 @@ from sagong.api.types.core import Pod
 from sagong.api.types.meta import LabelSelector
 from sagong.client.plan import NOTHING, Action, Create, Delete, Emit, Failure, Plan, Told, Update
 from sagong.controllers import conditions
-from sagong.controllers.declaration import Controller, Key, Watch, writes
+from sagong.controllers.declaration import Controller, Key, Watch, updated, writes
 from sagong.controllers.deployment import rollout
 from sagong.controllers.deployment.revisions import (
     MAX_INT32,
@@ -318,7 +318,7 @@ CONTROLLER = Controller(
     watches=(
         Watch(Deployment),
         Watch(ReplicaSet, selecting(Deployment, selector_of)),
-        Watch(Pod, _recreates, lambda old, new: old.status.phase != new.status.phase),
+        Watch(Pod, _recreates, updated(lambda old, new: old.status.phase != new.status.phase)),
     ),
     owns=(ReplicaSet,),
     writes=writes(

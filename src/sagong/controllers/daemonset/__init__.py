@@ -1,0 +1,1 @@
+"""daemonset: one pod of a template on every node that fits it."""
