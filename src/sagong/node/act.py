@@ -69,12 +69,12 @@ class Actor:
             outcome.waiting[hold.container.name] = Waiting("CrashLoopBackOff", hold.message)
         try:
             await self._end(pod, decision, observed)
-            sandbox, observed = await self._sandbox(pod, decision, observed)
+            place = await self._place(pod, decision, observed)
         except (CriError, OSError, ContainerConfigError):
             outcome.failed = True
             return outcome
-        if sandbox:
-            await self._start_all(pod, decision.start, _Place(sandbox, self.sandbox_config(pod, decision.attempt), observed), outcome)
+        if place:
+            await self._start_all(pod, decision.start, place, outcome)
         return outcome
 
     def report_hold(self, pod: Pod, hold: Hold) -> None:
@@ -112,25 +112,31 @@ class Actor:
                 await self.killer.kill(pod, run, "killing", grace_override=0, pod_ip=ip)
             await self.runtime.remove_container(run.id)
 
-    async def _sandbox(self, pod: Pod, decision: Decision, observed: Observed) -> tuple[str, Observed]:
+    async def _place(self, pod: Pod, decision: Decision, observed: Observed) -> _Place | None:
+        """Return where containers are to be started, None when nothing is: in the sandbox that is there, or in a new one."""
+        if decision.kill_pod and not decision.create_sandbox:
+            return None
         if not decision.create_sandbox:
-            return ("" if decision.kill_pod else decision.sandbox_id), observed
+            return _Place(decision.sandbox_id, self.sandbox_config(pod, decision.attempt), observed) if decision.start else None
         for run in observed.runs:  # of a sandbox that is gone: initialization begins anew
             if any(container.name == run.name for container in pod.spec.initContainers):
                 await self.runtime.remove_container(run.id)
         try:
-            self.cgroups.ensure_pod(pod)
-            config = self.sandbox_config(pod, decision.attempt)
-            handler = self.sandboxes.runtime_handler(pod)
-            self.logs.make(pod)
-            sandbox = await self.runtime.run_sandbox(config, handler)
-            self.observer.learn(sandbox, pod.metadata.uid)
-            status = await self.runtime.sandbox_status(sandbox)
+            return await self._make_sandbox(pod, decision, observed)
         except (CriError, OSError, ContainerConfigError) as error:
             self.events.pod(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
             raise
+
+    async def _make_sandbox(self, pod: Pod, decision: Decision, observed: Observed) -> _Place:
+        self.cgroups.ensure_pod(pod)
+        config = self.sandbox_config(pod, decision.attempt)
+        handler = self.sandboxes.runtime_handler(pod)
+        self.logs.make(pod)
+        sandbox = await self.runtime.run_sandbox(config, handler)
+        self.observer.learn(sandbox, pod.metadata.uid)
+        status = await self.runtime.sandbox_status(sandbox)
         ips = tuple(ip for ip in (status.network.ip, *(extra.ip for extra in status.network.additional_ips)) if ip)
-        return sandbox, Observed(uid=observed.uid, runs=observed.runs, ips=ips)
+        return _Place(sandbox, config, Observed(uid=observed.uid, runs=observed.runs, ips=ips))
 
     async def _start_all(self, pod: Pod, starts: Sequence[Start], place: _Place, outcome: Outcome) -> None:
         for start in starts:

@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from sagong.api.clock import Clock, Random
-from sagong.api.errors import NotFoundError
 from sagong.api.quantity import parse
-from sagong.api.types.core import Node, Pod, Service, Taint
-from sagong.api.types.node import RuntimeClass
+from sagong.api.types.core import Pod, Taint
 from sagong.client.client import Client
-from sagong.client.events import Recorder
-from sagong.client.informer import Informer
 from sagong.node import cgroup_fs, machine
 from sagong.node.act import Actor
 from sagong.node.admission import Rejection, admit
+from sagong.node.api_side import ApiSide, NoApi
 from sagong.node.backoff import Backoff
 from sagong.node.cgroups import Cgroups
 from sagong.node.config import KubeletConfig, seconds
@@ -46,7 +43,7 @@ from sagong.node.resources import Reservations
 from sagong.node.sandbox_config import SandboxBuilder
 from sagong.node.static_pods import StaticPods
 from sagong.node.status_manager import StatusManager
-from sagong.node.statuses import Node as NodeAddresses
+from sagong.node.statuses import Node
 from sagong.node.volumes.layout import NodeFiles
 from sagong.node.volumes.manager import VolumeManager
 from sagong.node.volumes.payload import Contents
@@ -59,28 +56,11 @@ RUNTIME_RETRY = 0.2
 log = logging.getLogger(__name__)
 
 
-class NoApi:
-    """Stands in for the API where there is none: nothing is found, events are only logged."""
-
-    async def get(self, kind: type[Any], name: str, namespace: str = "") -> Any:
-        """Find nothing."""
-        raise NotFoundError(f'{kind.__name__.lower()} "{namespace}/{name}" not found: this node has no API server')
-
-    async def create_subresource(self, kind: type[Any], name: str, namespace: str, subresource: str, body: Any) -> Any:
-        """Give nothing."""
-        del body
-        raise NotFoundError(f'{kind.__name__.lower()} "{namespace}/{name}" has no {subresource}: this node has no API server')
-
-    def event(self, obj: Any, type: str, reason: str, message: str) -> None:  # noqa: A002 - the recorder's signature
-        """Log the event."""
-        log.info("%s %s %s/%s: %s", type, reason, obj.namespace, obj.name, message)
-
-
 class Kubelet:
     """One node. `client` is None for a node that runs only static pods."""
 
     def __init__(self, config: KubeletConfig, client: Client | None, clock: Clock, random: Random) -> None:
-        self.config, self.client, self.clock, self.random = config, client, clock, random
+        self.config, self.clock, self.random = config, clock, random
         self._channel = Channel(config.runtime_socket)
         self.runtime = Runtime(self._channel)
         self.files = NodeFiles(Path(config.rootDir))
@@ -88,12 +68,8 @@ class Kubelet:
         self.ips = (machine.node_address(config.nodeIP),)
         reserved = Reservations(config.kubeReserved, config.systemReserved, config.evictionHard, config.maxPods, config.podsPerCore)
         self.node_observer = NodeObserver(self.runtime, self.files.root, clock, reserved)
-        self.recorder = Recorder(client, "kubelet", host=config.node_name) if client else None
-        self.events = PodEvents(self.recorder or NoApi())
-        self.services: Informer[Service] | None = Informer(client, Service) if client else None
-        self.runtime_classes: Informer[RuntimeClass] | None = Informer(client, RuntimeClass) if client else None
-        self.api_pods: Informer[Pod] | None = Informer(client, Pod, field_selector=f"spec.nodeName={config.node_name}") if client else None
-        self.nodes: Informer[Node] | None = Informer(client, Node, field_selector=f"metadata.name={config.node_name}") if client else None
+        self.api = ApiSide(client, config.node_name) if client else None
+        self.events = PodEvents(self.api.recorder if self.api else NoApi())
         self.pods = Pods(self._admit, self._gone)
         self._group: asyncio.TaskGroup | None = None
 
@@ -114,7 +90,7 @@ class Kubelet:
     def _assemble(self, runtime_name: str) -> None:
         config, clock = self.config, self.clock
         self.observer = Observer(self.runtime)
-        self.statuses = StatusManager(self.client, clock, self.pods.shown)
+        self.statuses = StatusManager(self.api.client if self.api else None, clock, self.pods.shown)
         self.prober = Prober(Checker(self.runtime), self.events, clock, self.random, self.pods.wake)
         hooks = Hooks(self.runtime, clock)
         killer = Killer(self.runtime, hooks, self.events, clock)
@@ -135,7 +111,7 @@ class Kubelet:
             containers=ContainerBuilder(
                 files=self.files,
                 environment=EnvBuilder(objects),
-                services=lambda: self.services.list() if self.services else (),
+                services=self.api.all_services if self.api else tuple,
                 mounted=self.volumes.mounted,
                 memory_capacity=self.node_observer.machine.memory,
                 cluster_domain=config.clusterDomain,
@@ -163,7 +139,7 @@ class Kubelet:
                 events=self.events,
                 clock=clock,
                 random=self.random,
-                node=NodeAddresses(self.ips),
+                node=Node(self.ips),
                 runtime_name=runtime_name,
                 resync_seconds=seconds(config.syncFrequency),
                 finished=self._finished,
@@ -181,10 +157,10 @@ class Kubelet:
             wake=self.pods.wake,
             sources_ready=self._sources_ready,
         )
-        self.mirrors = Mirrors(self.client, clock, config.node_name, self._node_uid, self.pods.mirror) if self.client else None
+        self.mirrors = Mirrors(self.api.client, clock, config.node_name, self._node_uid, self.pods.mirror) if self.api else None
 
     def _assemble_volumes(self) -> None:
-        api: Any = self.client or NoApi()
+        api: Any = self.api.client if self.api else NoApi()
         self.objects = ObjectCache(api, self.clock)
         contents = Contents(self.objects, TokenCache(api, self.clock, self.random))
         self.volumes = VolumeManager(self.files, contents, api, self.clock, lambda: self.node_observer.allocatable)
@@ -203,45 +179,26 @@ class Kubelet:
             every = seconds(config.fileCheckFrequency)
             self.static_pods = StaticPods(Path(config.staticPodPath), config.node_name, every, self.clock, self._static_changed)
             tasks.append(self.static_pods.run())
-        return tasks + self._api_tasks()
+        return tasks + (self._api_tasks(self.api, self.mirrors) if self.api and self.mirrors else [])
 
-    def _api_tasks(self) -> list[Coroutine[Any, Any, None]]:
-        if not (self.client and self.recorder and self.mirrors and self.services and self.runtime_classes and self.nodes and self.api_pods):
-            return []
+    def _api_tasks(self, api: ApiSide, mirrors: Mirrors) -> list[Coroutine[Any, Any, None]]:
         config = self.config
         taints = [Taint(key=taint.key, value=taint.value, effect=taint.effect) for taint in config.registerWithTaints]
         settings = NodeSettings(config.node_name, self.ips, config.port, config.nodeLabels, taints, config.providerID)
         reporter = NodeReporter(
-            self.client,
+            api.client,
             self.node_observer,
             settings,
-            self.recorder,
+            api.recorder,
             self.clock,
             every=seconds(config.nodeStatusUpdateFrequency),
             full=seconds(config.nodeStatusReportFrequency),
         )
-        tasks: list[Coroutine[Any, Any, None]] = [
-            self.recorder.run(),
-            self.mirrors.run(),
-            self.services.run(),
-            self.runtime_classes.run(),
-            self.nodes.run(),
-            self._follow_api(self.services, self.nodes, self.api_pods),
-        ]
+        api.nodes.add_handler(lambda _, __: mirrors.look())
+        tasks = [*api.tasks(), mirrors.run(), api.follow_pods(self._api_changed, self.housekeeper.look_soon)]
         if config.registerNode:
-            tasks += [reporter.run(), NodeLease(self.client, self.clock, config.node_name, config.nodeLeaseDurationSeconds).run()]
+            tasks += [reporter.run(), NodeLease(api.client, self.clock, config.node_name, config.nodeLeaseDurationSeconds).run()]
         return tasks
-
-    async def _follow_api(self, services: Informer[Service], nodes: Informer[Node], pods: Informer[Pod]) -> None:
-        """Follow the API's pods, once Services are known: containers get them as variables."""
-        await services.wait_synced()
-        await nodes.wait_synced()
-        nodes.add_handler(lambda _, __: self.mirrors.look() if self.mirrors else None)
-        pods.add_handler(self._api_changed)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(pods.run())
-            await pods.wait_synced()
-            self.housekeeper.look_soon()
 
     async def _wait_for_runtime(self) -> str:
         while True:
@@ -292,20 +249,14 @@ class Kubelet:
 
     def _sources_ready(self) -> bool:
         """Tell whether every source has been read, so that a pod nobody shows is a stranger."""
-        return self.api_pods is None or self.api_pods.synced.is_set()
-
-    def _node(self) -> Node | None:
-        return self.nodes.get("", self.config.node_name) if self.nodes else None
+        return self.api is None or self.api.pods.synced.is_set()
 
     def _node_uid(self) -> str:
-        node = self._node()
+        node = self.api.node() if self.api else None
         return node.metadata.uid if node else ""
 
     def _admit(self, pod: Pod, others: list[Pod]) -> Rejection | None:
-        return admit(pod, others, self.node_observer.allocatable, self._node())
+        return admit(pod, others, self.node_observer.allocatable, self.api.node() if self.api else None)
 
     def _handler(self, name: str) -> str | None:
-        if not name:
-            return ""
-        found = self.runtime_classes.get("", name) if self.runtime_classes else None
-        return found.handler if found else None
+        return self.api.handler(name) if name and self.api else None if name else ""

@@ -28,6 +28,7 @@ from sagong.node.volumes.errors import VolumeError
 ROUNDS = 20
 SETTLE = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
 """Seconds to wait for the runtime to show an end that its own event has told."""
+PAST_DEADLINE = "Pod was active on the node longer than the specified deadline"
 FIRST_RETRY, LONGEST_RETRY = 1.0, 10.0
 log = logging.getLogger(__name__)
 
@@ -170,7 +171,8 @@ class PodWorker:
             observed = await self._observe()
             status = self._publish(observed)
             if self._past_deadline():
-                self.end(Verdict(FAILED, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"))
+                self._m.events.pod(self.pod, "Normal", "DeadlineExceeded", PAST_DEADLINE)
+                self.end(Verdict(FAILED, "DeadlineExceeded", PAST_DEADLINE))
                 return 0.0
             if status.phase in TERMINAL:
                 self.end()
