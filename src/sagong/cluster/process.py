@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvloop
 
+from sagong.api.errors import ApiError
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig
 from sagong.client.leader import LeaderElector, LeadershipLostError
@@ -67,11 +68,25 @@ async def lead(
         elector = LeaderElector(client, name, identity)
         server = await serve_health(health, pages or (lambda _: None))
         async with server:
+            await _answering(client)
             try:
                 await elector.run(lambda: work(client))
             except LeadershipLostError as error:
                 log.error("%s", error)  # noqa: TRY400 - one line; the trace says nothing more
                 os._exit(1)
+
+
+async def _answering(client: Client) -> None:
+    """Wait until the API server is ready: after a start that is soon, so ask often, then every second."""
+    pause = 0.05
+    while True:
+        try:
+            await client.raw("GET", "/readyz")
+        except (ApiError, OSError):
+            await client.clock.sleep(pause)
+            pause = min(pause * 1.1, 1.0)
+        else:
+            return
 
 
 async def serve_health(health: HealthPort, pages: Pages) -> asyncio.Server:
