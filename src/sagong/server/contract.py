@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from sagong.api.types.authentication import TokenRequest, TokenReview
 from sagong.api.types.base import ApiStruct
 from sagong.api.types.core import Service
+from sagong.api.types.rbac import PolicyRule
 from sagong.server.messages import Answer, Request
 
 T = TypeVar("T", bound=ApiStruct)
@@ -65,6 +67,30 @@ class Authorizer(Protocol):
 
     async def authorize(self, attributes: Attributes) -> Decision:
         """Decide; fast, since it is on every request."""
+        ...
+
+
+class RuleLister(Protocol):
+    """Lists what a user may."""
+
+    def rules_of(self, user: User, namespace: str) -> tuple[Sequence[PolicyRule], str]:
+        """Return every rule that applies in a namespace, and what went wrong in finding them ("" if nothing)."""
+        ...
+
+
+class TokenReviewer(Protocol):
+    """Answers TokenReviews."""
+
+    async def review_token(self, review: TokenReview) -> TokenReview:
+        """Return the review answered. Raises BadRequestError."""
+        ...
+
+
+class Issuer(Protocol):
+    """Issues service account tokens."""
+
+    def issue(self, namespace: str, name: str, asked: TokenRequest) -> tuple[TokenRequest, Sequence[str]]:
+        """Return the answered request, and warnings. Raises NotFoundError, InvalidError, BadRequestError, ConflictError."""
         ...
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from sagong.api.errors import MethodNotAllowedError
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry.registry import Registry
-from sagong.server.registry.subresources import sub_verb
-from sagong.server.registry.verbs import verb_of
+from sagong.server.registry.special import not_allowed, sub_verb, verb_of
 
 Page = Callable[[Exchange], Awaitable[Answer] | Answer]
 _ALL_NAMESPACES = ("list", "watch", "deletecollection")
@@ -29,7 +27,7 @@ class Dispatch:
         if page is None:
             return None
         if exchange.request.method not in ("GET", "HEAD"):
-            raise MethodNotAllowedError("the server does not allow this method on the requested resource")
+            raise not_allowed()
         answer = page(exchange)
         return await answer if isinstance(answer, Awaitable) else answer
 

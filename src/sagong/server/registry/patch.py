@@ -32,10 +32,7 @@ async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
         return await apply(registry, exchange, row, call)
     patch_type = CONTENT_TYPES.get(media)
     if patch_type is None or (patch_type == "strategic" and row.module is None):
-        accepted = [name for name in ACCEPTED if row.module is not None or "strategic" not in name]
-        raise UnsupportedMediaTypeError(
-            f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
-        )
+        raise unsupported(row)
     if request.flag("force"):
         errors = Errors()
         errors.forbidden("force", "may not be specified for non-apply patch")
@@ -50,3 +47,11 @@ async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
 
     written = await update_object(registry, row, call, transform)
     return registry.answer(exchange, row, written.value, written.revision, 201 if written.created else 200)
+
+
+def unsupported(row: Resource) -> UnsupportedMediaTypeError:
+    """Return the error for a patch of a type that there is not for this kind."""
+    accepted = [name for name in ACCEPTED if row.module is not None or "strategic" not in name]
+    return UnsupportedMediaTypeError(
+        f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
+    )

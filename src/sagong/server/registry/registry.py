@@ -9,7 +9,7 @@ from typing import Any
 from sagong.api.clock import Clock, Random
 from sagong.api.errors import NotFoundError, not_found
 from sagong.api.resources import Resource, ResourceTable
-from sagong.server.contract import Authorizer, Connector, ServiceAllocator
+from sagong.server.contract import Authorizer, Connector, Issuer, RuleLister, ServiceAllocator, TokenReviewer
 from sagong.server.exchange import Exchange
 from sagong.server.messages import JSON, Response
 from sagong.server.negotiation import representation
@@ -32,6 +32,9 @@ class Registry:
     random: Random
     admission: Any = None
     authorizer: Authorizer | None = None
+    rules: RuleLister | None = None
+    tokens: TokenReviewer | None = None
+    issuer: Issuer | None = None
     allocator: ServiceAllocator | None = None
     connector: Connector | None = None
 

@@ -16,7 +16,9 @@ _WIDTH = len(_METADATA)
 
 
 def whole(value: bytes, revision: int) -> bytes:
-    """Return the object with its resourceVersion."""
+    """Return the object with its resourceVersion; revision 0 has none (a dry run)."""
+    if not revision:
+        return value
     at = value.index(_METADATA) + _WIDTH
     return b'%b"resourceVersion":"%d",%b' % (value[:at], revision, value[at:])
 
@@ -24,6 +26,8 @@ def whole(value: bytes, revision: int) -> bytes:
 def item(value: bytes, revision: int) -> bytes:
     """Return the object as an item of a typed list: with its resourceVersion, without apiVersion and kind."""
     at = value.index(_METADATA) + _WIDTH
+    if not revision:
+        return b'{"metadata":{' + value[at:]
     return b'{"metadata":{"resourceVersion":"%d",%b' % (revision, value[at:])
 
 

@@ -61,7 +61,7 @@ class Storage:
     def whole(self, row: Resource, value: bytes, revision: int) -> bytes:
         """Return the object's JSON as `row` serves it."""
         if versions.is_stored(row):
-            return splice.whole(value, revision) if revision else value
+            return splice.whole(value, revision)
         return encode(self.decode_served(row, value, revision))
 
     def item(self, row: Resource, value: bytes, revision: int) -> bytes:

@@ -78,7 +78,7 @@ class Strategy:
 
     def prepare_update(self, new: Any, old: Any, subresource: str, circumstances: Circumstances) -> None:
         """Keep what this subresource ("" is the object itself) may not change."""
-        if subresource == "":
+        if subresource in ("", "scale"):
             if hasattr(old, "status"):
                 new.status = old.status
             self.update(new, old, circumstances)

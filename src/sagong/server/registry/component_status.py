@@ -1,0 +1,37 @@
+"""componentstatuses: deprecated upstream, kept for `kubectl get cs`. What this server can vouch for is its store."""
+
+from __future__ import annotations
+
+from sagong.api.resources import Resource
+from sagong.api.types.core import ComponentCondition, ComponentStatus
+from sagong.api.types.meta import ObjectMeta
+from sagong.server.exchange import Exchange
+from sagong.server.messages import Answer
+from sagong.server.registry.registry import Registry
+from sagong.server.registry.splice import ListParts
+from sagong.server.registry.storage import encode
+from sagong.store.base import Entry
+
+DEPRECATED = "v1 ComponentStatus is deprecated in v1.19+"
+_NAMES = ("controller-manager", "etcd-0", "scheduler")
+
+
+def _entry(name: str) -> Entry:
+    condition = ComponentCondition(type="Healthy", status="True", message="ok")
+    status = ComponentStatus(apiVersion="v1", kind="ComponentStatus", metadata=ObjectMeta(name=name), conditions=[condition])
+    return Entry(name, encode(status), 0, 0)
+
+
+async def get_component(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
+    """Answer with one component."""
+    exchange.warnings.append(DEPRECATED)
+    if exchange.info.name not in _NAMES:
+        raise registry.missing(row, exchange.info.name)
+    return registry.answer(exchange, row, _entry(exchange.info.name).value, 0)
+
+
+async def list_components(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
+    """Answer with all of them."""
+    exchange.warnings.append(DEPRECATED)
+    renderer = registry.renderer(exchange, row)
+    return renderer.response(renderer.list([_entry(name) for name in _NAMES], ListParts()))

@@ -1,0 +1,41 @@
+"""The connect subresources: handed to whoever reaches nodes, pods and services."""
+
+from __future__ import annotations
+
+from sagong.api.errors import ServiceUnavailableError
+from sagong.api.resources import Resource
+from sagong.server.admission.chain import Review
+from sagong.server.contract import Attributes
+from sagong.server.exchange import Exchange
+from sagong.server.messages import Answer
+from sagong.server.registry.registry import Registry
+from sagong.server.registry.write import Call
+
+
+async def connect(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
+    """Connect to a pod, service or node. Raises NotFoundError."""
+    info = exchange.info
+    name = info.name
+    if info.subresource == "proxy" and row.plural in ("services", "pods", "nodes"):
+        name = _plain_name(name)
+    entry = registry.storage.entry(row, info.namespace, name)
+    if entry is None:
+        raise registry.missing(row, name)
+    if registry.connector is None:
+        raise ServiceUnavailableError("this server does not connect to nodes")
+    if registry.admission is not None:
+        call = Call(exchange.user, info.namespace, name, info.subresource, warnings=exchange.warnings)
+        review = Review("CONNECT", row, call, None, None)
+        await registry.admission.mutate(review)
+        await registry.admission.validate(review)
+    attributes = Attributes(
+        exchange.user, info.verb, info.path, info.group, info.version, info.resource, info.subresource, info.namespace, info.name
+    )
+    obj = registry.storage.decode(row, entry.value, entry.revision)
+    return await registry.connector.connect(exchange.request, attributes, obj, info.rest)
+
+
+def _plain_name(name: str) -> str:
+    """Return the name in `https:name:port`, `name:port` or `name`."""
+    parts = name.split(":")
+    return parts[1] if len(parts) == 3 else parts[0]  # noqa: PLR2004 - scheme, name, port

@@ -1,0 +1,99 @@
+"""The scale subresource: replicas of a workload as autoscaling/v1 Scale, whatever its kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagong.api import selectors
+from sagong.api.errors import conflict, invalid
+from sagong.api.field_errors import Errors
+from sagong.api.patch import CONTENT_TYPES, patch_object
+from sagong.api.resources import Resource
+from sagong.api.types.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus
+from sagong.api.types.meta import ObjectMeta
+from sagong.server.exchange import Exchange
+from sagong.server.messages import Answer
+from sagong.server.registry import answer
+from sagong.server.registry.body import check_name, write_call
+from sagong.server.registry.patch import unsupported
+from sagong.server.registry.registry import Registry
+from sagong.server.registry.storage import decode, to_dict
+from sagong.server.registry.write import Call, Transform, update_object
+from sagong.store.base import Entry
+
+
+async def get_scale(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
+    """Answer with the scale of one object."""
+    info = exchange.info
+    entry = registry.storage.entry(row, info.namespace, info.name)
+    if entry is None:
+        raise registry.missing(row, info.name)
+    return answer.typed(exchange, scale_of(registry.storage.decode(row, entry.value, entry.revision)))
+
+
+async def update_scale(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
+    """Set the replicas of one object."""
+    call = write_call(exchange, "UpdateOptions")
+    scale: Scale = answer.read(exchange, Scale)
+    check_name(scale.metadata, call.name)
+    return await _write(registry, exchange, row, call, lambda _, __: scale)
+
+
+async def patch_scale(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
+    """Patch the scale of one object."""
+    request = exchange.request
+    call = write_call(exchange, "PatchOptions")
+    patch_type = CONTENT_TYPES.get(request.header("content-type").partition(";")[0].strip())
+    if patch_type is None:
+        raise unsupported(row)
+    strict: Any = request.param("fieldValidation") or "Warn"
+
+    def patched(old: Any, _: Entry | None) -> Any:
+        scale = scale_of(old)
+        scale.apiVersion, scale.kind = "autoscaling/v1", "Scale"
+        return patch_object(to_dict(scale), request.body, patch_type, Scale, strict=strict).obj
+
+    return await _write(registry, exchange, row, call, patched)
+
+
+async def _write(registry: Registry, exchange: Exchange, row: Resource, call: Call, wanted: Transform) -> Answer:
+    def transform(obj: Any, entry: Entry | None) -> Any:
+        return set_scale(row, obj.copy(), wanted(obj, entry))
+
+    call.subresource = "scale"
+    written = await update_object(registry, row, call, transform)
+    obj: Any = decode(row, written.value)
+    obj.metadata.resourceVersion = str(written.revision)
+    return answer.typed(exchange, scale_of(obj))
+
+
+def set_scale(row: Resource, obj: Any, scale: Scale) -> Any:
+    """Put a scale into its object. Raises InvalidError, ConflictError."""
+    meta = obj.metadata
+    if scale.spec.replicas < 0:
+        errors = Errors()
+        errors.invalid("spec.replicas", scale.spec.replicas, "must be greater than or equal to 0")
+        raise invalid("autoscaling", "Scale", meta.name, errors)
+    if scale.metadata.uid not in ("", meta.uid):
+        text = f"Precondition failed: UID in precondition: {scale.metadata.uid}, UID in object meta: {meta.uid}"
+        raise conflict(row.group, f"{row.plural}/scale", meta.name, text)
+    obj.spec.replicas = scale.spec.replicas
+    meta.resourceVersion = scale.metadata.resourceVersion
+    return obj
+
+
+def scale_of(obj: Any) -> Scale:
+    """Return the scale of a workload."""
+    meta, selector = obj.metadata, obj.spec.selector
+    plain = selectors.from_labels(selector) if isinstance(selector, dict) else selectors.from_label_selector(selector)
+    return Scale(
+        metadata=ObjectMeta(
+            name=meta.name,
+            namespace=meta.namespace,
+            uid=meta.uid,
+            resourceVersion=meta.resourceVersion,
+            creationTimestamp=meta.creationTimestamp,
+        ),
+        spec=ScaleSpec(replicas=obj.spec.replicas or 0),
+        status=ScaleStatus(replicas=obj.status.replicas, selector=str(plain)),
+    )
