@@ -24,7 +24,7 @@ Kind = Literal[
 ]  # fmt: skip
 ListType = Literal["atomic", "map", "set"]
 
-# Values that take part in a list key though the client left them out (`default` of the published schema).
+# Values that take part in a list key though the client left them out (`default` of the published schema), beside the zeros.
 _KEY_DEFAULTS: dict[tuple[str, str], Any] = {
     ("ContainerPort", "protocol"): "TCP",
     ("ServicePort", "protocol"): "TCP",
@@ -75,6 +75,33 @@ _INLINED: dict[str, tuple[str, int, frozenset[str]]] = {
     "RuleWithOperations": ("Rule", 2, frozenset({"operations"})),
 }
 
+# Lists, maps and pointers that are written as null when they are not set: the required ones, and
+_NULLED = frozenset(
+    {
+        *(
+            ("TypedObjectReference", "apiGroup"),
+            ("AzureFilePersistentVolumeSource", "secretNamespace"),
+            ("ProjectedVolumeSource", "sources"),
+        ),
+        *(("GRPCAction", "service"), ("ContainerImage", "names"), ("TypedLocalObjectReference", "apiGroup"), ("Role", "rules")),
+        *(("HorizontalPodAutoscalerStatus", "currentMetrics"), ("TokenRequestSpec", "audiences"), ("TokenRequestSpec", "boundObjectRef")),
+        *(("TokenRequestSpec", "expirationSeconds"), ("IngressClassParametersReference", "scope"), ("ClusterRole", "rules")),
+        *(("CSINodeDriver", "topologyKeys"), ("CustomResourceDefinitionStatus", "conditions"), ("EndpointSlice", "endpoints")),
+        *(("CustomResourceDefinitionStatus", "storedVersions"), ("EndpointSlice", "ports"), ("DeviceClaim", "requests")),
+        *(("CapacityRequestPolicy", "default"), ("AllocatedDeviceStatus", "conditions"), ("ResourcePolicyRule", "namespaces")),
+        ("LimitedPriorityLevelConfiguration", "nominalConcurrencyShares"),
+    }
+)
+# but not these, which are required and yet left out.
+_NOT_NULLED = frozenset(
+    {
+        *(("IPAddressSpec", "parentRef"), ("ValidatingAdmissionPolicyBindingSpec", "validationActions"), ("CounterSet", "counters")),
+        *(("DeviceCounterConsumption", "counters"), ("CapacityRequestPolicyRange", "min")),
+    }
+)
+# Values of any type that have one owner as a whole; others of any type have an owner for each member.
+_ATOMIC_ANY = frozenset({("ControllerRevision", "data")})
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -82,7 +109,7 @@ class Field:
 
     number      in protobuf, 0 where there is none; `inlined` names the messages around it that JSON leaves out, with numbers
     pointer     absent and zero differ
-    always      written even when zero
+    always      written even when zero; `nulled` is written as null when absent
     strategies  of a strategic merge patch, with the `merge_key` of a list of objects
     default     the value that stands in a list key when the client left it out
     """
@@ -94,6 +121,7 @@ class Field:
     required: bool = False
     pointer: bool = False
     always: bool = False
+    nulled: bool = False
     strategies: tuple[str, ...] = ()
     merge_key: str = ""
     default: Any = None
@@ -110,9 +138,10 @@ class Shape:
     struct     the Struct behind an object, None for custom resources
     fields     of an object, by JSON name
     preserve   an object that keeps fields it does not name (x-kubernetes-preserve-unknown-fields)
+    leaf       owned as a whole: a scalar, or atomic
     """
 
-    __slots__ = ("_fields", "_source", "atomic", "element", "keys", "kind", "list_type", "options", "preserve", "struct")
+    __slots__ = ("_fields", "_source", "atomic", "element", "keys", "kind", "leaf", "list_type", "options", "preserve", "struct")
     ANY: ClassVar[Shape]
 
     def __init__(
@@ -130,6 +159,7 @@ class Shape:
     ) -> None:
         self.kind, self.element, self.list_type, self.keys = kind, element, list_type, keys
         self.atomic, self.struct, self.options, self.preserve = atomic, struct, options, preserve
+        self.leaf = atomic or (list_type == "atomic" if kind == "list" else kind not in ("any", "map", "object", "union", "raw"))
         self._source = fields
         self._fields: dict[str, Field] | None = None
 
@@ -152,6 +182,7 @@ _BUILTIN: dict[Any, Shape] = {
     Raw: Shape("raw"),
 }
 _NAMED = {name: Shape(name) for name in ("quantity", "time", "micro-time", "int-or-string", "int32", "uint32", "int64")}
+_ZEROS: dict[Any, Any] = {str: "", int: 0, bool: False}
 
 
 @functools.cache
@@ -171,16 +202,29 @@ def _field(struct: type[ApiStruct], info: msgspec.structs.FieldInfo) -> Field:
     return Field(
         name=info.encode_name,
         attribute=info.name,
-        shape=_shape(info.type),
+        shape=_any_shape(struct, info.encode_name, _shape(info.type)),
         number=next((m for m in metadata if isinstance(m, int)), 0),
         required=any(isinstance(m, Required) for m in metadata),
         pointer=type(None) in get_args(_bare(info.type)),
         always=info.default_factory not in (msgspec.NODEFAULT, list, dict),
+        nulled=_is_nulled(struct, info, metadata),
         strategies=tuple(patch.strategy.split(",")) if patch else (),
         merge_key=patch.key if patch else "",
-        default=_KEY_DEFAULTS.get((struct.__name__, info.encode_name)),
+        default=_KEY_DEFAULTS.get((struct.__name__, info.encode_name), _ZEROS.get(info.default_factory)),
         inlined=_inlined(struct.__name__, info.encode_name),
     )
+
+
+def _is_nulled(struct: type[ApiStruct], info: msgspec.structs.FieldInfo, metadata: tuple[Any, ...]) -> bool:
+    key = (struct.__name__, info.encode_name)
+    can_be_null = info.default is None or info.default_factory in (list, dict)
+    return can_be_null and key not in _NOT_NULLED and (key in _NULLED or _has(metadata, Required))
+
+
+def _any_shape(struct: type[ApiStruct], name: str, shape: Shape) -> Shape:
+    """Make values of any type atomic where the published schema says so (`JSON` of a CRD's schema)."""
+    loose = shape.kind in ("any", "union") and (struct.__module__.endswith(".apiextensions") or (struct.__name__, name) in _ATOMIC_ANY)
+    return Shape(shape.kind, atomic=True, options=shape.options) if loose else shape
 
 
 def _inlined(struct: str, name: str) -> tuple[tuple[str, int], ...]:

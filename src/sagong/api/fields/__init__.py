@@ -1,0 +1,1 @@
+"""Field management: metadata.managedFields and server-side apply (KEP-555)."""

@@ -1,0 +1,151 @@
+"""Field management for the request pipeline: objects as it has them, Structs or dicts with their metadata.managedFields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from sagong.api.codec import Decoded, Validation, read, target_of, to_builtins
+from sagong.api.errors import ApiError, BadRequestError
+from sagong.api.fields import managers as managing
+from sagong.api.fields.field_set import FieldsError
+from sagong.api.fields.manager import FieldManager, described
+from sagong.api.fields.managers import Managers
+from sagong.api.json_syntax import JsonError
+from sagong.api.resources import Resource
+from sagong.api.types.base import ApiStruct
+from sagong.api.types.meta import ManagedFieldsEntry
+from sagong.api.yaml_decode import YamlError, yaml_to_json
+
+_encoder = msgspec.json.Encoder()
+_plain = msgspec.json.Decoder()
+
+
+def track_update(manager: FieldManager, live: Any | None, new: Any, name: str, now: datetime) -> None:
+    """Bring `new`'s managedFields up to date after a create, update or patch by `name`. `live` None: a creation.
+
+    Never fails: managers that cannot be read are forgotten, as upstream does.
+    """
+    sent, known = entries_of(new), entries_of(live) if live is not None else []
+    before = _bare(live) if live is not None else manager.empty()
+    after = _bare(new)
+    if live is not None and before == after and (sent == known or not sent or manager.subresource):
+        set_entries(new, known)
+        return
+    managers = _managers(sent, known, subresource=bool(manager.subresource))
+    tracked = managers or live is None or not _uid(live)
+    set_entries(new, managing.encode(manager.update(before, after, managers, name, now)) if tracked else [])
+
+
+def apply_body(
+    manager: FieldManager,
+    resource: Resource,
+    live: Any | None,
+    body: bytes,
+    name: str,
+    *,
+    force: bool,
+    now: datetime,
+    strict: Validation = "Warn",
+) -> Decoded:
+    """Apply a configuration in YAML or JSON to the live object (None: a creation).
+
+    Returns the new object with its managedFields, not yet defaulted; equal to `live` when nothing changes.
+    Raises ApplyConflictError, BadRequestError, ApiError.
+    """
+    config, duplicates = _read_config(body)
+    before = _bare(live) if live is not None else manager.empty()
+    try:
+        managers = managing.decode(entries_of(live) if live is not None else [])
+    except FieldsError as error:
+        raise ApiError(f"failed to decode managed fields: {error}", reason="") from error
+    result, owners = manager.apply(before, config, managers, name, force=force, now=now)
+    if duplicates and strict == "Strict":
+        lines = "".join(f"\n  {line}" for line in duplicates)
+        raise BadRequestError(f"error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:{lines}")
+    target = target_of(resource)
+    try:
+        obj, _ = read(_encoder.encode({**result, "apiVersion": target.api_version, "kind": target.kind}), target)
+    except JsonError as error:
+        shown = described(config)
+        kind = shown.partition("; ")[2]
+        where = f"failed to convert new object ({shown}) to proper version: unable to convert unstructured object to {kind}"
+        raise ApiError(f"{where}: {error}", reason="") from error
+    set_entries(obj, managing.encode(owners))
+    return Decoded(obj, tuple(duplicates) if strict == "Warn" else ())
+
+
+def entries_of(obj: Any) -> list[ManagedFieldsEntry]:
+    """Return metadata.managedFields of a Struct or a dict."""
+    if isinstance(obj, ApiStruct):
+        found: list[ManagedFieldsEntry] = obj.metadata.managedFields  # type: ignore[attr-defined] # all resources have metadata
+        return found
+    raw = (obj.get("metadata") or {}).get("managedFields") or []
+    try:
+        return _entries.decode(_encoder.encode(raw))
+    except msgspec.ValidationError:
+        return []
+
+
+_entries = msgspec.json.Decoder(list[ManagedFieldsEntry])
+
+
+def set_entries(obj: Any, entries: list[ManagedFieldsEntry]) -> None:
+    """Set metadata.managedFields of a Struct or a dict; an empty list takes it away."""
+    if isinstance(obj, ApiStruct):
+        obj.metadata.managedFields = entries  # type: ignore[attr-defined] # all resources have metadata
+    elif entries:
+        obj.setdefault("metadata", {})["managedFields"] = to_builtins(entries)
+    else:
+        (obj.get("metadata") or {}).pop("managedFields", None)
+
+
+def _bare(obj: Any) -> dict[str, Any]:
+    """Return an object as plain dicts, without its managedFields."""
+    if isinstance(obj, ApiStruct):
+        metadata = obj.metadata  # type: ignore[attr-defined] # all resources have metadata
+        entries, metadata.managedFields = metadata.managedFields, []
+        try:
+            plain: dict[str, Any] = _plain.decode(_encoder.encode(obj))
+        finally:
+            metadata.managedFields = entries
+        return plain
+    metadata = obj.get("metadata") or {}
+    return {**obj, "metadata": {key: value for key, value in metadata.items() if key != "managedFields"}}
+
+
+def _uid(obj: Any) -> str:
+    return str(obj.metadata.uid if isinstance(obj, ApiStruct) else (obj.get("metadata") or {}).get("uid", ""))  # type: ignore[attr-defined] # all resources have metadata
+
+
+def _managers(sent: Sequence[ManagedFieldsEntry], known: Sequence[ManagedFieldsEntry], *, subresource: bool) -> Managers:
+    """Return the managers before the write: a client may change them, but not through a subresource."""
+    if not subresource and managing.is_reset(sent):
+        return {}
+    managers: Managers = {}
+    for entries in (known,) if subresource else (sent, known):
+        try:
+            managers = managing.decode(entries)
+        except FieldsError:
+            managers = {}
+        if managers:
+            break
+    return managers
+
+
+def _read_config(body: bytes) -> tuple[dict[str, Any], list[str]]:
+    try:
+        data, duplicates = yaml_to_json(body)
+    except YamlError as error:
+        raise BadRequestError(f"error decoding YAML: error converting YAML to JSON: {error}") from error
+    config = _plain.decode(data)
+    if config is None:
+        return {}, duplicates
+    if not isinstance(config, dict):
+        described = {list: "array", str: "string", bool: "bool"}.get(type(config), "number")
+        where = "error decoding YAML: error unmarshaling JSON: while decoding JSON"
+        raise BadRequestError(f"{where}: json: cannot unmarshal {described} into Go value of type map[string]interface {{}}")
+    return config, duplicates
