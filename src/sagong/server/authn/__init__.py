@@ -1,0 +1,1 @@
+"""Authentication: who asks? Certificates, tokens and proxy headers, in upstream's order."""
