@@ -109,8 +109,8 @@ def test_describe_tells_the_story(cluster: Cluster, namespace: str) -> None:
     pod = cluster.kubectl("describe", "pod", "-l", "app=hello-sagong", "-n", namespace)
     for words in (
         "Successfully assigned",
-        "Created container: hello",
-        "Started container hello",
+        "Container created",
+        "Container started",
         "Controlled By:  ReplicaSet/hello-sagong-",
     ):
         assert words in pod, pod
