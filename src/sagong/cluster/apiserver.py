@@ -14,49 +14,28 @@ import msgspec
 import uvloop
 
 from sagong.cluster.clock import RealClock, RealRandom
-from sagong.server.app import ApiServer, Parts, ServerConfig
-from sagong.server.authz.authorizer import ChainAuthorizer
-from sagong.server.contract import User
-from sagong.server.messages import Request
-from sagong.store.base import StoreOpenError
-from sagong.store.sqlite import SqliteStore
+from sagong.server.config import ServerConfig
 
 
-class ApiServerConfig(msgspec.Struct, forbid_unknown_fields=True):
-    """The configuration file, JSON. Paths are of PEM files unless said otherwise."""
+class ApiServerConfig(ServerConfig, kw_only=True):
+    """The configuration file, JSON: the server's settings and where it keeps the state (an SQLite file)."""
 
     store: str
-    """The SQLite file."""
-    certificate: str
-    key: str
-    client_ca: str
-    address: str = "0.0.0.0"
-    port: int = 6443
-    advertise_address: str = "127.0.0.1"
-
-
-class MastersAuthenticator:
-    """Takes everyone with a verified client certificate for a system:masters."""
-
-    async def authenticate(self, request: Request) -> User | None:
-        """Authenticate."""
-        if request.peer.certificate is None:
-            return None
-        return User("kubernetes-admin", groups=("system:masters", "system:authenticated"))
 
 
 async def run(config: ApiServerConfig) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT. Raises OSError, ValueError, StoreOpenError for what it cannot use."""
+    from sagong.server.app import ApiServer  # noqa: PLC0415 - other processes read the configuration without the server
+    from sagong.store.sqlite import SqliteStore  # noqa: PLC0415 - the same
+
     store = await SqliteStore.open(config.store)
     try:
-        parts = Parts(MastersAuthenticator(), ChainAuthorizer(store))
-        settings = ServerConfig(config.address, config.port, config.certificate, config.key, config.client_ca, config.advertise_address)
-        server = ApiServer(settings, store, parts, clock=RealClock(), random=RealRandom())
+        server = ApiServer(config, store, clock=RealClock(), random=RealRandom())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
         gc.collect()
-        gc.freeze()
+        gc.freeze()  # what is there now stays; no collection needs to walk it again
         await server.serve()
     finally:
         await store.close()
@@ -67,11 +46,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="kube-apiserver")
     parser.add_argument("--config", required=True)
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format="%(levelname).1s %(asctime)s %(name)s: %(message)s", stream=sys.stderr)
+    from sagong.store.base import StoreOpenError  # noqa: PLC0415 - other processes read the configuration without the store
+
     try:
         config = msgspec.json.decode(Path(arguments.config).read_bytes(), type=ApiServerConfig)
         uvloop.run(run(config))
-    except (OSError, msgspec.MsgspecError, StoreOpenError) as error:
+    except (OSError, ValueError, msgspec.MsgspecError, StoreOpenError) as error:
         sys.stderr.write(f"kube-apiserver cannot start: {error}\n")
         return 1
     return 0

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from sagong.server.discovery import Discovery
+from sagong.server.dispatch import Page
 from sagong.server.exchange import Exchange
 from sagong.server.messages import TEXT, Answer, Response
 
@@ -28,6 +30,18 @@ VERSION = {
     "compiler": platform.python_implementation().lower(),
     "platform": f"linux/{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }",
 }
+
+
+def of(discovery: Discovery, checks: dict[str, Check]) -> dict[str, Page]:
+    """Return the pages by path; one below a path that ends in `/` has the rest of it."""
+    found: dict[str, Page] = {"/version": version, "/api": discovery.api, "/apis": discovery.apis}
+    found |= {"/api/": discovery.below, "/apis/": discovery.below}
+    alive = {name: check for name, check in checks.items() if name != "shutdown"}
+    for path, own in (("/healthz", alive), ("/livez", alive), ("/readyz", checks)):
+        health = Health(path, own)
+        found |= {path: health, f"{path}/": health}
+    found["/"] = Index(lambda: [path for path in found if path == "/" or not path.endswith("/")])
+    return found
 
 
 class Health:

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from sagong.api import cause
 from sagong.api.clock import Random
-from sagong.api.errors import ApiError, ForbiddenError, NotFoundError, forbidden
+from sagong.api.errors import ApiError, ForbiddenError, NotFoundError
+from sagong.server.authz.authorizer import forbidden_error
 from sagong.server.contract import Attributes, Authenticator, Authorizer, User
 from sagong.server.exchange import ANONYMOUS, Exchange
 from sagong.server.messages import Answer, Request
@@ -94,22 +95,7 @@ class Pipeline:
     async def _check(self, attributes: Attributes) -> None:
         decision = await self._authorizer.authorize(attributes)
         if not decision.allowed:
-            raise denied(attributes, decision.reason)
-
-
-def denied(attributes: Attributes, reason: str) -> ApiError:
-    """Return the Forbidden error of upstream, Unauthorized for one who is not known."""
-    user = attributes.user.name
-    if not attributes.resource_request:
-        message = f'User "{user}" cannot {attributes.verb} path "{attributes.path}"'
-        error = forbidden("", "", "", message + (f": {reason}" if reason else ""))
-        error.args = (f"forbidden: {message}",)
-        error.message = f"forbidden: {message}" + (f": {reason}" if reason else "")
-        return error
-    resource = attributes.resource + (f"/{attributes.subresource}" if attributes.subresource else "")
-    where = f'in the namespace "{attributes.namespace}"' if attributes.namespace else "at the cluster scope"
-    message = f'User "{user}" cannot {attributes.verb} resource "{resource}" in API group "{attributes.group}" {where}'
-    return forbidden(attributes.group, attributes.resource, attributes.name, message + (f": {reason}" if reason else ""))
+            raise forbidden_error(attributes, decision.reason)
 
 
 def _finish(answer: Answer, exchange: Exchange, audit_id: str) -> Answer:

@@ -1,16 +1,48 @@
-"""Server-side apply (KEP-555)."""
+"""Server-side apply (KEP-555): the request says what its manager wants of the object, and nothing else."""
 
 from __future__ import annotations
 
-from sagong.api.errors import UnsupportedMediaTypeError
+from typing import Any
+
+from sagong.api.errors import UnsupportedMediaTypeError, invalid
+from sagong.api.field_errors import Errors
+from sagong.api.fields.manager import field_manager
+from sagong.api.fields.track import apply_body
 from sagong.api.resources import Resource
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
+from sagong.server.registry import versions
+from sagong.server.registry.body import check_name, finish
 from sagong.server.registry.registry import Registry
-from sagong.server.registry.write import Call
+from sagong.server.registry.write import Call, update_object
+from sagong.store.base import Entry
 
 
 async def apply(registry: Registry, exchange: Exchange, row: Resource, call: Call) -> Answer:
-    """Apply a configuration to an object, or create the object from it."""
-    del registry, row, call
-    raise UnsupportedMediaTypeError(exchange.request.header("content-type"))
+    """Apply a configuration to an object, or create the object from it. Raises ApplyConflictError."""
+    request = exchange.request
+    if row.module is None:
+        raise UnsupportedMediaTypeError(request.header("content-type"))
+    if not call.manager:
+        errors = Errors()
+        errors.required("fieldManager", "is required for apply patch")
+        raise invalid("meta.k8s.io", "PatchOptions", "", errors)
+    call.applied, call.force_create = True, not call.subresource
+    force, strict = request.flag("force"), _strictness(request.param("fieldValidation"))
+    manager = field_manager(row, call.subresource)
+
+    def transform(old: Any, _: Entry | None) -> Any:
+        live = None if old is None else versions.to_served(row, old)
+        now = registry.clock.now()
+        decoded = apply_body(manager, row, live, request.body, call.manager, force=force, now=now, strict=strict)
+        call.warnings += (warning for warning in decoded.warnings if warning not in call.warnings)
+        obj = finish(row, decoded.obj)
+        check_name(obj.metadata, call.name)
+        return obj
+
+    written = await update_object(registry, row, call, transform)
+    return registry.answer(exchange, row, written.value, written.revision, 201 if written.created else 200)
+
+
+def _strictness(said: str) -> Any:
+    return said or "Warn"

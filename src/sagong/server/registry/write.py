@@ -35,7 +35,7 @@ _validate_update: Any = getattr(validation, "validate_update", lambda _, __, ___
 class Call:
     """The circumstances of one write: who, how, and the warnings that came up.
 
-    `admit` False skips admission: for the server's own writes. `force_create` lets an update create (apply).
+    `admit` False skips admission: for the server's own writes. An apply sets `applied` (it tracks managers itself) and `force_create`.
     """
 
     user: User
@@ -47,6 +47,7 @@ class Call:
     warnings: list[str] = field(default_factory=list)
     admit: bool = True
     force_create: bool = False
+    applied: bool = False
     options: Any = None
 
 
@@ -103,7 +104,7 @@ class _Write:
     async def create(self, obj: Any) -> Written:
         row, call, registry = self._row, self._call, self._registry
         match_namespace(row, obj.metadata, call.namespace)
-        managed.on_create(row, obj, call, registry.clock)
+        managed.track(row, None, obj, call, registry.clock)
         review = await self._mutated("CREATE", obj, None)
         obj = review.obj
         self._found(obj.metadata)
@@ -174,7 +175,7 @@ class _Write:
         new = transform(old, entry)
         match_namespace(row, new.metadata, call.namespace)
         self._check_version(entry, new.metadata, old.metadata)
-        managed.on_update(row, old, new, call, registry.clock)
+        managed.track(row, old, new, call, registry.clock)
         review = await self._mutated("UPDATE", new, old)
         new = review.obj
         new.metadata.generation = old.metadata.generation

@@ -1,0 +1,42 @@
+"""What the API server is told: where it listens, with which keys, for which cluster."""
+
+from __future__ import annotations
+
+import msgspec
+
+DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
+
+
+class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Settings of one server; paths are of PEM files unless said otherwise, and "" turns the thing off."""
+
+    address: str = "0.0.0.0"
+    port: int = 6443
+    advertise_address: str = "127.0.0.1"
+
+    certificate: str = ""
+    """What the server shows; "" serves plain HTTP."""
+    key: str = ""
+    client_ca: str = ""
+    front_proxy_ca: str = ""
+    front_proxy_names: list[str] = msgspec.field(default_factory=lambda: ["front-proxy-client"])
+    token_file: str = ""
+    """CSV of token, user, uid, "group,group"."""
+
+    service_account_key: str = ""
+    """The private key that signs service account tokens."""
+    service_account_issuer: str = DEFAULT_ISSUER
+    api_audiences: list[str] = msgspec.field(default_factory=list)
+    """Audiences of tokens for this server; none: the issuer."""
+
+    kubelet_ca: str = ""
+    kubelet_certificate: str = ""
+    kubelet_key: str = ""
+
+    service_cidrs: list[str] = msgspec.field(default_factory=lambda: ["10.96.0.0/12"])
+    node_ports: str = "30000-32767"
+
+    @property
+    def audiences(self) -> list[str]:
+        """Audiences of tokens for this server."""
+        return self.api_audiences or [self.service_account_issuer]

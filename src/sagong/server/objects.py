@@ -1,0 +1,83 @@
+"""Typed access to the server's own state for the parts that live inside it: authentication, admission, allocation.
+
+Decoded objects are kept until they change: an admission plugin reads the same namespace and service account for every pod.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sagong.api import defaults
+from sagong.api.resources import Resource, resource_of
+from sagong.api.types.base import ApiStruct
+from sagong.api.types.meta import DeleteOptions
+from sagong.server.contract import T, User
+from sagong.server.registry.delete import delete_object
+from sagong.server.registry.registry import Registry
+from sagong.server.registry.storage import decode
+from sagong.server.registry.write import Call, Written, create_object, update_object
+from sagong.store.base import Entry
+
+APISERVER = User("system:apiserver", groups=("system:masters",))
+MOST_KEPT = 5_000
+
+
+class ServerObjects:
+    """`contract.Objects` on the registry. What is read is shared and must not be changed."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._decoded: dict[str, tuple[int, Any]] = {}
+
+    def get(self, kind: type[T], name: str, namespace: str = "") -> T | None:
+        """Return the object, with its resourceVersion."""
+        row = resource_of(kind)
+        entry = self._registry.store.get(row.storage_key(namespace, name))
+        return None if entry is None else self._read(row, entry)
+
+    def list(self, kind: type[T], namespace: str = "") -> Sequence[T]:
+        """Return all of a kind (in one namespace)."""
+        row = resource_of(kind)
+        prefix = f"{row.storage_prefix}{namespace}/" if namespace and row.namespaced else row.storage_prefix
+        return [self._read(row, entry) for entry in self._registry.store.list(prefix)]
+
+    async def create(self, obj: T) -> T:
+        """Create. Raises AlreadyExistsError, InvalidError."""
+        row, new = resource_of(type(obj)), obj.copy()
+        defaults.apply_defaults(new)
+        written = await create_object(self._registry, row, new, self._call(new))
+        return self._result(type(obj), row, written)
+
+    async def update(self, obj: T, subresource: str = "") -> T:
+        """Replace; with a resourceVersion, only that version. Raises ConflictError, NotFoundError, InvalidError."""
+        row, new = resource_of(type(obj)), obj.copy()
+        defaults.apply_defaults(new)
+        call = self._call(new, subresource)
+        written = await update_object(self._registry, row, call, lambda _old, _entry: new.copy())
+        return self._result(type(obj), row, written)
+
+    async def delete(self, kind: type[ApiStruct], name: str, namespace: str = "") -> None:
+        """Delete. Raises NotFoundError."""
+        call = Call(APISERVER, namespace, name, manager="kube-apiserver", admit=False)
+        await delete_object(self._registry, resource_of(kind), call, DeleteOptions())
+
+    def _call(self, obj: Any, subresource: str = "") -> Call:
+        meta = obj.metadata
+        return Call(APISERVER, meta.namespace, meta.name, subresource, manager="kube-apiserver", admit=False)
+
+    def _read(self, row: Resource, entry: Entry) -> Any:
+        known = self._decoded.get(entry.key)
+        if known is not None and known[0] == entry.revision:
+            return known[1]
+        obj = self._registry.storage.decode(row, entry.value, entry.revision)
+        if len(self._decoded) >= MOST_KEPT:
+            self._decoded.clear()
+        self._decoded[entry.key] = (entry.revision, obj)
+        return obj
+
+    def _result(self, kind: type[T], row: Resource, written: Written) -> T:
+        obj = decode(row, written.value)
+        obj.metadata.resourceVersion = str(written.revision)
+        assert isinstance(obj, kind)
+        return obj

@@ -1,0 +1,102 @@
+"""The parts plugged into the server: who asks, may they, addresses, nodes, the server's own objects and loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagong.api.types.authentication import TokenReview
+from sagong.server.admission import plugins
+from sagong.server.allocators.services import Allocator, AllocatorConfig
+from sagong.server.authn import reviews
+from sagong.server.authn.certificates import Certificates
+from sagong.server.authn.chain import Authentication
+from sagong.server.authn.discovery import CONFIGURATION_PATH, JWKS_PATH, TokenDiscovery
+from sagong.server.authn.issuer import TokenIssuer
+from sagong.server.authn.jwt import SigningKey, signing_key
+from sagong.server.authn.proxy_headers import ProxyHeaders
+from sagong.server.authn.service_accounts import ServiceAccountTokens
+from sagong.server.authn.tokens import BootstrapTokens, TokenFile, TokenKind
+from sagong.server.authz.authorizer import ChainAuthorizer
+from sagong.server.bootstrap.authentication_config import RequestHeaderConfig
+from sagong.server.bootstrap.objects import BootstrapConfig
+from sagong.server.bootstrap.start import Bootstrap
+from sagong.server.config import ServerConfig
+from sagong.server.connect.connector import KubeletConnector, tls_sides
+from sagong.server.contract import Authenticator, Authorizer, Objects
+from sagong.server.dispatch import Page
+from sagong.server.event_ttl import expire_events
+from sagong.server.registry.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the pipeline asks first, and what runs beside it."""
+
+    authenticator: Authenticator
+    authorizer: Authorizer
+    bootstrap: Bootstrap
+    loops: Sequence[Callable[[], Coroutine[None, None, None]]]
+
+
+def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict[str, Page]) -> Parts:
+    """Make the parts and plug them into the registry. Raises OSError, ValueError for files that cannot be used."""
+    store, clock, random = registry.store, registry.clock, registry.random
+    key = signing_key(_read(config.service_account_key)) if config.service_account_key else None
+    authentication = _authentication(config, registry, key)
+    authorizer = ChainAuthorizer(store)
+    first, _, last = config.node_ports.partition("-")
+    allocator = Allocator(store, AllocatorConfig(config.service_cidrs, (int(first), int(last))), clock=clock, random=random)
+    registry.authorizer, registry.rules, registry.allocator = authorizer, authorizer.rbac, allocator
+    registry.tokens = _Reviewer(authentication)
+    tls = tls_sides(config.kubelet_ca, config.kubelet_certificate, config.kubelet_key)
+    registry.connector = KubeletConnector(objects, authorizer, tls, random)
+    if key is not None:
+        registry.issuer = TokenIssuer(
+            objects, key=key, issuer=config.service_account_issuer, api_audiences=config.audiences, clock=clock, random=random
+        )
+        address = f"{config.advertise_address}:{config.port}"
+        documents = TokenDiscovery(config.service_account_issuer, [key.verification], external_address=address)
+        pages[CONFIGURATION_PATH] = lambda _: documents.configuration()
+        pages[JWKS_PATH] = lambda _: documents.keys()
+    registry.admission = plugins.chain(objects, registry)
+    bootstrap = Bootstrap(_bootstrap_config(config), store, clock=clock, random=random)
+    return Parts(authentication, authorizer, bootstrap, (bootstrap.run, allocator.run, lambda: expire_events(store, clock)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reviewer:
+    authentication: Authentication
+
+    async def review_token(self, review: TokenReview) -> TokenReview:
+        return await reviews.review_token(review, self.authentication)
+
+
+def _authentication(config: ServerConfig, registry: Registry, key: SigningKey | None) -> Authentication:
+    store, clock, audiences = registry.store, registry.clock, config.audiences
+    tokens: list[TokenKind] = [TokenFile(Path(config.token_file), audiences)] if config.token_file else []
+    if key is not None:
+        issuers = [config.service_account_issuer]
+        tokens.append(ServiceAccountTokens(store, clock, keys=[key.verification], issuers=issuers, api_audiences=audiences))
+    tokens.append(BootstrapTokens(store, clock, audiences))
+    certificates = Certificates(clock, client_ca=_read(config.client_ca), proxy_ca=_read(config.front_proxy_ca))
+    proxy = ProxyHeaders(tuple(config.front_proxy_names)) if config.front_proxy_ca else None
+    return Authentication(certificates, tokens, audiences, proxy)
+
+
+def _bootstrap_config(config: ServerConfig) -> BootstrapConfig:
+    proxy = None
+    if config.front_proxy_ca:
+        proxy = RequestHeaderConfig(_read(config.front_proxy_ca).decode(), config.front_proxy_names)
+    return BootstrapConfig(
+        service_cidrs=config.service_cidrs,
+        advertise_address=config.advertise_address,
+        port=config.port,
+        client_ca=_read(config.client_ca).decode(),
+        request_header=proxy,
+    )
+
+
+def _read(path: str) -> bytes:
+    return Path(path).read_bytes() if path else b""
