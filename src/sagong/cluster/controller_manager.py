@@ -12,7 +12,7 @@ from sagong.client.accounts import Accounts
 from sagong.client.client import Client
 from sagong.client.config import load_kubeconfig
 from sagong.cluster import process
-from sagong.controllers.catalog import Settings, controllers
+from sagong.controllers.catalog import Settings, controllers, parts
 from sagong.controllers.runner import Runner
 
 
@@ -36,12 +36,19 @@ def main() -> None:
 
     async def work(client: Client) -> None:
         accounts = Accounts(client) if options.use_service_account_credentials else None
-        chosen = [loop for loop in controllers(settings) if options.controllers in ("*", "") or loop.name in options.controllers.split(",")]
-        runner = Runner(client, chosen, accounts=accounts)
+        chosen = [loop for loop in controllers(settings) if _is_on(loop.name, options.controllers)]
+        makers = [maker for name, maker in parts().items() if _is_on(name, options.controllers)]
+        runner = Runner(client, chosen, accounts=accounts, makers=makers)
         runners.append(runner)
         await runner.run()
 
     process.run(lambda: process.lead(load_kubeconfig(options.kubeconfig), "kube-controller-manager", health, work, page))
+
+
+def _is_on(name: str, wanted: str) -> bool:
+    """Read upstream's --controllers: `*` for all, `name` or `-name`, the first that names it counts."""
+    names = wanted.split(",")
+    return name in names or ("*" in names and f"-{name}" not in names)
 
 
 def _options() -> argparse.Namespace:
@@ -51,7 +58,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=10257)
     parser.add_argument("--cluster-cidr", default="")
     parser.add_argument("--service-cidr", default="")
-    parser.add_argument("--controllers", default="*", help="names, comma-separated; * for all")
+    parser.add_argument("--controllers", default="*", help="names, comma-separated; * for all, -name for not that")
     parser.add_argument("--use-service-account-credentials", action=argparse.BooleanOptionalAction, default=True)
     return parser.parse_args()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sagong.controllers import endpoints, endpointslice, namespace, replicaset, root_ca, serviceaccount
+from sagong.controllers import endpoints, endpointslice, namespace, node_ipam, pod_gc, replicaset, root_ca, serviceaccount, taint_eviction
 from sagong.controllers.daemonset import loop as daemonset
 from sagong.controllers.declaration import Controller
 from sagong.controllers.deployment import loop as deployment
+from sagong.controllers.garbage_collector import loop as garbage_collector
+from sagong.controllers.node_lifecycle import loop as node_lifecycle
+from sagong.controllers.runner import PartMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +34,13 @@ def controllers(settings: Settings) -> Iterator[Controller]:
     yield endpoints.CONTROLLER
     yield endpointslice.CONTROLLER
     yield namespace.CONTROLLER
+    if settings.cluster_cidr:
+        yield node_ipam.controller(settings.cluster_cidr, settings.service_cidr)
+    yield node_lifecycle.controller()
+    yield taint_eviction.controller()
+    yield pod_gc.controller()
+
+
+def parts() -> Mapping[str, PartMaker]:
+    """Return what runs beside the loops, by name."""
+    return {garbage_collector.NAME: garbage_collector.GarbageCollector}

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from sagong.api.cause import cause_id
 from sagong.api.clock import Random
 from sagong.api.errors import ConflictError
+from sagong.api.resources import Resource
 from sagong.client.accounts import Accounts
 from sagong.client.client import Client
 from sagong.client.endpoint import Endpoint, endpoint_of
@@ -31,17 +32,20 @@ log = logging.getLogger(__name__)
 
 
 class Informers:
-    """The shared informers, made as loops ask for them."""
+    """The shared informers, made as loops ask for them. They follow the server once `run` is called."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._informers: dict[Endpoint[Any], Informer[Any]] = {}
+        self._tasks: dict[Endpoint[Any], asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
 
     def of(self, kind: Kind) -> Informer[Any]:
-        """Return the informer of a kind, which runs once `run` is called."""
+        """Return the informer of a kind."""
         endpoint = endpoint_of(kind)
         if endpoint not in self._informers:
             self._informers[endpoint] = Informer(self._client, endpoint)
+            self._start(endpoint)
         return self._informers[endpoint]
 
     def known(self, kind: Kind) -> Informer[Any]:
@@ -51,12 +55,28 @@ class Informers:
             raise LookupError(f"{endpoint_of(kind).resource.group_resource} is read and not declared")
         return informer
 
-    def showing(self, written: Written) -> Informer[Any] | None:
-        """Return an informer that will show a write."""
-        return next((found for end, found in self._informers.items() if end.resource == written.resource), None)
+    def showing(self, resource: Resource) -> Informer[Any] | None:
+        """Return an informer that shows a resource's objects, in whatever form."""
+        return next((found for end, found in self._informers.items() if end.resource == resource), None)
 
-    def __iter__(self) -> Iterator[Informer[Any]]:
-        return iter(tuple(self._informers.values()))
+    def drop(self, resource: Resource) -> None:
+        """Stop following a resource that is no longer served."""
+        for endpoint in [end for end in self._informers if end.resource == resource]:
+            del self._informers[endpoint]
+            if task := self._tasks.pop(endpoint, None):
+                task.cancel()
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for endpoint in self._informers:
+                self._start(endpoint)
+            await asyncio.Event().wait()
+
+    def _start(self, endpoint: Endpoint[Any]) -> None:
+        if self._group is not None and endpoint not in self._tasks:
+            self._tasks[endpoint] = self._group.create_task(self._informers[endpoint].run())
 
 
 class InformerView:
@@ -122,6 +142,15 @@ class Loop:
             for _ in range(self.controller.workers):
                 group.create_task(self._work())
 
+    def metrics(self) -> str:
+        """Render the loop's counters in Prometheus' text format."""
+        counts = {
+            "workqueue_depth": len(self.queue),
+            "controller_reconcile_total": self.reconciled,
+            "controller_reconcile_errors_total": self.failed,
+        }
+        return "".join(f'{name}{{name="{self.controller.name}"}} {count}\n' for name, count in counts.items())
+
     async def _work(self) -> None:
         while True:
             key = await self.queue.get()
@@ -168,7 +197,7 @@ class Loop:
         try:
             async with asyncio.timeout(OBSERVE_LIMIT):
                 for write in written:
-                    informer = self._informers.showing(write)
+                    informer = self._informers.showing(write.resource)
                     if informer is None:
                         continue
                     if write.resource_version:
@@ -197,33 +226,54 @@ class Loop:
         return (Key(obj.metadata.namespace if primary.namespaced else "", owner.name),)
 
 
+class Part(Protocol):
+    """What a runner runs: a loop, or something that needs more than a loop."""
+
+    def attach(self) -> None:
+        """Name the informers that are needed; called for all parts before any runs."""
+        ...
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        ...
+
+    def metrics(self) -> str:
+        """Render counters in Prometheus' text format."""
+        ...
+
+
+PartMaker = Callable[[Informers, Callable[[str], Client]], Part]
+
+
 class Runner:
     """All loops of a process."""
 
-    def __init__(self, client: Client, controllers: Iterable[Controller], *, accounts: Accounts | None = None) -> None:
-        """`client` reads for the informers; with `accounts` each loop acts as its own."""
+    def __init__(
+        self,
+        client: Client,
+        controllers: Iterable[Controller],
+        *,
+        accounts: Accounts | None = None,
+        makers: Iterable[PartMaker] = (),
+    ) -> None:
+        """`client` reads for the informers; with `accounts` each loop acts as its own. `makers` make parts that are no loops."""
         self.informers = Informers(client)
-        self.loops = [
-            Loop(controller, self.informers, accounts.client_of(controller.account) if accounts and controller.account else client)
-            for controller in controllers
-        ]
+
+        def client_of(account: str) -> Client:
+            return accounts.client_of(account) if accounts and account else client
+
+        self.parts: list[Part] = [Loop(controller, self.informers, client_of(controller.account)) for controller in controllers]
+        self.parts += [make(self.informers, client_of) for make in makers]
 
     async def run(self) -> None:
         """Run until cancelled."""
-        for loop in self.loops:
-            loop.attach()
+        for part in self.parts:
+            part.attach()
         async with asyncio.TaskGroup() as group:
-            for informer in self.informers:
-                group.create_task(informer.run())
-            for loop in self.loops:
-                group.create_task(loop.run())
+            group.create_task(self.informers.run())
+            for part in self.parts:
+                group.create_task(part.run())
 
     def metrics(self) -> str:
-        """Render counters of the loops in Prometheus' text format."""
-        names: dict[str, Callable[[Loop], int]] = {
-            "workqueue_depth": lambda loop: len(loop.queue),
-            "controller_reconcile_total": lambda loop: loop.reconciled,
-            "controller_reconcile_errors_total": lambda loop: loop.failed,
-        }
-        lines = [f'{name}{{name="{loop.controller.name}"}} {value(loop)}\n' for name, value in names.items() for loop in self.loops]
-        return "".join(lines)
+        """Render the counters of all parts."""
+        return "".join(part.metrics() for part in self.parts)
