@@ -21,6 +21,9 @@ Stage = Callable[[Exchange], Awaitable[Answer | None]]
 _CACHE_CONTROL = ("Cache-Control", "no-cache, private")
 
 
+_SELECTING = ("list", "watch", "deletecollection")
+
+
 class Pipeline:
     """The handler of all requests."""
 
@@ -76,7 +79,8 @@ class Pipeline:
         exchange.user = User(name, exchange.request.header("impersonate-uid"), groups, extra)
 
     async def _authorize(self, exchange: Exchange) -> None:
-        info = exchange.info
+        info, request = exchange.info, exchange.request
+        selects = info.verb in _SELECTING and bool(request.query_string)
         await self._check(
             Attributes(
                 exchange.user,
@@ -89,6 +93,8 @@ class Pipeline:
                 info.namespace,
                 info.name,
                 info.resource_request,
+                request.param("fieldSelector") if selects else "",
+                request.param("labelSelector") if selects else "",
             )
         )
 
