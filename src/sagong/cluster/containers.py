@@ -6,17 +6,20 @@ Plain CRI calls over the runtime's socket, many at once, since each waits for pr
 from __future__ import annotations
 
 import concurrent.futures
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import grpc
 
+from sagong.cluster.config import ConfigError
 from sagong.node.cri import api_pb2 as cri
 
 T = TypeVar("T")
 
 _WORKERS = 32
+_TRIES, _PAUSE = 200, 0.05
 
 
 class Runtime:
@@ -26,7 +29,16 @@ class Runtime:
         self._channel = grpc.insecure_channel(f"unix://{socket}")
 
     def __enter__(self) -> Self:
-        return self
+        """Wait until the CRI service, which comes up a little after its socket, answers. Raises ConfigError."""
+        for _ in range(_TRIES):
+            try:
+                self._call("Version", cri.VersionRequest(), None)
+                self._call("ListPodSandbox", cri.ListPodSandboxRequest(), None)
+            except grpc.RpcError:
+                time.sleep(_PAUSE)
+            else:
+                return self
+        raise ConfigError("containerd's CRI service does not answer; see the log of containerd with `sagong logs containerd`")
 
     def __exit__(self, *_: object) -> None:
         self._channel.close()
