@@ -131,7 +131,7 @@ def _kube_proxy(config: ClusterConfig) -> list[Manifest]:
     _mount_environment(pod, container, [_mount("/usr/sbin"), _mount("/proc/sys", "/host/proc/sys", writable=True)])
     return [
         _service_account("kube-proxy"),
-        _cluster_role_binding("sagong:kube-proxy", "system:node-proxier", "kube-proxy"),
+        _cluster_role_binding("sagong-kube-proxy", "system:node-proxier", "kube-proxy"),
         {
             "apiVersion": "apps/v1",
             "kind": "DaemonSet",
@@ -189,8 +189,8 @@ def _dns(config: ClusterConfig) -> list[Manifest]:
     service_labels = {**labels, "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"}
     return [
         _service_account("coredns"),
-        _cluster_role("system:coredns", rules),
-        _cluster_role_binding("system:coredns", "system:coredns", "coredns"),
+        _cluster_role("sagong-coredns", rules),
+        _cluster_role_binding("sagong-coredns", "sagong-coredns", "coredns"),
         {
             "apiVersion": "v1",
             "kind": "Service",
@@ -235,8 +235,8 @@ def _storage_provisioner(config: ClusterConfig) -> list[Manifest]:
     _mount_environment(pod, container, [_mount(directory, writable=True)])
     return [
         _service_account("storage-provisioner"),
-        _cluster_role("sagong:storage-provisioner", rules),
-        _cluster_role_binding("sagong:storage-provisioner", "sagong:storage-provisioner", "storage-provisioner"),
+        _cluster_role("sagong-storage-provisioner", rules),
+        _cluster_role_binding("sagong-storage-provisioner", "sagong-storage-provisioner", "storage-provisioner"),
         {
             "apiVersion": "storage.k8s.io/v1",
             "kind": "StorageClass",
