@@ -117,6 +117,12 @@ class Log:
             if not future.done():
                 future.set_exception(error)
 
+    def hand_waiters_to(self, successor: Log) -> None:
+        """Let those who wait for a revision wait for it in the log that takes this one's place."""
+        successor._waiters += self._waiters
+        self._waiters = []
+        successor.publish(())
+
     def forget(self, revision: int) -> Sequence[Event]:
         """Drop history up to `revision`, and return it. Raises FutureRevisionError."""
         if revision > self.revision:

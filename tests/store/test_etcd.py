@@ -1,0 +1,171 @@
+"""The store on a real etcd, Debian's."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sagong.cluster.clock import RealClock
+from sagong.store.base import (
+    CompactedError,
+    Event,
+    RevisionMismatchError,
+    SlowWatcherError,
+    StoreClosedError,
+    StoreOpenError,
+    StoreWriteError,
+    Watch,
+    Write,
+)
+from sagong.store.etcd import EtcdStore
+
+pytestmark = pytest.mark.skipif(shutil.which("etcd") is None, reason="etcd is not installed")
+A, B = "/registry/pods/default/a", "/registry/pods/default/b"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class Etcd:
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.port, self.peer = directory, free_port(), free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        client, peer = f"http://{self.address}", f"http://127.0.0.1:{self.peer}"
+        urls = ["--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer]
+        own = ["--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}", "--data-dir", str(self.directory)]
+        self.process = subprocess.Popen(["etcd", *urls, *own], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def etcd(tmp_path: Path) -> Iterator[Etcd]:
+    running = Etcd(tmp_path / "etcd")
+    yield running
+    running.kill()
+
+
+async def opened(etcd: Etcd) -> EtcdStore:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return await EtcdStore.open([etcd.address], clock=RealClock())
+        except StoreOpenError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)
+
+
+async def take(watch: Watch, count: int) -> list[Event]:
+    events: list[Event] = []
+    async with asyncio.timeout(10):
+        async for batch in watch:
+            events += batch
+            if len(events) >= count:
+                break
+    return events
+
+
+async def test_it_is_a_store(etcd: Etcd) -> None:
+    store = await opened(etcd)
+    start = store.revision
+    watch = store.watch("/registry/pods/", start)
+    first = await store.write(A, b"1", 0)
+    entry = store.get(A)
+    assert entry is not None
+    assert (entry.value, entry.revision, entry.created) == (b"1", first, first)
+    with pytest.raises(RevisionMismatchError) as mismatch:
+        await store.write(A, b"x", 0)
+    assert mismatch.value.current == entry
+    with pytest.raises(RevisionMismatchError) as absent:
+        await store.write(B, b"x", 7)
+    assert absent.value.current is None
+    second = await store.write(A, b"2", first)
+    both = await store.write_all([Write(B, b"3", 0), Write(A, None, second)])
+    assert store.get(A) is None
+    assert [entry.key for entry in store.list("/registry/")] == [B]
+    assert [entry.value for entry in store.list_at("/registry/", second)] == [b"2"]
+    assert sorted(await take(watch, 4), key=lambda event: (event.revision, event.key)) == [
+        Event(A, b"1", first, None, 0),
+        Event(A, b"2", second, b"1", first),
+        Event(A, None, both, b"2", second),
+        Event(B, b"3", both, None, 0),
+    ]
+    await store.compact(second)
+    with pytest.raises(CompactedError):
+        store.watch("/registry/", first)
+    await store.close()
+    with pytest.raises(StoreClosedError):
+        await store.write(A, b"", 0)
+    again = await EtcdStore.open([etcd.address], clock=RealClock())
+    assert (again.revision, [entry.revision for entry in again.list("/registry/")]) == (both, [both])
+    await again.close()
+
+
+async def test_two_servers_see_each_others_writes(etcd: Etcd) -> None:
+    left = await opened(etcd)
+    right = await EtcdStore.open([etcd.address], clock=RealClock())
+    revision = await left.write(A, b"1", 0)
+    await asyncio.wait_for(right.wait_revision(revision), 5)
+    assert right.get(A) == left.get(A)
+    revision = await right.write_all([Write(f"/registry/x/{n:03}", b"", 0) for n in range(300)])
+    await asyncio.wait_for(left.wait_revision(revision), 5)
+    assert left.count("/registry/x/") == 300
+    await left.close()
+    await right.close()
+
+
+async def test_an_etcd_that_comes_back_is_followed_again(etcd: Etcd) -> None:
+    store = await opened(etcd)
+    revision = await store.write(A, b"1", 0)
+    watch = store.watch("/registry/", revision)
+    etcd.kill()
+    with pytest.raises(StoreWriteError, match="etcd refuses writes"):
+        await store.write(A, b"2", revision)
+    assert store.get(A) is not None
+    etcd.start()
+    other = await opened(etcd)
+    newer = await other.write(B, b"2", 0)
+    assert await take(watch, 1) == [Event(B, b"2", newer, None, 0)]
+    await other.close()
+    await store.close()
+
+
+async def test_watches_end_when_etcd_has_forgotten_what_they_missed(etcd: Etcd) -> None:
+    store = await opened(etcd)
+    first = await store.write(A, b"1", 0)
+    watch = store.watch("/registry/", first)
+    other = await opened(etcd)
+    store._follower.cancel()
+    await asyncio.wait([store._follower])
+    second = await other.write(A, b"2", first)
+    third = await other.write(B, b"3", 0)
+    await other.compact(third)
+    store._follower = asyncio.create_task(store._follow())
+    with pytest.raises(SlowWatcherError):
+        await asyncio.wait_for(anext(aiter(watch)), 10)
+    assert [entry.revision for entry in store.list("/registry/")] == [second, third]
+    assert store.oldest == store.revision == third
+    await other.close()
+    await store.close()
+
+
+async def test_an_etcd_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagong.store.etcd_client.TIMEOUT", 0.5)
+    with pytest.raises(StoreOpenError, match=r"etcd at 127.0.0.1:1 does not answer .*: start it"):
+        await EtcdStore.open(["127.0.0.1:1"], clock=RealClock())
