@@ -190,9 +190,9 @@ def forbidden(group: str, plural: str, name: str, message: str) -> ForbiddenErro
 def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> InvalidError:
     """Return `Pod "a" is invalid: field: Reason: ...`, several causes in brackets."""
     texts = list(dict.fromkeys(f"{c.field}: {c.message}" for c in causes))
-    joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+    joined = f": {texts[0]}" if len(texts) == 1 else f": [{', '.join(texts)}]" if texts else ""
     qualified = f"{kind}.{group}" if group else kind
-    return InvalidError(f'{qualified} "{name}" is invalid: {joined}', group=group, kind=kind, name=name, causes=causes)
+    return InvalidError(f'{qualified} "{name}" is invalid{joined}', group=group, kind=kind, name=name, causes=causes)
 
 
 def _qualified(group: str, plural: str) -> str:

@@ -5,6 +5,7 @@ Rules take `errors: Errors` and a path (`spec.containers[0]`), and call one of i
 
 from __future__ import annotations
 
+import difflib
 import functools
 import json
 import re
@@ -17,12 +18,19 @@ from sagong.api.errors import Cause
 from sagong.api.types.base import ApiStruct
 
 
+class _Omit:
+    """The type of OMIT."""
+
+
+OMIT = _Omit()  # given as a value, leaves it out of the message
+
+
 class Errors(list[Cause]):
     """Causes in the order in which they were found. `message` of each is the text after the path, as metav1.StatusCause has it."""
 
     def invalid(self, path: str, value: object, detail: str) -> None:
         """Add: a malformed value."""
-        self._add("FieldValueInvalid", path, f"Invalid value: {show(value)}", detail)
+        self._add("FieldValueInvalid", path, "Invalid value" if value is OMIT else f"Invalid value: {show(value)}", detail)
 
     def each(self, path: str, value: object, complaints: Iterable[str]) -> None:
         """Add one `invalid` for each complaint."""
@@ -37,18 +45,18 @@ class Errors(list[Cause]):
         """Add: a value that may not be there now."""
         self._add("FieldValueForbidden", path, "Forbidden", detail)
 
-    def duplicate(self, path: str, value: object) -> None:
+    def duplicate(self, path: str, value: object, detail: str = "") -> None:
         """Add: a value that must be unique and is not."""
-        self._add("FieldValueDuplicate", path, f"Duplicate value: {show(value)}", "")
+        self._add("FieldValueDuplicate", path, f"Duplicate value: {show(value)}", detail)
 
     def not_supported(self, path: str, value: object, valid: Sequence[str]) -> None:
         """Add: a value outside an enumeration, which is listed in the order given."""
         detail = f"supported values: {', '.join(map(quote, valid))}" if valid else ""
         self._add("FieldValueNotSupported", path, f"Unsupported value: {show(value)}", detail)
 
-    def not_found(self, path: str, value: object) -> None:
+    def not_found(self, path: str, value: object, detail: str = "") -> None:
         """Add: a reference to something that is not there."""
-        self._add("FieldValueNotFound", path, f"Not found: {show(value)}", "")
+        self._add("FieldValueNotFound", path, f"Not found: {show(value)}", detail)
 
     def type_invalid(self, path: str, value: object, detail: str) -> None:
         """Add: a value of another type than the schema's."""
@@ -99,22 +107,53 @@ def show(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return f"{value}"
-    return json.dumps(_internal(value), separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(go_json(value), separators=(",", ":"), ensure_ascii=False)
 
 
-def _internal(value: Any) -> Any:
+def diff(old: object, new: object) -> str:
+    """Show what changed as a unified diff of the JSON of internal types, as messages about immutable specs have it."""
+    before, after = (f"{json.dumps(go_json(side), indent=1, ensure_ascii=False)}\n".splitlines(keepends=True) for side in (old, new))
+    return "".join(list(difflib.unified_diff(before, after))[2:])
+
+
+def go_json(value: Any) -> Any:
     """Turn Structs into upstream's internal form: Go field names, nothing left out; meta/v1 has no internal form."""
     if isinstance(value, ApiStruct):
         if type(value).__module__.endswith(".meta"):
             return msgspec.json.decode(msgspec.json.encode(value))
-        return {go: _internal(getattr(value, name)) for name, go in _go_names(type(value))}
+        return {go: _nil(go_json(getattr(value, name))) for name, go in _go_names(type(value))}
     if isinstance(value, Mapping):
-        return {key: _internal(item) for key, item in sorted(value.items())}
+        return {key: go_json(item) for key, item in sorted(value.items())}
     if isinstance(value, list | tuple):
-        return [_internal(item) for item in value]
+        return [go_json(item) for item in value]
     return msgspec.to_builtins(value)
+
+
+def _nil(value: Any) -> Any:
+    return None if value in ([], {}) else value
+
+
+_ACRONYMS = {
+    "csi": "CSI",
+    "dnsConfig": "DNSConfig",
+    "dnsPolicy": "DNSPolicy",
+    "fc": "FC",
+    "fsType": "FSType",
+    "grpc": "GRPC",
+    "httpGet": "HTTPGet",
+    "httpHeaders": "HTTPHeaders",
+    "ip": "IP",
+    "iscsi": "ISCSI",
+    "nfs": "NFS",
+    "os": "OS",
+    "rbd": "RBD",
+    "seLinuxOptions": "SELinuxOptions",
+    "tcpSocket": "TCPSocket",
+    "tty": "TTY",
+    "uid": "UID",
+}
 
 
 @functools.cache
 def _go_names(kind: type[ApiStruct]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, name[0].upper() + name[1:].rstrip("_")) for name in kind.__struct_fields__)
+    return tuple((name, _ACRONYMS.get(name, name[0].upper() + name[1:].rstrip("_"))) for name in kind.__struct_fields__)
