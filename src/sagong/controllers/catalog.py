@@ -12,6 +12,7 @@ from sagong.controllers.deployment import loop as deployment
 from sagong.controllers.garbage_collector import loop as garbage_collector
 from sagong.controllers.node_lifecycle import loop as node_lifecycle
 from sagong.controllers.runner import PartMaker
+from sagong.controllers.statefulset import loop as statefulset
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ def controllers(settings: Settings) -> Iterator[Controller]:
     if settings.root_ca:
         yield root_ca.controller(settings.root_ca)
     yield deployment.CONTROLLER
-    yield replicaset.CONTROLLER
+    yield replicaset.REPLICA_SETS
+    yield replicaset.REPLICATION_CONTROLLERS
+    yield statefulset.CONTROLLER
     yield daemonset.controller()
     yield endpoints.CONTROLLER
     yield endpointslice.CONTROLLER

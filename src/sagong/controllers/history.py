@@ -6,7 +6,7 @@ apart by their meaning, not their bytes, so that those that upstream wrote stay 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,19 +42,19 @@ def revisions(
     owner: Any,
     owned: Iterable[ControllerRevision],
     named: Callable[[str], ControllerRevision | None],
-    extra: Mapping[str, str] | None = None,
+    hash_label: str = HASH_LABEL,
 ) -> Revisions:
     """Find the present template's revision among `owned`, or make it.
 
     `named` looks a revision up by name: when the name that the new one would get is taken by another template, `collision` is
-    set and the owner must count it. `extra` are labels that a new revision gets beside the template's.
+    set and the owner must count it. `hash_label` is the label of a revision that holds its hash.
     """
     template: PodTemplateSpec = owner.spec.template
     matching = [found for found in owned if template_of(found) == template]
     old = tuple(sorted((found for found in owned if found not in matching), key=lambda found: found.revision))
     number = max((found.revision for found in old), default=0) + 1
     if not matching:
-        new = new_revision(owner, number, extra)
+        new = new_revision(owner, number, hash_label)
         taken = named(new.metadata.name)
         if taken is not None and template_of(taken) != template:
             return Revisions(new, old, (), collision=True)
@@ -72,7 +72,7 @@ def revisions(
     return Revisions(current, old, tuple(actions))
 
 
-def new_revision(owner: Any, number: int, extra: Mapping[str, str] | None = None) -> ControllerRevision:
+def new_revision(owner: Any, number: int, hash_label: str = HASH_LABEL) -> ControllerRevision:
     """Return the revision of an owner's present template."""
     template: PodTemplateSpec = owner.spec.template
     digest = template_hash(template, owner.status.collisionCount)
@@ -80,7 +80,7 @@ def new_revision(owner: Any, number: int, extra: Mapping[str, str] | None = None
         metadata=ObjectMeta(
             name=f"{owner.metadata.name}-{digest}",
             namespace=owner.metadata.namespace,
-            labels={**template.metadata.labels, **(extra or {}), HASH_LABEL: digest},
+            labels={**template.metadata.labels, hash_label: digest},
             annotations=dict(owner.metadata.annotations),
             ownerReferences=[controller_reference(owner)],
         ),
@@ -101,9 +101,9 @@ def template_of(revision: ControllerRevision) -> PodTemplateSpec | None:
 
 def surplus(old: Sequence[ControllerRevision], limit: int | None, live: Iterable[str]) -> tuple[Action, ...]:
     """Delete the oldest revisions beyond `limit` that no pod (whose hashes or names are `live`) is of."""
-    excess = len(old) - (10 if limit is None else limit)
     used = set(live)
     unused = [found for found in old if not {found.metadata.labels.get(HASH_LABEL, ""), found.metadata.name} & used]
+    excess = len(unused) - (10 if limit is None else limit)
     return tuple(
         Delete(ControllerRevision, found.metadata.name, found.metadata.namespace, found.metadata.uid) for found in unused[: max(excess, 0)]
     )

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from sagong.api.cause import cause_id
 from sagong.api.clock import Random
-from sagong.api.errors import ConflictError
+from sagong.api.errors import ConflictError, NotFoundError
 from sagong.api.resources import Resource
 from sagong.client.accounts import Accounts
 from sagong.client.client import Client
@@ -170,7 +170,7 @@ class Loop:
             self.queue.add_rate_limited(key)
             return
         if outcome.failure is not None:
-            level = logging.DEBUG if isinstance(outcome.failure, ConflictError) else logging.WARNING
+            level = logging.DEBUG if isinstance(outcome.failure, ConflictError | NotFoundError) else logging.WARNING
             log.log(level, "%s: %s: %s", self.controller.name, key, outcome.failure)
             self.failed += 1
             self.queue.add_rate_limited(key)
