@@ -28,6 +28,7 @@ from sagong.server.contract import Authenticator, Authorizer, Objects
 from sagong.server.dispatch import Page
 from sagong.server.event_ttl import expire_events
 from sagong.server.registry.registry import Registry
+from sagong.store.compactor import compact_regularly
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,10 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
         documents = TokenDiscovery(config.service_account_issuer, [key.verification], external_address=address)
         pages[CONFIGURATION_PATH] = lambda _: documents.configuration()
         pages[JWKS_PATH] = lambda _: documents.keys()
-    registry.admission = plugins.chain(objects, registry)
+    registry.admission = plugins.chain(objects, registry, authorizer)
     bootstrap = Bootstrap(_bootstrap_config(config), store, clock=clock, random=random)
-    return Parts(authentication, authorizer, bootstrap, (bootstrap.run, allocator.run, lambda: expire_events(store, clock)))
+    loops = (bootstrap.run, allocator.run, lambda: expire_events(store, clock), lambda: compact_regularly(store, clock))
+    return Parts(authentication, authorizer, bootstrap, loops)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,63 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
 
-from sagong.api.resources import Resource
-
-Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
-
-
-@dataclass(slots=True)
-class Review:
-    """One write before its chain. `obj` is None for a deletion, `old` for a creation. `call` is the `registry.write.Call`."""
-
-    operation: Operation
-    row: Resource
-    call: Any
-    obj: Any
-    old: Any
-
-
-class Plugin(Protocol):
-    """One admission plugin."""
-
-    def handles(self, operation: Operation, row: Resource, subresource: str) -> bool:
-        """Say whether it has a say on such writes; asked once for each kind of write."""
-        ...
-
-    async def mutate(self, review: Review) -> None:
-        """Change `review.obj`, or raise ForbiddenError."""
-        ...
-
-    async def validate(self, review: Review) -> None:
-        """Raise ForbiddenError for what must not be."""
-        ...
+from sagong.server.admission.plugin import Plugin, Review
 
 
 class Chain:
-    """Plugins in order."""
+    """Plugins in order. Which of them a kind of write concerns is worked out once."""
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self._plugins = tuple(plugins)
-        self._by_write: dict[tuple[str, str, str, str], tuple[Plugin, ...]] = {}
-
-    def _concerned(self, review: Review) -> tuple[Plugin, ...]:
-        row, subresource = review.row, review.call.subresource
-        key = (review.operation, row.group, row.plural, subresource)
-        plugins = self._by_write.get(key)
-        if plugins is None:
-            plugins = tuple(plugin for plugin in self._plugins if plugin.handles(review.operation, row, subresource))
-            self._by_write[key] = plugins
-        return plugins
+        self._mutating: dict[tuple[str, ...], tuple[Plugin, ...]] = {}
+        self._validating: dict[tuple[str, ...], tuple[Plugin, ...]] = {}
 
     async def mutate(self, review: Review) -> None:
         """Let the plugins change the object. Raises ForbiddenError."""
-        for plugin in self._concerned(review):
+        for plugin in self._concerned(self._mutating, "mutate", review):
             await plugin.mutate(review)
 
     async def validate(self, review: Review) -> None:
         """Let the plugins judge it. Raises ForbiddenError."""
-        for plugin in self._concerned(review):
+        for plugin in self._concerned(self._validating, "validate", review):
             await plugin.validate(review)
+
+    def _concerned(self, known: dict[tuple[str, ...], tuple[Plugin, ...]], method: str, review: Review) -> tuple[Plugin, ...]:
+        row, subresource = review.row, review.call.subresource
+        key = (review.operation, row.group, row.plural, subresource)
+        plugins = known.get(key)
+        if plugins is None:
+            able = [plugin for plugin in self._plugins if getattr(type(plugin), method) is not getattr(Plugin, method)]
+            plugins = known[key] = tuple(plugin for plugin in able if plugin.handles(review.operation, row, subresource))
+        return plugins

@@ -1,13 +1,48 @@
-"""The plugins that are on by default, in upstream's order."""
+"""The plugins that are on by default, in upstream's order, and NodeRestriction, which every distribution turns on."""
 
 from __future__ import annotations
 
+from sagong.server.admission.certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
 from sagong.server.admission.chain import Chain
+from sagong.server.admission.claim_resize import PersistentVolumeClaimResize
+from sagong.server.admission.default_classes import DefaultIngressClass, DefaultStorageClass
+from sagong.server.admission.default_toleration_seconds import DefaultTolerationSeconds
+from sagong.server.admission.limit_ranger import LimitRanger
+from sagong.server.admission.namespace_lifecycle import NamespaceLifecycle
+from sagong.server.admission.pod_resize import PodResizeValidator
+from sagong.server.admission.priority import Priority
+from sagong.server.admission.rbac_escalation import RbacEscalation
+from sagong.server.admission.runtime_class import RuntimeClasses
+from sagong.server.admission.service_account import ServiceAccounts
+from sagong.server.admission.storage_protection import StorageObjectInUseProtection
+from sagong.server.admission.taint_nodes import TaintNodesByCondition
+from sagong.server.admission.topology_labels import PodTopologyLabels
+from sagong.server.authz.authorizer import ChainAuthorizer
+from sagong.server.authz.escalation import EscalationCheck
 from sagong.server.contract import Objects
 from sagong.server.registry.registry import Registry
 
 
-def chain(objects: Objects, registry: Registry) -> Chain:
+def chain(objects: Objects, registry: Registry, authorizer: ChainAuthorizer) -> Chain:
     """Return the admission chain."""
-    del objects, registry
-    return Chain([])
+    return Chain(
+        [
+            NamespaceLifecycle(objects),
+            LimitRanger(objects),
+            ServiceAccounts(objects, registry.clock, registry.random),
+            TaintNodesByCondition(),
+            Priority(objects),
+            DefaultTolerationSeconds(),
+            DefaultStorageClass(objects),
+            StorageObjectInUseProtection(),
+            PersistentVolumeClaimResize(objects),
+            RuntimeClasses(objects),
+            CertificateApproval(authorizer),
+            CertificateSigning(authorizer),
+            CertificateSubjectRestriction(),
+            DefaultIngressClass(objects),
+            PodTopologyLabels(objects),
+            PodResizeValidator(objects),
+            RbacEscalation(EscalationCheck(authorizer)),
+        ]
+    )

@@ -40,7 +40,7 @@ def pod_edges(pod: Pod) -> Iterator[Edge]:
     yield vertex, ("nodes", "", pod.spec.nodeName)
     if _MIRROR in pod.metadata.annotations:
         return
-    for plural, name in _pod_references(pod):
+    for plural, name in pod_references(pod):
         if name:
             yield (plural, namespace, name), vertex
 
@@ -69,7 +69,8 @@ def slice_edges(resources: ResourceSlice) -> Iterator[Edge]:
         yield ("resourceslices", "", resources.metadata.name), ("nodes", "", resources.spec.nodeName)
 
 
-def _pod_references(pod: Pod) -> Iterator[Reference]:
+def pod_references(pod: Pod) -> Iterator[Reference]:
+    """Yield what a pod refers to in its namespace: (plural, name); a name may be empty."""
     yield "serviceaccounts", pod.spec.serviceAccountName
     for secret in pod.spec.imagePullSecrets:
         yield "secrets", secret.name

@@ -7,7 +7,7 @@ from sagong.api.errors import BadRequestError, conflict, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.resources import Resource, resource_of
 from sagong.api.types.core import Binding, Pod, PodCondition
-from sagong.server.admission.chain import Review
+from sagong.server.admission.plugin import Review
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import answer

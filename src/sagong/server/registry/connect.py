@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sagong.api.errors import ServiceUnavailableError
 from sagong.api.resources import Resource
-from sagong.server.admission.chain import Review
+from sagong.server.admission.plugin import Review
 from sagong.server.contract import Attributes
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer

@@ -17,7 +17,7 @@ from sagong.api.field_errors import Errors
 from sagong.api.resources import Resource
 from sagong.api.types.meta import DeleteOptions, Preconditions
 from sagong.server import status
-from sagong.server.admission.chain import Review
+from sagong.server.admission.plugin import Review
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer, Request, Response
 from sagong.server.negotiation import body_media

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sagong.api.errors import ServiceUnavailableError
 from sagong.api.resources import Resource
 from sagong.api.types.authentication import SelfSubjectReview, TokenRequest, TokenReview
-from sagong.server.admission.chain import Review
+from sagong.server.admission.plugin import Review
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import answer

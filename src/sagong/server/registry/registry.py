@@ -9,6 +9,7 @@ from typing import Any
 from sagong.api.clock import Clock, Random
 from sagong.api.errors import NotFoundError, not_found
 from sagong.api.resources import Resource, ResourceTable
+from sagong.server.admission.chain import Chain
 from sagong.server.contract import Authorizer, Connector, Issuer, RuleLister, ServiceAllocator, TokenReviewer
 from sagong.server.exchange import Exchange
 from sagong.server.messages import JSON, Response
@@ -23,14 +24,14 @@ FRESH_SECONDS = 3.0
 
 @dataclass(slots=True)
 class Registry:
-    """Everything a verb needs. `admission` is the chain (`admission/chain.py`)."""
+    """Everything a verb needs."""
 
     store: Store
     storage: Storage
     table: ResourceTable
     clock: Clock
     random: Random
-    admission: Any = None
+    admission: Chain | None = None
     authorizer: Authorizer | None = None
     rules: RuleLister | None = None
     tokens: TokenReviewer | None = None

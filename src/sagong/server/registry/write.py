@@ -15,7 +15,7 @@ from sagong.api.clock import format_time
 from sagong.api.errors import ApiError, BadRequestError, Cause, already_exists, conflict, forbidden, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.resources import Resource
-from sagong.server.admission.chain import Operation, Review
+from sagong.server.admission.plugin import Operation, Review
 from sagong.server.contract import Attributes, User
 from sagong.server.registry import managed
 from sagong.server.registry.registry import Registry
