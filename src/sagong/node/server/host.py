@@ -11,7 +11,10 @@ from sagong.api.types.core import Pod
 class Host(Protocol):
     """The node's pods as the kubelet sees them."""
 
-    node_name: str
+    @property
+    def node_name(self) -> str:
+        """Return the node's name."""
+        ...
 
     def pods(self) -> Sequence[Pod]:
         """Return all pods of the node with their current statuses."""

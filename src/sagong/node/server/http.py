@@ -168,7 +168,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
     with contextlib.suppress(httptools.HttpParserUpgrade):
         parser.feed_data(head)
     request.method = parser.get_method().decode()
-    request.keep_alive = parser.should_keep_alive()
+    request.keep_alive = parser.get_http_version() == "1.1" and "close" not in [part.lower() for part in request.header_list("connection")]
     if request.headers.get("transfer-encoding"):
         raise httptools.HttpParserError("requests with a body of unknown length are not served here")
     size = int(request.headers.get("content-length", "0"))

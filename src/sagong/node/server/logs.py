@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from sagong.api.clock import Clock
 from sagong.api.types.core import ContainerStatus, Pod
@@ -46,9 +45,9 @@ class ContainerLogs:
             raise HttpError(400, '{"message": "Unable to decode query."}') from error
         container_id = container_to_show(pod, container, previous=wanted.previous)
         path = await self._path(container_id)
-        with _opened(path) as file:
+        with Follower(path) as log:
             await exchange.start("text/plain")
-            await self._copy(exchange, file, path, container_id, wanted)
+            await self._copy(exchange, log, container_id, wanted)
         await exchange.finish()
 
     async def _path(self, container_id: str) -> Path:
@@ -59,16 +58,13 @@ class ContainerLogs:
             raise HttpError(400, f"unable to retrieve container logs for {container_id}") from error
         return path
 
-    async def _copy(self, exchange: Exchange, file: BinaryIO, path: Path, container_id: str, wanted: Options) -> None:
+    async def _copy(self, exchange: Exchange, log: Follower, container_id: str, wanted: Options) -> None:
         if wanted.tail is not None:
-            file.seek(tail_start(file, wanted.tail))
-        else:
-            file.seek(0)
+            log.seek_tail(wanted.tail)
         renderer = Renderer(wanted)
-        follower = Follower(file, path)
         polls, ended = 0, False
         while not renderer.done:
-            sent = await self._drain(exchange, follower, renderer, last=ended or not wanted.follow)
+            sent = await self._drain(exchange, log, renderer, last=ended or not wanted.follow)
             if not wanted.follow or ended or renderer.done:
                 return
             if sent:
@@ -82,10 +78,10 @@ class ContainerLogs:
             else:
                 await self.clock.sleep(_POLL)
 
-    async def _drain(self, exchange: Exchange, follower: Follower, renderer: Renderer, *, last: bool) -> bool:
+    async def _drain(self, exchange: Exchange, log: Follower, renderer: Renderer, *, last: bool) -> bool:
         sent = False
         buffer = bytearray()
-        for line in iter(lambda: follower.line(last=last), b""):
+        for line in iter(lambda: log.line(last=last), b""):
             buffer += renderer.render(line)
             if len(buffer) >= _CHUNK:
                 await exchange.write(bytes(buffer))
@@ -112,12 +108,23 @@ def _opened(path: Path) -> BinaryIO:
 
 
 class Follower:
-    """Reads whole lines of a file that grows, and goes on in the new file after a rotation."""
+    """Reads whole lines of a file that grows, and goes on in the new file after a rotation. A context manager."""
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
-        self._file = file
+    def __init__(self, path: Path) -> None:
+        """Open the file. Raises HttpError with upstream's text."""
         self._path = path
+        self._file = _opened(path)
         self._node = path.stat().st_ino
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def seek_tail(self, lines: int) -> None:
+        """Go to where the last lines begin."""
+        self._file.seek(tail_start(self._file, lines))
 
     def line(self, *, last: bool) -> bytes:
         """Return the next whole line, or b"" when there is none now; the `last` one may lack its newline."""
@@ -139,7 +146,7 @@ class Follower:
             return b""
         self._node = node
         self._file.close()
-        self._file = BufferedReader(self._path.open("rb", buffering=0))
+        self._file = _opened(self._path)
         return self.line(last=last)
 
 
