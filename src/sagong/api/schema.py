@@ -99,6 +99,8 @@ _NOT_NULLED = frozenset(
         *(("DeviceCounterConsumption", "counters"), ("CapacityRequestPolicyRange", "min")),
     }
 )
+# A reference that is merged field by field though its type has one owner elsewhere (`granular`).
+_GRANULAR = frozenset({("PersistentVolumeSpec", "claimRef")})
 # Values of any type that have one owner as a whole; others of any type have an owner for each member.
 _ATOMIC_ANY = frozenset({("ControllerRevision", "data")})
 
@@ -139,9 +141,10 @@ class Shape:
     fields     of an object, by JSON name
     preserve   an object that keeps fields it does not name (x-kubernetes-preserve-unknown-fields)
     leaf       owned as a whole: a scalar, or atomic
+    marked     the schema names the list's type; without one it is atomic
     """
 
-    __slots__ = ("_fields", "_source", "atomic", "element", "keys", "kind", "leaf", "list_type", "options", "preserve", "struct")
+    __slots__ = ("_fields", "_source", "atomic", "element", "keys", "kind", "leaf", "list_type", "marked", "options", "preserve", "struct")
     ANY: ClassVar[Shape]
 
     def __init__(
@@ -156,10 +159,12 @@ class Shape:
         fields: Callable[[], dict[str, Field]] | None = None,
         options: tuple[Shape, ...] = (),
         preserve: bool = False,
+        marked: bool = False,
     ) -> None:
         self.kind, self.element, self.list_type, self.keys = kind, element, list_type, keys
         self.atomic, self.struct, self.options, self.preserve = atomic, struct, options, preserve
         self.leaf = atomic or (list_type == "atomic" if kind == "list" else kind not in ("any", "map", "object", "union", "raw"))
+        self.marked = marked or bool(keys)
         self._source = fields
         self._fields: dict[str, Field] | None = None
 
@@ -222,7 +227,9 @@ def _is_nulled(struct: type[ApiStruct], info: msgspec.structs.FieldInfo, metadat
 
 
 def _any_shape(struct: type[ApiStruct], name: str, shape: Shape) -> Shape:
-    """Make values of any type atomic where the published schema says so (`JSON` of a CRD's schema)."""
+    """Make values of any type atomic where the published schema says so (`JSON` of a CRD's schema), an object granular."""
+    if (struct.__name__, name) in _GRANULAR and shape.struct is not None:
+        return _twin(shape.struct, atomic=False)
     loose = shape.kind in ("any", "union") and (struct.__module__.endswith(".apiextensions") or (struct.__name__, name) in _ATOMIC_ANY)
     return Shape(shape.kind, atomic=True, options=shape.options) if loose else shape
 
@@ -253,7 +260,7 @@ def _shape(annotation: Any) -> Shape:
         return Shape("map", element=_shape(get_args(annotation)[1]), atomic=_has(metadata, Atomic))
     if isinstance(annotation, type) and issubclass(annotation, ApiStruct):
         shape = shape_of(annotation)
-        return _atomic_twin(annotation) if _has(metadata, Atomic) and not shape.atomic else shape
+        return _twin(annotation, atomic=True) if _has(metadata, Atomic) and not shape.atomic else shape
     return _scalar(annotation, metadata)
 
 
@@ -278,12 +285,14 @@ def _list(element: Shape, metadata: tuple[Any, ...]) -> Shape:
     keys = next((m.keys for m in metadata if isinstance(m, ListMap)), ())
     if keys:
         return Shape("list", element=element, list_type="map", keys=keys)
-    return Shape("list", element=element, list_type="set" if _has(metadata, ListSet) else "atomic")
+    kind: ListType = "set" if _has(metadata, ListSet) else "atomic"
+    return Shape("list", element=element, list_type=kind, marked=kind == "set" or _has(metadata, Atomic))
 
 
 @functools.cache
-def _atomic_twin(struct: type[ApiStruct]) -> Shape:
-    return Shape("object", struct=struct, atomic=True, fields=lambda: dict(shape_of(struct).fields))
+def _twin(struct: type[ApiStruct], *, atomic: bool) -> Shape:
+    """Return the shape of a Struct at a place where it merges otherwise than elsewhere."""
+    return Shape("object", struct=struct, atomic=atomic, fields=lambda: dict(shape_of(struct).fields))
 
 
 def _has(metadata: tuple[Any, ...], kind: type) -> bool:

@@ -1,0 +1,138 @@
+"""The OpenAPI documents of a server: /openapi/v2, /openapi/v3 and one v3 document for each group version.
+
+A document is made when it is first asked for and kept as bytes. The hashes of the v3 index come from what a document is made
+of, not from its bytes, so that the index needs none of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from sagong.api.openapi import v2, v3
+from sagong.api.openapi.gnostic import encode_v2
+from sagong.api.openapi.operations import schema_name
+from sagong.api.openapi.schemas import META, REF, Schema
+from sagong.api.resources import Resource, ResourceTable
+
+V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+CustomSchema = Callable[[Resource], Schema | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A finished document. `etag` goes into the ETag header, in quotes, and is the hash in the v3 index."""
+
+    body: bytes
+    etag: str
+    content_type: str = "application/json"
+
+
+class Documents:
+    """All OpenAPI documents over a resource table.
+
+    `custom` gives the openAPIV3Schema of a custom resource; call `changed` when the table or these schemas change.
+    """
+
+    def __init__(self, table: ResourceTable, version: str, custom: CustomSchema = lambda _: None) -> None:
+        self._table, self._version, self._custom = table, version, custom
+        self._made: dict[str, Document] = {}
+
+    def changed(self) -> None:
+        """Forget the documents."""
+        self._made.clear()
+
+    def index(self) -> Document:
+        """Return /openapi/v3: the paths of all documents with their hashes."""
+        return self._once("v3", self._index)
+
+    def group_version(self, path: str) -> Document | None:
+        """Return /openapi/v3/<path>, as `apis/apps/v1`; None: there is none."""
+        if path in _PLAIN_PATHS:
+            return self._once(path, lambda: (v3.plain_document(path, self._version), self._hash(path, ())))
+        rows = self._rows(path)
+        if not rows:
+            return None
+        return self._once(path, lambda: (v3.document(rows, self._schemas(rows), self._version), self._hash(path, rows)))
+
+    def swagger(self) -> Document:
+        """Return /openapi/v2 as JSON."""
+        rows = tuple(self._table)
+        return self._once("v2", lambda: (v2.document(rows, self._schemas(rows), self._version), self._hash("v2", rows)))
+
+    def swagger_protobuf(self) -> Document:
+        """Return /openapi/v2 as old kubectls ask for it (V2_PROTOBUF)."""
+        if "v2.pb" not in self._made:
+            rows = tuple(self._table)
+            body = encode_v2(v2.document(rows, self._schemas(rows), self._version))
+            self._made["v2.pb"] = Document(body, self._hash("v2", rows), V2_PROTOBUF.replace("@", "."))
+        return self._made["v2.pb"]
+
+    def _once(self, key: str, make: Callable[[], tuple[Any, str]]) -> Document:
+        if key not in self._made:
+            value, etag = make()
+            self._made[key] = Document(msgspec.json.encode(value), etag)
+        return self._made[key]
+
+    def _index(self) -> tuple[Any, str]:
+        groups: dict[str, list[Resource]] = {}
+        for row in self._table:
+            groups.setdefault(_document_path(row), []).append(row)
+        hashes = {path: self._hash(path, groups.get(path, ())) for path in sorted([*groups, *_PLAIN_PATHS])}
+        urls = {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={value}"} for path, value in hashes.items()}
+        return {"paths": urls}, _digest(repr(sorted(hashes.items())))
+
+    def _rows(self, path: str) -> tuple[Resource, ...]:
+        return tuple(row for row in self._table if _document_path(row) == path)
+
+    def _hash(self, path: str, rows: Iterable[Resource]) -> str:
+        return _digest(repr((self._version, path, [(row, self._custom(row) if row.module is None else None) for row in rows])))
+
+    def _schemas(self, rows: Iterable[Resource]) -> dict[str, Schema]:
+        """Return the schemas of custom resources, objects and lists, by name."""
+        found: dict[str, Schema] = {}
+        for row in rows:
+            if row.module is None:
+                found[schema_name(row)] = _custom_schema(row, self._custom(row) or {})
+                found[schema_name(row, items=True)] = _custom_list(row)
+        return found
+
+
+_PLAIN_PATHS = ("api", "apis", "version")
+
+
+def _document_path(row: Resource) -> str:
+    return f"apis/{row.group}/{row.version}" if row.group else f"api/{row.version}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha512(text.encode()).hexdigest().upper()
+
+
+def _custom_schema(row: Resource, schema: Schema) -> Schema:
+    own = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
+    metadata = {"allOf": [{"$ref": f"{REF}{META}.ObjectMeta"}]}
+    properties = {**schema.get("properties", {}), **own, "metadata": metadata}
+    return {**schema, "type": "object", "properties": properties, "x-kubernetes-group-version-kind": [_kind(row, row.kind)]}
+
+
+def _custom_list(row: Resource) -> Schema:
+    return {
+        "type": "object",
+        "required": ["items"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"allOf": [{"$ref": f"{REF}{META}.ListMeta"}]},
+            "items": {"type": "array", "items": {"$ref": f"{REF}{schema_name(row)}"}},
+        },
+        "x-kubernetes-group-version-kind": [_kind(row, row.list_kind or f"{row.kind}List")],
+    }
+
+
+def _kind(row: Resource, kind: str) -> dict[str, str]:
+    return {"group": row.group, "version": row.version, "kind": kind}
