@@ -97,6 +97,10 @@ def addons(config: ClusterConfig) -> list[Manifest]:
 
 def _kube_proxy(config: ClusterConfig) -> list[Manifest]:
     labels = {"k8s-app": "kube-proxy"}
+    rules = [
+        {"apiGroups": [""], "resources": ["pods", "namespaces"], "verbs": ["list", "watch"]},
+        {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["list", "watch"]},
+    ]
     command = _python(
         "sagong.cluster.kube_proxy",
         "--kubeconfig-server",
@@ -132,6 +136,9 @@ def _kube_proxy(config: ClusterConfig) -> list[Manifest]:
     return [
         _service_account("kube-proxy"),
         _cluster_role_binding("sagong-kube-proxy", "system:node-proxier", "kube-proxy"),
+        # Host ports and NetworkPolicies are packet rules too, made from pods and namespaces.
+        _cluster_role("sagong-kube-proxy-pods", rules),
+        _cluster_role_binding("sagong-kube-proxy-pods", "sagong-kube-proxy-pods", "kube-proxy"),
         {
             "apiVersion": "apps/v1",
             "kind": "DaemonSet",
