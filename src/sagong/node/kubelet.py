@@ -41,6 +41,7 @@ from sagong.node.probe_checks import Checker
 from sagong.node.probes import Prober
 from sagong.node.resources import Reservations
 from sagong.node.sandbox_config import SandboxBuilder
+from sagong.node.server.kubelet_host import KubeletHost, serve
 from sagong.node.static_pods import StaticPods
 from sagong.node.status_manager import StatusManager
 from sagong.node.statuses import Node
@@ -179,6 +180,10 @@ class Kubelet:
             every = seconds(config.fileCheckFrequency)
             self.static_pods = StaticPods(Path(config.staticPodPath), config.node_name, every, self.clock, self._static_changed)
             tasks.append(self.static_pods.run())
+        if config.enableServer:
+            host = KubeletHost(config, self.pods, self.statuses)
+            reviewer = self.api.client if self.api else None
+            tasks.append(serve(host, self.runtime, self.clock, reviewer=reviewer, addresses=self.ips))
         return tasks + (self._api_tasks(self.api, self.mirrors) if self.api and self.mirrors else [])
 
     def _api_tasks(self, api: ApiSide, mirrors: Mirrors) -> list[Coroutine[Any, Any, None]]:

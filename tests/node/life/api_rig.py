@@ -55,6 +55,11 @@ class ApiRig:
             raise AssertionError(f"{' '.join(arguments)}: {done.stderr}")
         return done
 
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()

@@ -1,0 +1,191 @@
+"""The kubelet with a real API server, seen through kubectl: our own API server, kubelet and containerd as processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.node.life.api_rig import ApiRig, api_rig
+from tests.node.life.rig import NODE, Rig
+from tests.node.life.test_pods_run import HELLO
+
+pytestmark = pytest.mark.e2e
+
+
+ACCOUNT = '{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}'
+
+
+class KubeletProcess:
+    def __init__(self, rig: Rig, api: ApiRig) -> None:
+        config = rig.config(kubeconfig=api.kubelet_kubeconfig, nodeStatusUpdateFrequency="2s")
+        self.file = rig.base / "kubelet.json"
+        self.file.write_bytes(msgspec.json.encode(config))
+        self.log = rig.base / "kubelet.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "sagong.cluster.kubelet", "--config", str(self.file), "-v"]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(15)
+            self.process = None
+
+
+@pytest.fixture(scope="module")
+def api(rig: Rig) -> Iterator[ApiRig]:
+    with api_rig(rig) as found:
+        # a controller's work, and there is none here
+        until(lambda: found.kubectl("create", "--validate=false", "-f", "-", stdin=ACCOUNT, check=False).returncode == 0)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def kubelet(rig: Rig, api: ApiRig) -> Iterator[KubeletProcess]:
+    process = KubeletProcess(rig, api)
+    try:
+        process.start()
+        until(lambda: "True" in api.kubectl("get", "nodes", "-o", "jsonpath={..conditions[?(@.type=='Ready')].status}").stdout)
+        yield process
+        with contextlib.suppress(AssertionError):
+            api.kubectl("delete", "pods", "--all", "-A", "--grace-period=0", "--force", "--wait=true", "--timeout=30s")
+    finally:
+        process.stop()
+        sys.stdout.write(process.log.read_text()[-6000:])
+
+
+def until(true: Callable[[], object], limit: float = 20.0) -> float:
+    begun = time.monotonic()
+    while not true():
+        assert time.monotonic() - begun < limit, "not in time"
+        time.sleep(0.05)
+    return time.monotonic() - begun
+
+
+def manifest(name: str, spec: str = "") -> str:
+    container = f"containers: [{{name: c, image: '{HELLO}'}}]"
+    body = spec or container
+    lines = "\n".join(f"  {line}" for line in body.strip().splitlines())
+    head = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n"
+    return f"{head}  nodeName: {NODE}\n  automountServiceAccountToken: false\n  terminationGracePeriodSeconds: 0\n{lines}\n"
+
+
+def create(api: ApiRig, name: str, spec: str = "") -> None:
+    api.kubectl("create", "--validate=false", "-f", "-", stdin=manifest(name, spec))
+
+
+def field(api: ApiRig, name: str, path: str, namespace: str = "default") -> str:
+    return api.kubectl("get", "pod", name, "-n", namespace, "-o", f"jsonpath={{{path}}}", check=False).stdout
+
+
+def ready(api: ApiRig, name: str, namespace: str = "default") -> bool:
+    return field(api, name, ".status.conditions[?(@.type=='Ready')].status", namespace) == "True"
+
+
+def test_a_pod_runs_and_is_described_and_deleted(api: ApiRig, kubelet: KubeletProcess) -> None:
+    create(api, "plain")
+    until(lambda: ready(api, "plain"), 5)
+    shown = " ".join(api.kubectl("describe", "pod", "plain").stdout.split())
+    for text in ("Status: Running", "Normal Pulled", "Normal Created", "Normal Started", "Container started"):
+        assert text in shown
+    assert field(api, "plain", ".status.observedGeneration") == "1"
+    api.kubectl("delete", "pod", "plain", "--timeout=15s")
+    assert "NotFound" in api.kubectl("get", "pod", "plain", check=False).stderr
+
+
+def test_a_killed_container_shows_its_restart(api: ApiRig, kubelet: KubeletProcess, rig: Rig) -> None:
+    create(api, "killed")
+    until(lambda: ready(api, "killed"))
+    run = field(api, "killed", ".status.containerStatuses[0].containerID").removeprefix("containerd://")
+    tasks = subprocess.run(rig.ctr("tasks", "ls"), capture_output=True, text=True, check=True).stdout.splitlines()
+    os.kill(next(int(line.split()[1]) for line in tasks if line.startswith(run)), 9)
+    until(lambda: field(api, "killed", ".status.containerStatuses[0].restartCount") == "1" and ready(api, "killed"), 3)
+    assert field(api, "killed", ".status.containerStatuses[0].lastState.terminated.exitCode") == "137"
+
+
+def test_a_finished_pod_stays_until_it_is_deleted(api: ApiRig, kubelet: KubeletProcess) -> None:
+    create(api, "job", f"restartPolicy: Never\ncontainers: [{{name: c, image: '{HELLO}', command: [sh, -c, 'echo done']}}]")
+    until(lambda: field(api, "job", ".status.phase") == "Succeeded")
+    assert api.kubectl("get", "pod", "job", "--no-headers").stdout.split()[2] == "Completed"
+    api.kubectl("delete", "pod", "job", "--timeout=15s")
+
+
+def test_a_static_pod_has_a_mirror_that_comes_back_and_goes_with_it(api: ApiRig, kubelet: KubeletProcess, rig: Rig) -> None:
+    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: st, namespace: default}\nspec:\n  terminationGracePeriodSeconds: 0\n"
+    file = Path(rig.manifests, "st.yaml")
+    file.write_text(text + f"  containers: [{{name: c, image: '{HELLO}'}}]\n")
+    name = f"st-{NODE}"
+    until(lambda: ready(api, name))
+    assert field(api, name, ".metadata.annotations.kubernetes\\.io/config\\.source") == "file"
+    assert field(api, name, ".metadata.ownerReferences[0].kind") == "Node"
+    uid, run = field(api, name, ".metadata.uid"), field(api, name, ".status.containerStatuses[0].containerID")
+    api.kubectl("delete", "pod", name, "--grace-period=0", "--force")
+    until(lambda: field(api, name, ".metadata.uid") not in ("", uid) and ready(api, name))
+    assert field(api, name, ".status.containerStatuses[0].containerID") == run
+    file.unlink()
+    until(lambda: "NotFound" in api.kubectl("get", "pod", name, check=False).stderr)
+
+
+def test_an_ephemeral_container_joins_a_running_pod(api: ApiRig, kubelet: KubeletProcess) -> None:
+    create(api, "debugged")
+    until(lambda: ready(api, "debugged"))
+    patch = f'{{"spec":{{"ephemeralContainers":[{{"name":"dbg","image":"{HELLO}","command":["sleep","100"],"targetContainerName":"c"}}]}}}}'
+    api.kubectl("patch", "pod", "debugged", "--subresource=ephemeralcontainers", "-p", patch)
+    until(lambda: "startedAt" in field(api, "debugged", ".status.ephemeralContainerStatuses[0].state.running"))
+
+
+def test_a_kubelet_killed_and_started_again_restarts_nothing_and_ends_what_was_deleted(api: ApiRig, kubelet: KubeletProcess) -> None:
+    create(api, "stays")
+    create(api, "leaves")
+    until(lambda: ready(api, "stays") and ready(api, "leaves"))
+    before = field(api, "stays", ".status.containerStatuses[0]")
+    kubelet.stop(signal.SIGKILL)
+    api.kubectl("delete", "pod", "leaves", "--wait=false")
+    kubelet.start()
+    until(lambda: "NotFound" in api.kubectl("get", "pod", "leaves", check=False).stderr)
+    assert field(api, "stays", ".status.containerStatuses[0]") == before
+    assert ready(api, "stays")
+
+
+def test_a_containerd_killed_and_started_again_restarts_nothing(api: ApiRig, kubelet: KubeletProcess, rig: Rig) -> None:
+    create(api, "survivor")
+    until(lambda: ready(api, "survivor"))
+    before = field(api, "survivor", ".status.containerStatuses[0]")
+    assert rig.process is not None
+    rig.process.kill()
+    rig.process.wait()
+    rig.start_containerd()
+    create(api, "later")
+    until(lambda: ready(api, "later"))
+    assert field(api, "survivor", ".status.containerStatuses[0]") == before
+
+
+def test_an_api_that_is_away_stops_no_pod_and_learns_what_happened(api: ApiRig, kubelet: KubeletProcess, rig: Rig) -> None:
+    create(api, "lonely")
+    until(lambda: ready(api, "lonely"))
+    api.kill()
+    run = next(line.split() for line in _tasks(rig) if line.split()[0] in _containers_of(rig, "lonely"))
+    os.kill(int(run[1]), 9)
+    time.sleep(1.5)
+    api.start()
+    until(lambda: field(api, "lonely", ".status.containerStatuses[0].restartCount") == "1" and ready(api, "lonely"))
+
+
+def _tasks(rig: Rig) -> list[str]:
+    return subprocess.run(rig.ctr("tasks", "ls"), capture_output=True, text=True, check=True).stdout.splitlines()[1:]
+
+
+def _containers_of(rig: Rig, pod: str) -> set[str]:
+    selector = f'labels."io.kubernetes.pod.name"=={pod},labels."io.cri-containerd.kind"==container'
+    return set(subprocess.run(rig.ctr("containers", "ls", "-q", selector), capture_output=True, text=True, check=True).stdout.split())
