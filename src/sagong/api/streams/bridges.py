@@ -154,8 +154,11 @@ class RemoteCommand(_SpdySide):
         self._errors = b""
 
     def start(self) -> Out:
-        """Open the streams; an empty message tells the client that it is connected."""
+        """Open the streams; before v5 an empty message tells the client that it is connected."""
         opened = b"".join(self._open(channel, {"streamtype": channels.STREAM_NAMES[channel]}) for channel in self._streams.channels())
+        if self._codec.protocol == channels.V5:
+            # kubectl complains of messages that come before it has set its streams up
+            return Out(server=opened)
         first = min(channel for channel in self._streams.channels() if channel in (STDOUT, STDERR, ERROR))
         return Out(server=opened) + self._to_client(first, b"")
 
