@@ -106,7 +106,8 @@ async def test_a_proxy_vouches_for_users(chain: Authentication) -> None:
         await chain.authenticate(request(headers, PROXIES.issue(subject("someone"))))
     assert (await chain.authenticate(request(headers, USERS.issue(subject("mallory"))))).name == "mallory"
     assert await chain.authenticate(request(headers)) == ANONYMOUS
-    assert await chain.authenticate(request({}, PROXIES.issue(subject("aggregator")))) == ANONYMOUS
+    with pytest.raises(UnauthorizedError):
+        await chain.authenticate(request({}, PROXIES.issue(subject("aggregator"))))
 
 
 async def test_static_tokens(chain: Authentication) -> None:

@@ -83,7 +83,9 @@ class Authentication:
             if user is not None:
                 self.proxy.clear(request.headers)
                 return user
-        return identity.user if identity.for_users else None
+        if not identity.for_users:
+            raise CertificateError("x509: certificate signed by unknown authority")
+        return identity.user
 
     async def _by_token(self, request: Request) -> User | None:
         scheme, _, rest = request.header("authorization").strip().partition(" ")

@@ -104,7 +104,7 @@ class SigningKey:
 def signing_key(pem: bytes) -> SigningKey:
     """Read a private key. Raises KeyFileError."""
     try:
-        private = serialization.load_pem_private_key(pem, None)
+        private = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)  # our own key; saves 30 ms
     except (ValueError, TypeError) as error:
         raise KeyFileError(f"no private key: {error}") from error
     if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):

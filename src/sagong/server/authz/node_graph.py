@@ -8,6 +8,7 @@ An object in the store declares edges (`references.py`); a question walks from t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -22,6 +23,12 @@ from sagong.store.base import Store
 from sagong.store.view import Apply, View
 
 T = TypeVar("T", bound=ApiStruct)
+
+
+@functools.cache
+def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    """Return the decoder of a kind, made when the first object is there: a Pod's takes a while to make."""
+    return msgspec.json.Decoder(kind)
 
 
 class NodeGraph:
@@ -61,10 +68,8 @@ class NodeGraph:
         self._edges: dict[str, frozenset[Edge]] = {}
 
     def _declared_by(self, kind: type[T], edges: Callable[[T], Iterable[Edge]]) -> Apply:
-        decoder = msgspec.json.Decoder(kind)
-
         def apply(key: str, value: bytes | None, _revision: int) -> None:
-            self._replace(key, frozenset() if value is None else frozenset(edges(decoder.decode(value))))
+            self._replace(key, frozenset() if value is None else frozenset(edges(_decoder(kind).decode(value))))
 
         return apply
 

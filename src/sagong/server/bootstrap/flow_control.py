@@ -9,7 +9,9 @@ from sagong.api.types.flowcontrol import (
     ExemptPriorityLevelConfiguration,
     FlowDistinguisherMethod,
     FlowSchema,
+    FlowSchemaCondition,
     FlowSchemaSpec,
+    FlowSchemaStatus,
     GroupSubject,
     LimitedPriorityLevelConfiguration,
     LimitResponse,
@@ -113,14 +115,14 @@ _SCHEMAS = (
 )
 
 
-def objects() -> Iterator[FlowSchema | PriorityLevelConfiguration]:
-    """Yield all of them."""
+def objects(now: str) -> Iterator[FlowSchema | PriorityLevelConfiguration]:
+    """Yield all of them; the schemas say that since `now` their level exists."""
     exempt = ExemptPriorityLevelConfiguration(nominalConcurrencyShares=0, lendablePercent=0)
     yield _level("exempt", PriorityLevelConfigurationSpec(type="Exempt", exempt=exempt))
     for row in _LEVELS:
         yield _level(row.name, PriorityLevelConfigurationSpec(type="Limited", limited=_limited(row)))
     for schema in _SCHEMAS:
-        yield _flow_schema(schema)
+        yield _flow_schema(schema, now)
 
 
 def _metadata(name: str) -> ObjectMeta:
@@ -141,7 +143,7 @@ def _limited(level: _Level) -> LimitedPriorityLevelConfiguration:
     )
 
 
-def _flow_schema(row: _Schema) -> FlowSchema:
+def _flow_schema(row: _Schema, now: str) -> FlowSchema:
     rules = PolicyRulesWithSubjects(
         subjects=[_subject(text) for text in row.subjects.split()], resourceRules=list(row.resources), nonResourceRules=list(row.paths)
     )
@@ -151,7 +153,9 @@ def _flow_schema(row: _Schema) -> FlowSchema:
         distinguisherMethod=FlowDistinguisherMethod(type=row.distinguisher) if row.distinguisher else None,
         rules=[rules],
     )
-    return FlowSchema(metadata=_metadata(row.name), spec=spec)
+    message = f'This FlowSchema references the PriorityLevelConfiguration object named "{row.level}" and it exists'
+    found = FlowSchemaCondition(type="Dangling", status="False", lastTransitionTime=now, reason="Found", message=message)
+    return FlowSchema(metadata=_metadata(row.name), spec=spec, status=FlowSchemaStatus(conditions=[found]))
 
 
 def _subject(text: str) -> Subject:

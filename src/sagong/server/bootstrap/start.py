@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from sagong.api.clock import Clock, Random, format_time
 from sagong.api.resources import resource_of
-from sagong.api.types.base import ApiStruct
 from sagong.server.bootstrap.objects import BootstrapConfig, Wanted, always, at_start
 from sagong.store.base import RevisionMismatchError, Store, StoreWriteError, Write
 
@@ -59,12 +59,9 @@ class Bootstrap:
             if after != before:
                 yield Write(key, after, entry.revision)
 
-    def _fresh(self, obj: ApiStruct, api_version: str, kind: str) -> bytes:
-        created = obj.copy()
-        created.apiVersion, created.kind = api_version, kind  # type: ignore[attr-defined] # every resource's Struct has them
-        created.metadata.uid = self._random.uid()  # type: ignore[attr-defined]
-        created.metadata.creationTimestamp = self._now()  # type: ignore[attr-defined]
-        return msgspec.json.encode(created)
+    def _fresh(self, obj: Any, api_version: str, kind: str) -> bytes:
+        metadata = msgspec.structs.replace(obj.metadata, uid=self._random.uid(), creationTimestamp=self._now())
+        return msgspec.json.encode(msgspec.structs.replace(obj, apiVersion=api_version, kind=kind, metadata=metadata))
 
     def _now(self) -> str:
         return format_time(self._clock.now())
