@@ -35,16 +35,16 @@ def about(verb: str = "", resource: str = "", namespace: str = "") -> ResourceAt
 async def test_reviews_of_oneself_and_of_others(opened: Opened) -> None:
     async with opened() as policy:
         own = SelfSubjectAccessReview(spec=SelfSubjectAccessReviewSpec(resourceAttributes=about(verb="get", resource="pods")))
-        assert not review_access(own, JANE, "", policy.authorizer).status.allowed
-        assert review_access(own, ADMIN, "", policy.authorizer).status.allowed
+        assert not (await review_access(own, JANE, "", policy.authorizer)).status.allowed
+        assert (await review_access(own, ADMIN, "", policy.authorizer)).status.allowed
         other = SubjectAccessReview(
             spec=SubjectAccessReviewSpec(user="x", groups=["system:masters"], resourceAttributes=about(verb="get", resource="pods"))
         )
-        assert review_access(other, JANE, "", policy.authorizer).status.allowed
+        assert (await review_access(other, JANE, "", policy.authorizer)).status.allowed
         path = SelfSubjectAccessReview(
             spec=SelfSubjectAccessReviewSpec(nonResourceAttributes=NonResourceAttributes(path="/api", verb="get"))
         )
-        status = review_access(path, JANE, "", policy.authorizer).status
+        status = (await review_access(path, JANE, "", policy.authorizer)).status
         assert status.reason == (
             'RBAC: allowed by ClusterRoleBinding "system:discovery" of ClusterRole "system:discovery" to Group "system:authenticated"'
         )
@@ -60,7 +60,7 @@ async def test_selectors_reach_the_node_authorizer(opened: Opened) -> None:
         )
         attributes = ResourceAttributes(verb="list", resource="pods", fieldSelector=selector)
         spec = SubjectAccessReviewSpec(user="system:node:node-1", groups=["system:nodes"], resourceAttributes=attributes)
-        status = review_access(SubjectAccessReview(spec=spec), JANE, "", policy.authorizer).status
+        status = (await review_access(SubjectAccessReview(spec=spec), JANE, "", policy.authorizer)).status
         assert (status.allowed, status.evaluationError) == (True, "fieldSelectors do not yet support Exists")
 
 
@@ -83,17 +83,17 @@ async def test_selectors_reach_the_node_authorizer(opened: Opened) -> None:
 async def test_questions_that_are_none(opened: Opened, review: SubjectAccessReview, message: str) -> None:
     async with opened() as policy:
         with pytest.raises(InvalidError, match=message.replace("(", r"\(")):
-            review_access(review, JANE, "a", policy.authorizer)
+            await review_access(review, JANE, "a", policy.authorizer)
 
 
 async def test_the_rules_of_oneself(opened: Opened) -> None:
     async with opened() as policy:
         review = SelfSubjectRulesReview(spec=SelfSubjectRulesReviewSpec(namespace="ns"))
-        status = review_rules(review, JANE, policy.authorizer).status
+        status = review_rules(review, JANE, policy.authorizer.rbac).status
         assert not status.incomplete
         assert {"selfsubjectaccessreviews", "selfsubjectrulesreviews"} in [set(rule.resources) for rule in status.resourceRules]
         assert any("/api/*" in rule.nonResourceURLs for rule in status.nonResourceRules)
         node = User("system:node:n", groups=("system:nodes",))
-        assert review_rules(review, node, policy.authorizer).status.incomplete
+        assert review_rules(review, node, policy.authorizer.rbac).status.incomplete
         with pytest.raises(BadRequestError, match="no namespace on request"):
-            review_rules(SelfSubjectRulesReview(), JANE, policy.authorizer)
+            review_rules(SelfSubjectRulesReview(), JANE, policy.authorizer.rbac)

@@ -21,15 +21,14 @@ from sagong.api.types.authorization import (
     SubjectRulesReviewStatus,
 )
 from sagong.api.types.meta import FieldSelectorRequirement, LabelSelectorRequirement, ObjectMeta
-from sagong.server.authz.authorizer import ChainAuthorizer
 from sagong.server.authz.node import node_name
-from sagong.server.contract import Attributes, User
+from sagong.server.contract import Attributes, Authorizer, RuleLister, User
 
 AccessReview = SubjectAccessReview | LocalSubjectAccessReview | SelfSubjectAccessReview
 _GROUP = "authorization.k8s.io"
 
 
-def review_access(review: AccessReview, asker: User, namespace: str, authorizer: ChainAuthorizer) -> AccessReview:
+async def review_access(review: AccessReview, asker: User, namespace: str, authorizer: Authorizer) -> AccessReview:
     """Return the review answered; `namespace` is that of the request's path. Raises InvalidError, BadRequestError."""
     kind = type(review).__name__
     causes = _validate(review)
@@ -43,18 +42,18 @@ def review_access(review: AccessReview, asker: User, namespace: str, authorizer:
             raise BadRequestError(f"spec.resourceAttributes.namespace must match namespace: {namespace}")
     user = asker if isinstance(review, SelfSubjectAccessReview) else _subject(review)
     errors: list[str] = []
-    decision = authorizer.decide(_attributes(user, review.spec.resourceAttributes, review.spec.nonResourceAttributes, errors))
+    decision = await authorizer.authorize(_attributes(user, review.spec.resourceAttributes, review.spec.nonResourceAttributes, errors))
     error = f"[{', '.join(errors)}]" if len(errors) > 1 else "".join(errors)
     answered.status = SubjectAccessReviewStatus(allowed=decision.allowed, reason=decision.reason, evaluationError=error)
     return answered
 
 
-def review_rules(review: SelfSubjectRulesReview, asker: User, authorizer: ChainAuthorizer) -> SelfSubjectRulesReview:
+def review_rules(review: SelfSubjectRulesReview, asker: User, lister: RuleLister) -> SelfSubjectRulesReview:
     """Return what the user may do in a namespace, as far as it can be listed. Raises BadRequestError."""
     namespace = review.spec.namespace
     if not namespace:
         raise BadRequestError("no namespace on request")
-    rules, error = authorizer.rbac.rules_of(asker, namespace)
+    rules, error = lister.rules_of(asker, namespace)
     is_node = node_name(asker) is not None
     if is_node:
         error = ", ".join(filter(None, ("node authorizer does not support user rule resolution", error)))

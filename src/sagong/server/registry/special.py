@@ -35,9 +35,9 @@ _SPECIAL: dict[tuple[str, str, str], Verb] = {
     ("", "componentstatuses", "list"): list_components,
     ("authentication.k8s.io", "tokenreviews", "create"): identity_reviews.review_token,
     ("authentication.k8s.io", "selfsubjectreviews", "create"): identity_reviews.review_self,
-    ("authorization.k8s.io", "subjectaccessreviews", "create"): access_reviews.review_subject,
-    ("authorization.k8s.io", "localsubjectaccessreviews", "create"): access_reviews.review_subject,
-    ("authorization.k8s.io", "selfsubjectaccessreviews", "create"): access_reviews.review_own_access,
+    ("authorization.k8s.io", "subjectaccessreviews", "create"): access_reviews.review_access,
+    ("authorization.k8s.io", "localsubjectaccessreviews", "create"): access_reviews.review_access,
+    ("authorization.k8s.io", "selfsubjectaccessreviews", "create"): access_reviews.review_access,
     ("authorization.k8s.io", "selfsubjectrulesreviews", "create"): access_reviews.review_own_rules,
 }
 _OBJECT: dict[str, Verb] = {"get": get, "update": update, "patch": patch}
