@@ -10,6 +10,7 @@ from sagong.controllers.daemonset import loop as daemonset
 from sagong.controllers.declaration import Controller
 from sagong.controllers.deployment import loop as deployment
 from sagong.controllers.garbage_collector import loop as garbage_collector
+from sagong.controllers.job import loop as job
 from sagong.controllers.node_lifecycle import loop as node_lifecycle
 from sagong.controllers.runner import PartMaker
 from sagong.controllers.statefulset import loop as statefulset
@@ -34,6 +35,7 @@ def controllers(settings: Settings) -> Iterator[Controller]:
     yield replicaset.REPLICATION_CONTROLLERS
     yield statefulset.CONTROLLER
     yield daemonset.controller()
+    yield job.controller()
     yield endpoints.CONTROLLER
     yield endpointslice.CONTROLLER
     yield namespace.CONTROLLER

@@ -43,8 +43,13 @@ def controller_reference(owner: Any) -> OwnerReference:
     )
 
 
-def claim(owner: Any, objects: Iterable[T], selector: Selector, matches: Callable[[T], bool] = lambda _: True) -> Claim[T]:
-    """Decide which objects belong to `owner`: its own and the orphans that the selector and `matches` accept."""
+def claim(
+    owner: Any, objects: Iterable[T], selector: Selector, matches: Callable[[T], bool] = lambda _: True, *, finalizer: str = ""
+) -> Claim[T]:
+    """Decide which objects belong to `owner`: its own and the orphans that the selector and `matches` accept.
+
+    `finalizer` is one that owned objects have: adopted ones get it, released ones lose it.
+    """
     leaving = owner.metadata.deletionTimestamp is not None
     owned: list[T] = []
     adoptions: list[Action] = []
@@ -57,9 +62,9 @@ def claim(owner: Any, objects: Iterable[T], selector: Selector, matches: Callabl
             if wanted:
                 owned.append(obj)
             elif not leaving:
-                releases.append(_release(owner, obj))
+                releases.append(_release(owner, obj, finalizer))
         elif holder is None and wanted and not leaving and meta.deletionTimestamp is None:
-            adoptions.append(_adopt(owner, obj))
+            adoptions.append(_adopt(owner, obj, finalizer))
             owned.append(obj)
     confirmed = (Confirm(type(owner), owner.metadata.name, owner.metadata.namespace, owner.metadata.uid),) if adoptions else ()
     return Claim(owned, (*confirmed, *adoptions, *releases))
@@ -80,15 +85,22 @@ def selecting(owners: type[Any], selector_of: Callable[[Any], Selector]) -> Keys
     return keys
 
 
-def _adopt(owner: Any, obj: Any) -> Patch:
-    return _patch(obj, controller_reference(owner))
+def without_finalizer(obj: Any, finalizer: str) -> Patch:
+    """Take a finalizer off a built-in object."""
+    body = {"metadata": {"$deleteFromPrimitiveList/finalizers": [finalizer], "uid": obj.metadata.uid}}
+    return Patch(type(obj), obj.metadata.name, obj.metadata.namespace, body, "strategic", ignore=(NotFoundError,))
 
 
-def _release(owner: Any, obj: Any) -> Patch:
-    return _patch(obj, {"$patch": "delete", "uid": owner.metadata.uid}, ignore=(NotFoundError, InvalidError))
+def _adopt(owner: Any, obj: Any, finalizer: str) -> Patch:
+    return _patch(obj, controller_reference(owner), {"finalizers": [finalizer]} if finalizer else {})
 
 
-def _patch(obj: Any, reference: Any, ignore: tuple[Any, ...] = (NotFoundError,)) -> Patch:
+def _release(owner: Any, obj: Any, finalizer: str) -> Patch:
+    extra = {"$deleteFromPrimitiveList/finalizers": [finalizer]} if finalizer else {}
+    return _patch(obj, {"$patch": "delete", "uid": owner.metadata.uid}, extra, ignore=(NotFoundError, InvalidError))
+
+
+def _patch(obj: Any, reference: Any, extra: dict[str, Any], ignore: tuple[Any, ...] = (NotFoundError,)) -> Patch:
     """Patch an object's owners; its uid in the patch makes sure that it is still the same object."""
-    body = {"metadata": {"ownerReferences": [reference], "uid": obj.metadata.uid}}
+    body = {"metadata": {"ownerReferences": [reference], "uid": obj.metadata.uid, **extra}}
     return Patch(type(obj), obj.metadata.name, obj.metadata.namespace, body, "strategic", ignore=ignore)

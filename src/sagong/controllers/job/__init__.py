@@ -1,0 +1,1 @@
+"""job: runs pods to completion, counting each exactly once."""
