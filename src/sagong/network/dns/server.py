@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from sagong.api.clock import Clock, Random
 from sagong.network.dns.cluster_names import Chase, ClusterNames
@@ -55,7 +56,7 @@ class DnsServer:
                 for host in hosts:
                     try:
                         servers.append(await asyncio.start_server(self._converse, host, port))
-                        transport, _ = await loop.create_datagram_endpoint(lambda: _Listener(self), local_addr=(host, port))
+                        transport, _ = await loop.create_datagram_endpoint(lambda: _Listener(self), sock=_bound(host, port))
                     except OSError as error:
                         if ":" not in host:
                             raise
@@ -164,6 +165,19 @@ class DnsServer:
         return (*others, *addresses)
 
 
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a UDP socket; an IPv6 one leaves IPv4 to another."""
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        if ":" in host:
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        found.bind((host, port))
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
 class _Listener(asyncio.DatagramProtocol):
     """A UDP socket."""
 
@@ -172,8 +186,7 @@ class _Listener(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, peer: Any) -> None:
         assert self._transport is not None
