@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from sagong.api.clock import Clock
+from sagong.api.errors import NotAcceptableError
 from sagong.api.resources import Resource
 from sagong.server.messages import Request, Response
-from sagong.server.negotiation import YAML, Representation
+from sagong.server.negotiation import PROTOBUF, YAML, Representation
 from sagong.server.registry.splice import ListParts, listing
 from sagong.server.registry.storage import Storage, to_dict
 from sagong.store.base import Entry
@@ -67,6 +69,8 @@ class Renderer:
         media, pretty = self.representation.media, self.representation.pretty
         if media == YAML:
             body = to_yaml(body)
+        elif media == PROTOBUF:
+            body = to_protobuf(body, self._row)
         elif pretty:
             body = msgspec.json.format(body, indent=2) + b"\n"
         if len(body) >= GZIP_FROM and "gzip" in accept_encoding:
@@ -115,3 +119,23 @@ def to_yaml(body: bytes) -> bytes:
 
     text: str = yaml.dump(msgspec.json.decode(body), Dumper=yaml.CSafeDumper, default_flow_style=False, allow_unicode=True)
     return text.encode()
+
+
+def to_protobuf(body: bytes, row: Resource) -> bytes:
+    """Return an object or list of `row` in JSON as protobuf. Raises NotAcceptableError for what has no such form."""
+    from sagong.api import protobuf  # noqa: PLC0415 - rarely asked for
+
+    head = _head.decode(body)
+    module = "meta" if head.apiVersion.startswith("meta.k8s.io/") else row.module
+    struct = getattr(importlib.import_module(f"sagong.api.types.{module}"), head.kind, None) if module else None
+    if struct is None or head.kind == "Table":
+        raise NotAcceptableError("only the following media types are accepted: application/json, application/yaml")
+    return protobuf.encode(msgspec.json.decode(body, type=struct))
+
+
+class _Head(msgspec.Struct):
+    apiVersion: str = ""
+    kind: str = ""
+
+
+_head = msgspec.json.Decoder(_Head)

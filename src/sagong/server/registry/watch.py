@@ -16,13 +16,15 @@ import msgspec
 
 from sagong.api.errors import ApiError, GoneError, ServiceUnavailableError
 from sagong.api.resources import Resource
+from sagong.api.types.meta import Status
 from sagong.server import status
 from sagong.server.exchange import Exchange
-from sagong.server.messages import Answer, Stream
+from sagong.server.messages import JSON, Answer, Stream
+from sagong.server.negotiation import PROTOBUF
 from sagong.server.registry.options import ListOptions, list_options
 from sagong.server.registry.read import list_prefix
 from sagong.server.registry.registry import Registry
-from sagong.server.registry.render import Renderer
+from sagong.server.registry.render import Renderer, to_protobuf
 from sagong.server.registry.selection import Matcher, selection
 from sagong.store.base import CompactedError, Event, FutureRevisionError, SlowWatcherError, Watch
 
@@ -76,7 +78,30 @@ async def watch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     if chosen.name is not None and (info.namespace or not row.namespaced):
         prefix += chosen.name
     stream = _WatchStream(registry, row, _Asked(options, renderer, prefix, chosen.matcher))
-    return Stream(stream.lines(), content_type="application/json")
+    if renderer.representation.media == PROTOBUF:
+        return Stream(_framed(stream.lines(), row), content_type=f"{PROTOBUF};stream=watch")
+    return Stream(stream.lines(), content_type=JSON)
+
+
+async def _framed(lines: AsyncIterator[bytes], row: Resource) -> AsyncIterator[bytes]:
+    """Turn lines of JSON into protobuf frames, for clients that read nothing else."""
+    from sagong.api import protobuf  # noqa: PLC0415 - rarely asked for
+
+    async for chunk in lines:
+        frames = []
+        for line in chunk.splitlines():
+            event = msgspec.json.decode(line, type=_Line)
+            if event.type == "ERROR":
+                obj = protobuf.encode(msgspec.json.decode(event.object, type=Status))
+            else:
+                obj = to_protobuf(bytes(event.object), row)
+            frames.append(protobuf.encode_watch_event(event.type, obj))
+        yield b"".join(frames)
+
+
+class _Line(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
 
 
 class _Asked(NamedTuple):
