@@ -14,6 +14,8 @@ import msgspec
 from sagong.api.errors import BadRequestError
 from sagong.api.json_decode import Walker
 from sagong.api.json_syntax import JsonError, Number, Pairs, go_quote, json_type, member, parse
+from sagong.api.protobuf import PROTOBUF, open_envelope
+from sagong.api.protobuf_wire import WireError, decode_message
 from sagong.api.resources import BUILT_IN, TABLE, Resource
 from sagong.api.scalars import scalar_check
 from sagong.api.schema import shape_of
@@ -81,6 +83,8 @@ def decode(
     """
     duplicates: list[str] = []
     source = data
+    if content_type.partition(";")[0].strip() == PROTOBUF:
+        return Decoded(_protobuf(data, wanted))
     if content_type.partition(";")[0].strip() in _YAML_TYPES:
         try:
             data, duplicates = yaml_to_json(data)
@@ -94,6 +98,27 @@ def decode(
         if obj is not None:
             return Decoded(obj)
     return _slow(data, source, target, strict, duplicates)
+
+
+def _protobuf(data: bytes, wanted: Resource | type[ApiStruct] | None) -> ApiStruct:
+    try:
+        envelope = open_envelope(data)
+        if wanted is None:
+            wanted = _row_of(envelope.api_version, envelope.kind, data)
+        target = target_of(wanted)
+        actual = _actual(envelope.api_version, envelope.kind, target)
+        _check_registered(actual, target)
+        obj: Any = decode_message(target.struct or _no_protobuf(target), envelope.raw)
+    except (TypeError, ValueError) as error:
+        _unrecognized(wanted, str(error), data)
+    if actual.api_version != target.api_version and not target.any_version:
+        _wrong_version(actual, target)
+    obj.apiVersion, obj.kind = target.api_version, target.kind
+    return obj  # type: ignore[no-any-return] # a Struct of the target's type
+
+
+def _no_protobuf(target: Target) -> NoReturn:
+    raise WireError(f"object {target.kind} does not implement the protobuf marshalling interface")
 
 
 def encode(obj: Any) -> bytes:
@@ -203,9 +228,7 @@ def _slow(data: bytes, source: bytes, target: Target, strict: Validation, duplic
     if strict == "Strict" and (yaml_error or problems):
         _not_handled(actual, target, strict_error(yaml_error + problems))
     if actual.api_version != target.api_version and not target.any_version:
-        expected = target.api_version
-        message = f"the API version in the data ({actual.api_version}) does not match the expected API version ({expected})"
-        raise BadRequestError(message)
+        _wrong_version(actual, target)
     return Decoded(obj, (*duplicates, *problems) if strict == "Warn" else ())
 
 
@@ -274,7 +297,7 @@ def _check_registered(actual: Target, target: Target) -> None:
 
 @functools.cache
 def _modules() -> dict[str, tuple[str, str]]:
-    return {row.module: (row.group, row.version) for row in BUILT_IN if row.module}
+    return {"admission": ("admission.k8s.io", "v1"), **{row.module: (row.group, row.version) for row in BUILT_IN if row.module}}
 
 
 def _is_registered(target: Target) -> bool:
@@ -298,12 +321,16 @@ def _peek(data: bytes, source: bytes) -> Resource:
         head = _head.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequestError(f"couldn't get version/kind; json parse error: {_reason(data, error)}") from error
-    if not head.kind or not head.apiVersion:
-        missing = "Kind" if not head.kind else "apiVersion"
+    return _row_of(str(head.apiVersion or ""), str(head.kind or ""), source)
+
+
+def _row_of(api_version: str, kind: str, source: bytes) -> Resource:
+    if not kind or not api_version:
+        missing = "apiVersion" if kind else "Kind"
         raise BadRequestError(f"Object '{missing}' is missing in '{source.decode(errors='replace')}'")
-    row = TABLE.by_kind(str(head.apiVersion), str(head.kind))
+    row = TABLE.by_kind(api_version, kind)
     if row is None:
-        raise BadRequestError(f'no kind {go_quote(str(head.kind))} is registered for version "{head.apiVersion}" in scheme "{_SCHEME}"')
+        raise BadRequestError(f'no kind {go_quote(kind)} is registered for version "{api_version}" in scheme "{_SCHEME}"')
     return row
 
 
@@ -313,6 +340,11 @@ def _reason(data: bytes, error: Exception) -> str:
     except JsonError as exact:
         return str(exact)
     return str(error)
+
+
+def _wrong_version(actual: Target, target: Target) -> NoReturn:
+    expected = target.api_version
+    raise BadRequestError(f"the API version in the data ({actual.api_version}) does not match the expected API version ({expected})")
 
 
 def _not_handled(actual: Target, target: Target, why: str) -> NoReturn:

@@ -206,7 +206,17 @@ def _null(shape: Shape, before: Any) -> Any:
 
 
 def _zero(shape: Shape) -> Any:
-    zeros: dict[str, Any] = {"object": {}, "map": {}, "list": [], "string": "", "bool": False, "bytes": "", "quantity": "0", "any": None}
+    zeros: dict[str, Any] = {
+        "object": {},
+        "map": {},
+        "list": [],
+        "string": "",
+        "bool": False,
+        "bytes": "",
+        "quantity": "0",
+        "any": None,
+        "time": "",
+    }
     return zeros.get(shape.kind, 0)
 
 
