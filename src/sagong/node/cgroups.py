@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from sagong.api.types.core import Pod
 from sagong.node import cgroup_fs, qos
@@ -89,6 +89,10 @@ class Cgroups:
     def pod_usage(self, pod_uid: str) -> Usage:
         """Return what the pod uses; zeros when it has no cgroup."""
         return next((self._fs.usage(path) for path in self._paths(pod_uid)), Usage())
+
+    def pod_folders(self, pod_uid: str) -> Sequence[Path]:
+        """Return the pod's cgroup in each tree."""
+        return [folder for path in self._paths(pod_uid) for folder in self._fs.folders(path)]
 
     def _paths(self, pod_uid: str) -> Iterator[str]:
         for name in _CLASS_FOLDERS.values():

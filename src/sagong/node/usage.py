@@ -1,0 +1,98 @@
+"""What pods and the node use of disk and network, read from the kernel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_BLOCK = 512  # the unit of st_blocks
+_FIELDS = 16  # numbers of a line of /proc/net/dev
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """Counters of a network interface since it is there."""
+
+    name: str
+    received: int
+    receive_errors: int
+    sent: int
+    send_errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Bytes and inodes that files take."""
+
+    used: int = 0
+    inodes: int = 0
+
+    def __add__(self, other: Disk) -> Disk:
+        return Disk(self.used + other.used, self.inodes + other.inodes)
+
+
+def disk_usage(root: Path) -> Disk:
+    """Return what lies below `root` on its own file system; a file with several names counts once. Files may vanish meanwhile."""
+    seen = set[int]()
+    used = 0
+    for status in _walk(root):
+        if status.st_ino not in seen:
+            seen.add(status.st_ino)
+            used += status.st_blocks * _BLOCK
+    return Disk(used, len(seen))
+
+
+def interfaces(process: int | str = "self") -> Sequence[Interface]:
+    """Return the interfaces of a process's network namespace, loopback aside; none when it is gone."""
+    try:
+        lines = Path(f"/proc/{process}/net/dev").read_text().splitlines()[2:]
+    except OSError:
+        return []
+    return list(_parsed(lines))
+
+
+def first_process(cgroups: Iterable[Path]) -> int | None:
+    """Return a process of the cgroups, their children included."""
+    for top in cgroups:
+        for folder, _, _ in os.walk(top):
+            try:
+                found = Path(folder, "cgroup.procs").read_text().split()
+            except OSError:
+                continue
+            if found:
+                return int(found[0])
+    return None
+
+
+def _parsed(lines: Iterable[str]) -> Iterator[Interface]:
+    for line in lines:
+        name, _, numbers = line.partition(":")
+        values = [int(text) for text in numbers.split()]
+        if name.strip() != "lo" and len(values) == _FIELDS:
+            yield Interface(name.strip(), values[0], values[2], values[8], values[10])
+
+
+def _walk(root: Path) -> Iterator[os.stat_result]:
+    try:
+        top = root.lstat()
+    except OSError:
+        return
+    yield top
+    folders = [str(root)]
+    while folders:
+        try:
+            entries = list(os.scandir(folders.pop()))
+        except OSError:
+            continue
+        for entry in entries:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            if status.st_dev != top.st_dev:
+                continue
+            yield status
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)

@@ -1,0 +1,101 @@
+"""Statistics of a node whose runtime is a list of numbers and whose cgroups and files are real."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.node.builders import HandClock, pod
+
+from sagong.api.types.core import ContainerState, ContainerStateRunning, ContainerStatus, Pod
+from sagong.node import cgroup_fs, machine, usage
+from sagong.node.cgroups import Cgroups
+from sagong.node.cri import api_pb2 as cri
+from sagong.node.cri import labels
+from sagong.node.exposition import Metric, exposition
+from sagong.node.stats import NodeStatistics
+from sagong.node.volumes.layout import NodeFiles
+
+
+class World:
+    node_name = "n1"
+
+    def __init__(self) -> None:
+        self.pod = pod("{containers: [{name: c}], volumes: [{name: v, emptyDir: {}}]}")
+        running = ContainerState(running=ContainerStateRunning(startedAt="2026-01-02T03:00:00Z"))
+        self.pod.status.containerStatuses = [ContainerStatus(name="c", state=running)]
+        self.pod.status.phase = "Running"
+        self.cpu = 5_000_000_000
+
+    def pods(self) -> list[Pod]:
+        return [self.pod]
+
+    async def list_stats(self) -> list[cri.ContainerStats]:
+        attributes = cri.ContainerAttributes(id="1", metadata=cri.ContainerMetadata(name="c"), labels={labels.POD_UID: "u1"})
+        cpu = cri.CpuUsage(usage_core_nano_seconds=cri.UInt64Value(value=self.cpu))
+        memory = cri.MemoryUsage(working_set_bytes=cri.UInt64Value(value=1 << 20))
+        layer = cri.FilesystemUsage(used_bytes=cri.UInt64Value(value=4096))
+        return [cri.ContainerStats(attributes=attributes, cpu=cpu, memory=memory, writable_layer=layer)]
+
+    async def image_filesystems(self) -> cri.ImageFsInfoResponse:
+        return cri.ImageFsInfoResponse()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def statistics(world: Any, folder: Path, clock: HandClock) -> NodeStatistics:
+    cgroups = Cgroups(cgroup_fs.detect(), f"/sagong-none-{os.getpid()}")
+    return NodeStatistics(world, world, cgroups, machine.read_machine(), NodeFiles(folder), folder / "logs", clock)
+
+
+async def test_a_summary_of_node_and_pods(world: World, tmp_path: Path) -> None:
+    volume = tmp_path / "pods/u1/volumes/kubernetes.io~empty-dir/v"
+    volume.mkdir(parents=True)
+    (volume / "file").write_bytes(bytes(100_000))
+    clock = HandClock()
+    found = statistics(world, tmp_path, clock)
+    await found.summary(only_cpu_and_memory=False)
+    world.cpu += 2_000_000_000
+    clock.move(4)
+    summary: Any = await found.summary(only_cpu_and_memory=False)
+    container = summary["pods"][0]["containers"][0]
+    assert container["cpu"] == {"time": "2026-01-02T03:04:09Z", "usageNanoCores": 500_000_000, "usageCoreNanoSeconds": 7_000_000_000}
+    assert container["memory"] == {"time": "2026-01-02T03:04:09Z", "workingSetBytes": 1 << 20}
+    assert summary["pods"][0]["volume"][0]["usedBytes"] >= 100_000
+    assert summary["pods"][0]["ephemeral-storage"]["usedBytes"] >= 104_096
+    assert summary["node"]["nodeName"] == "n1"
+    assert summary["node"]["memory"]["workingSetBytes"] > 0
+    assert summary["node"]["fs"]["capacityBytes"] > 0
+    few: Any = await found.summary(only_cpu_and_memory=True)
+    assert set(few["node"]) == {"nodeName", "startTime", "systemContainers", "cpu", "memory"}
+
+
+async def test_metrics_are_prometheus_text(world: World, tmp_path: Path) -> None:
+    found = statistics(world, tmp_path, HandClock())
+    resource = await found.metrics("resource")
+    assert 'container_cpu_usage_seconds_total{container="c",namespace="ns",pod="p"} 5\n' in resource
+    assert "# TYPE node_memory_working_set_bytes gauge\n" in resource
+    assert 'container_start_time_seconds{container="c",namespace="ns",pod="p"} 1767322800\n' in resource
+    assert 'container_memory_working_set_bytes{container="c",id="1",namespace="ns",pod="p"} 1048576\n' in await found.metrics("cadvisor")
+    assert "kubelet_running_pods 1\n" in await found.metrics("")
+
+
+def test_label_values_are_escaped() -> None:
+    metric = Metric("m", "gauge", "help")
+    metric.add(1.5, a='q"\\\n')
+    assert exposition([metric, Metric("empty", "gauge", "")]) == '# HELP m help\n# TYPE m gauge\nm{a="q\\"\\\\\\n"} 1.5\n'
+
+
+def test_disk_usage_counts_each_file_once(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(8192))
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+    (tmp_path / "c").symlink_to("/usr")
+    found = usage.disk_usage(tmp_path)
+    assert found.inodes == 3
+    assert 8192 <= found.used < 8192 * 4
+    assert usage.disk_usage(tmp_path / "none") == usage.Disk()
