@@ -31,6 +31,7 @@ from sagong.node.housekeeping import Housekeeper
 from sagong.node.images import Images
 from sagong.node.kills import Killer
 from sagong.node.lease import NodeLease
+from sagong.node.log_rotation import LogRotator
 from sagong.node.logs_layout import LogFiles
 from sagong.node.mirrors import Mirrors
 from sagong.node.node_reporter import NodeObserver, NodeReporter
@@ -43,6 +44,7 @@ from sagong.node.resources import Reservations
 from sagong.node.sandbox_config import SandboxBuilder
 from sagong.node.server.kubelet_host import KubeletHost, serve
 from sagong.node.static_pods import StaticPods
+from sagong.node.stats import NodeStatistics
 from sagong.node.status_manager import StatusManager
 from sagong.node.statuses import Node
 from sagong.node.volumes.layout import NodeFiles
@@ -175,6 +177,7 @@ class Kubelet:
             self.statuses.run(),
             RuntimeEvents(self.runtime, self.clock, self._runtime_changed).run(),
             self.housekeeper.run(),
+            self._rotator().run(),
         ]
         if config.staticPodPath:
             every = seconds(config.fileCheckFrequency)
@@ -183,8 +186,13 @@ class Kubelet:
         if config.enableServer:
             host = KubeletHost(config, self.pods, self.statuses)
             reviewer = self.api.client if self.api else None
-            tasks.append(serve(host, self.runtime, self.clock, reviewer=reviewer, addresses=self.ips))
+            statistics = NodeStatistics(host, self.runtime, self.cgroups, self.node_observer.machine, self.files, self.logs.pods, self.clock)
+            tasks.append(serve(host, self.runtime, self.clock, reviewer=reviewer, addresses=self.ips, statistics=statistics))
         return tasks + (self._api_tasks(self.api, self.mirrors) if self.api and self.mirrors else [])
+
+    def _rotator(self) -> LogRotator:
+        size = parse(self.config.containerLogMaxSize).value()
+        return LogRotator(self.runtime, self.logs.pods, size, self.config.containerLogMaxFiles, self.clock)
 
     def _api_tasks(self, api: ApiSide, mirrors: Mirrors) -> list[Coroutine[Any, Any, None]]:
         config = self.config
