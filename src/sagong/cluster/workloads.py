@@ -123,7 +123,7 @@ def _kube_proxy(config: ClusterConfig) -> list[Manifest]:
         "command": command,
         "env": [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
         "securityContext": {"privileged": True},
-        "readinessProbe": _probe("/healthz", config.proxy_health_port, scheme="HTTP", host="127.0.0.1"),
+        **_probes(live="", ready="/healthz", port=config.proxy_health_port, scheme="HTTP", host="127.0.0.1"),
     }
     pod = {
         **_CRITICAL_NODE,
@@ -174,8 +174,8 @@ def _dns(config: ClusterConfig) -> list[Manifest]:
             "capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
-        "livenessProbe": _probe("/health", 8080, scheme="HTTP", initial=60),
-        "readinessProbe": {**_probe("/ready", 8181, scheme="HTTP"), "periodSeconds": 10},
+        **_probes(live="", ready="/ready", port=8181, scheme="HTTP"),
+        "livenessProbe": {"httpGet": {"path": "/health", "port": 8080, "scheme": "HTTP"}, "failureThreshold": 5},
     }
     pod = {
         "priorityClassName": "system-cluster-critical",
@@ -272,10 +272,8 @@ def _static(
         "imagePullPolicy": "IfNotPresent",
         "command": _python(*command),
         "resources": {"requests": {"cpu": request}},
-        "livenessProbe": {**_probe(live, port, host="127.0.0.1", initial=10), "failureThreshold": 8, "timeoutSeconds": 15},
+        **_probes(live=live, ready=ready, port=port, scheme="HTTPS", host="127.0.0.1"),
     }
-    if ready:
-        container["readinessProbe"] = {**_probe(ready, port, host="127.0.0.1"), "periodSeconds": 10, "timeoutSeconds": 15}
     pod: Manifest = {**_CRITICAL_NODE, "priority": 2000001000, "hostNetwork": True, "enableServiceLinks": False}
     _mount_environment(pod, container, mounts)
     labels = {"component": name, "tier": "control-plane"}
@@ -286,9 +284,19 @@ def _python(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", *arguments]
 
 
-def _probe(path: str, port: int, *, scheme: str = "HTTPS", host: str = "", initial: int = 0) -> Manifest:
-    get = {"path": path, "port": port, "scheme": scheme, **({"host": host} if host else {})}
-    return {"httpGet": get, **({"initialDelaySeconds": initial} if initial else {})}
+def _probes(*, live: str, ready: str, port: int, scheme: str, host: str = "") -> Manifest:
+    """Return the probes of one container: asked each second until it has started, then rarely, since asking costs."""
+
+    def probe(path: str, period: int, failures: int) -> Manifest:
+        get = {"path": path, "port": port, "scheme": scheme, **({"host": host} if host else {})}
+        return {"httpGet": get, "periodSeconds": period, "failureThreshold": failures, "timeoutSeconds": 15}
+
+    found = {"startupProbe": probe(ready or live, 1, 120)}
+    if live:
+        found["livenessProbe"] = probe(live, 10, 8)
+    if ready:
+        found["readinessProbe"] = probe(ready, 10, 3)
+    return found
 
 
 def _mount(path: str, inside: str = "", *, writable: bool = False) -> tuple[str, str, bool]:
