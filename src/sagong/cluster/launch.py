@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from sagong.api.clock import Clock
+from sagong.api.clock import Clock, format_time
 from sagong.api.errors import ApiError
 from sagong.api.resources import TABLE, Resource
-from sagong.api.types.core import Node, Pod
+from sagong.api.types.core import ContainerStatus, Node, Pod
 from sagong.cli.operations import OperationError, PartStatus, Report
 from sagong.client.client import Client
 from sagong.client.config import load_kubeconfig
@@ -34,7 +34,7 @@ class Launch:
 
     def __init__(self, cluster: ClusterConfig, clock: Clock, report: Report) -> None:
         self.cluster, self.clock, self.report = cluster, clock, report
-        self.began = clock.monotonic()
+        self.began, self.began_at = clock.monotonic(), format_time(clock.now())
 
     def prepare(self) -> None:
         """Write everything a start needs; on a cluster that exists, what has changed."""
@@ -161,7 +161,7 @@ class Launch:
                 await self._apply(client, process, deadline, manifest)
             await self._until(process, deadline, "the node did not become Ready", lambda: self._node_ready(client))
             self._step(f"node {self.cluster.node_name} is Ready")
-            await self._until(process, deadline, "kube-system did not become Running", lambda: _all_running(client))
+            await self._until(process, deadline, "kube-system did not become Running", lambda: _all_running(client, self.began_at))
             self._step("all of kube-system is Running")
 
     async def _apply(self, client: Client, process: subprocess.Popen[bytes], deadline: float, manifest: workloads.Manifest) -> None:
@@ -206,9 +206,17 @@ async def _ready(client: Client) -> bool:
     return True
 
 
-async def _all_running(client: Client) -> bool:
+async def _all_running(client: Client, since: str) -> bool:
+    """Say whether all pods run containers of this start: what a stopped cluster last said of them does not count."""
     pods = (await client.list(Pod, "kube-system")).items
-    return len(pods) >= workloads.EXPECTED_PODS and all(_state(pod) == "Running" for pod in pods)
+    running = [
+        pod for pod in pods if _state(pod) == "Running" and all(_started(status) >= since for status in pod.status.containerStatuses)
+    ]
+    return len(running) == len(pods) >= workloads.EXPECTED_PODS
+
+
+def _started(status: ContainerStatus) -> str:
+    return status.state.running.startedAt if status.state and status.state.running else ""
 
 
 def _state(pod: Pod) -> str:
