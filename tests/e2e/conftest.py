@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PORTS = {"api": 26443, "kubelet": 20250, "controller-manager": 20257, "scheduler": 20259, "proxy-health": 20256}
+PORTS = {"api": 27643, "kubelet": 27650, "controller-manager": 27657, "scheduler": 27659, "proxy-health": 27656}
 
 
 class Cluster:
