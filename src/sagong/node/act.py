@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +16,7 @@ from sagong.node.downward import Facts
 from sagong.node.events import PodEvents
 from sagong.node.hooks import HookError, Hooks
 from sagong.node.images import ImageError, Images
-from sagong.node.kills import Killer
+from sagong.node.kills import Killer, together
 from sagong.node.logs_layout import LogFiles
 from sagong.node.observe import ContainerRun, Observed, Observer
 from sagong.node.ports import CgroupManager, ContainerConfigError, ContainerConfigs, SandboxConfigs
@@ -104,9 +103,7 @@ class Actor:
             await self.killer.kill_pod(pod, observed)
             return
         ip = observed.ips[0] if observed.ips else ""
-        async with asyncio.TaskGroup() as group:
-            for kill in decision.kill:
-                group.create_task(self.killer.kill(pod, kill.run, kill.message, reason=kill.reason, pod_ip=ip))
+        await together(self.killer.kill(pod, kill.run, kill.message, reason=kill.reason, pod_ip=ip) for kill in decision.kill)
         for run in decision.reset:
             if run.state != "exited":
                 await self.killer.kill(pod, run, "killing", grace_override=0, pod_ip=ip)

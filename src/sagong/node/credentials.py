@@ -76,9 +76,9 @@ def _image_parts(image: str) -> tuple[str, str]:
 def _entries(secret: Secret) -> Iterator[tuple[str, cri.AuthConfig]]:
     try:
         if ".dockerconfigjson" in secret.data:
-            table = msgspec.json.decode(_bytes(secret.data[".dockerconfigjson"])).get("auths", {})
+            table = msgspec.json.decode(secret.data[".dockerconfigjson"]).get("auths", {})
         else:
-            table = msgspec.json.decode(_bytes(secret.data.get(".dockercfg", b"{}")))
+            table = msgspec.json.decode(secret.data.get(".dockercfg", b"{}"))
         for pattern, entry in table.items():
             yield pattern, _auth(entry)
     except (msgspec.MsgspecError, AttributeError, ValueError, binascii.Error) as error:
@@ -90,7 +90,3 @@ def _auth(entry: Mapping[str, Any]) -> cri.AuthConfig:
     if entry.get("auth"):
         username, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
     return cri.AuthConfig(username=username, password=password, identity_token=entry.get("identitytoken", ""))
-
-
-def _bytes(value: bytes | str) -> bytes:
-    return value if isinstance(value, bytes) else base64.b64decode(value)

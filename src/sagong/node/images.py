@@ -118,7 +118,7 @@ class Images:
                 pulling = self._clock.monotonic()
                 found = await self._pull_with_any(pod, reference, sandbox)
         except CriError as error:
-            self._events.container(pod, container, "Warning", "Failed", f'Failed to pull image "{name}": {error}')
+            self._events.container(pod, container, "Warning", "Failed", f'Failed to pull image "{name}": {_text(error)}')
             self._backoff.fail(key, self._clock.now().timestamp())
             failure = _pull_error(name, error)
             self._last_errors[key] = f"{failure.reason}: {failure.message}"
@@ -158,8 +158,13 @@ def _key(pod: Pod, image: str) -> str:
     return f"{pod.metadata.uid}_{image}"
 
 
+def _text(error: CriError) -> str:
+    """Return the error as upstream shows it: a code that says nothing is left out."""
+    return error.message if error.code == "UNKNOWN" else str(error)
+
+
 def _pull_error(image: str, error: CriError) -> ImageError:
-    text = str(error)
+    text = _text(error)
     for name in _SPECIFIC:
         if text.startswith(name):
             return ImageError(name, f"image pull failed for {image} because {_SPECIFIC_TEXTS[name]}{text.removeprefix(name)}")

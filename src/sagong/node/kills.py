@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sagong.api.clock import Clock
 from sagong.api.types.core import Container, EphemeralContainer, Pod, Probe
@@ -60,10 +62,7 @@ class Killer:
             spent = int(self.clock.monotonic() - begun)
             total = grace_period(pod, None, "") if grace_override is None else grace_override
             left = grace_override if spent == 0 else max(0, total - spent)
-            kills = (self.kill(pod, run, grace_override=left, pod_ip=ip) for run in step)
-            for result in await asyncio.gather(*kills, return_exceptions=True):
-                if isinstance(result, BaseException):
-                    raise result
+            await together(self.kill(pod, run, grace_override=left, pod_ip=ip) for run in step)
         for sandbox in observed.sandboxes:
             await self.stop_sandbox(sandbox.id)
 
@@ -74,6 +73,13 @@ class Killer:
         except CriError as error:
             if not error.missing:
                 raise
+
+
+async def together(kills: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait for all of them, then raise the first failure: one container that resists spares no other."""
+    for result in await asyncio.gather(*kills, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
 
 
 def container_named(pod: Pod, name: str) -> Container | EphemeralContainer | None:

@@ -74,6 +74,7 @@ class Kubelet:
         self.api = ApiSide(client, config.node_name) if client else None
         self.events = PodEvents(self.api.recorder if self.api else NoApi())
         self.pods = Pods(self._admit, self._gone)
+        self.static_pods: StaticPods | None = None
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -186,7 +187,9 @@ class Kubelet:
         if config.enableServer:
             host = KubeletHost(config, self.pods, self.statuses)
             reviewer = self.api.client if self.api else None
-            statistics = NodeStatistics(host, self.runtime, self.cgroups, self.node_observer.machine, self.files, self.logs.pods, self.clock)
+            statistics = NodeStatistics(
+                host, self.runtime, self.cgroups, self.node_observer.machine, self.files, self.logs.pods, self.clock
+            )
             tasks.append(serve(host, self.runtime, self.clock, reviewer=reviewer, addresses=self.ips, statistics=statistics))
         return tasks + (self._api_tasks(self.api, self.mirrors) if self.api and self.mirrors else [])
 
@@ -262,7 +265,8 @@ class Kubelet:
 
     def _sources_ready(self) -> bool:
         """Tell whether every source has been read, so that a pod nobody shows is a stranger."""
-        return self.api is None or self.api.pods.synced.is_set()
+        static = self.static_pods is None or self.static_pods.ready
+        return static and (self.api is None or self.api.pods.synced.is_set())
 
     def _node_uid(self) -> str:
         node = self.api.node() if self.api else None

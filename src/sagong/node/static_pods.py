@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from sagong.api.clock import Clock
+from sagong.api.clock import Clock, format_micro_time
 from sagong.api.defaults import apply_defaults
 from sagong.api.types.core import Pod, Toleration
 from sagong.node.inotify import watch_directory
@@ -68,6 +68,11 @@ class StaticPods:
             await self._clock.sleep(1.0)  # there is no such directory: it may come
             self.read()
 
+    @property
+    def ready(self) -> bool:
+        """Tell whether the directory has been read."""
+        return self._pods is not None
+
     def read(self) -> None:
         """Read what has changed."""
         found: dict[Path, _Known] = {}
@@ -87,18 +92,21 @@ class StaticPods:
         return [self._path] if self._path.is_file() else []
 
     def _load(self, file: Path) -> _Known | None:
+        known = self._known.get(file)
+        stamp = (0, 0, 0)
         try:
             stat = file.stat()
             stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-            known = self._known.get(file)
             if known and known.stamp == stamp:
                 return known
-            return _Known(stamp, parse(file.read_bytes(), str(file), self._node_name))
+            pod = parse(file.read_bytes(), str(file), self._node_name)
+            pod.metadata.annotations[SEEN] = format_micro_time(self._clock.now())
+            return _Known(stamp, pod)
         except FileNotFoundError:
             return None
         except (ManifestError, OSError) as error:
             log.warning("static pod %s: %s", file, error)
-            return _Known(stamp, None)
+            return _Known(stamp, known.pod if known else None)  # a file that is half written must not end what runs
 
 
 def parse(data: bytes, source: str, node_name: str) -> Pod:

@@ -17,7 +17,8 @@ from sagong.node.conditions import OWNED
 from sagong.node.phases import TERMINAL
 
 WORKERS = 4
-RETRY_SECONDS = 2.0
+RETRY_SECONDS = 1.0
+REFUSED_SECONDS = 10.0
 log = logging.getLogger(__name__)
 
 
@@ -99,20 +100,25 @@ class StatusManager:
             self._queued.add(uid)
             self._queue.put_nowait(uid)
 
+    def _enqueue_later(self, uid: str, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self._enqueue, uid)
+
     async def _work(self) -> None:
         while True:
             uid = await self._queue.get()
             self._queued.discard(uid)
             if uid in self._busy:  # another worker has this pod: look again when it is done
-                await self._clock.sleep(0.01)
-                self._enqueue(uid)
+                self._enqueue_later(uid, 0.01)
                 continue
             self._busy.add(uid)
             try:
                 await self._write(uid)
-            except (ApiError, OSError) as error:
+            except OSError as error:
                 log.debug("status of pod %s not written: %s", uid, error)
-                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._enqueue, uid)
+                self._enqueue_later(uid, RETRY_SECONDS)
+            except ApiError as error:
+                log.warning("status of pod %s refused: %s", uid, error)
+                self._enqueue_later(uid, REFUSED_SECONDS)
             finally:
                 self._busy.discard(uid)
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from sagong.api.clock import Clock, Random, format_time, parse_time
 from sagong.api.pods import qos_class
-from sagong.api.types.core import Pod, PodStatus
+from sagong.api.types.core import Pod, PodCondition, PodStatus
 from sagong.node.act import Actor, Outcome
+from sagong.node.conditions import OWNED
 from sagong.node.container_statuses import Context, Waiting
 from sagong.node.cri.client import CriError
 from sagong.node.decide import Decision, decide
@@ -96,7 +97,7 @@ class PodWorker:
             self.end()
         elif pod.metadata.deletionGracePeriodSeconds != before.metadata.deletionGracePeriodSeconds:
             self._interrupt()
-        if before.spec != pod.spec or before.metadata != pod.metadata or before.status.conditions != pod.status.conditions:
+        if _matters(before, pod):
             self._wake.set()
 
     def wake(self, ended: str = "") -> None:
@@ -143,7 +144,9 @@ class PodWorker:
             return await step()
         except (CriError, OSError, VolumeError) as error:
             log.warning("pod %s/%s: %s: %s", self.pod.metadata.namespace, self.pod.metadata.name, self.state.value, error)
-            return self._retry_delay()
+        except Exception:  # a mistake that one pod brings to light must not take the others down
+            log.exception("pod %s/%s: %s", self.pod.metadata.namespace, self.pod.metadata.name, self.state.value)
+        return self._retry_delay()
 
     async def _pause(self, seconds: float) -> None:
         if seconds <= 0:
@@ -340,3 +343,17 @@ class PodWorker:
 
     def _time(self) -> str:
         return format_time(self._m.clock.now())
+
+
+def _matters(before: Pod, after: Pod) -> bool:
+    """Tell whether a newer version of a pod asks for a look: not when only what the kubelet itself wrote is new."""
+    old, new = before.metadata, after.metadata
+    return (
+        before.spec != after.spec
+        or (old.generation, old.labels, old.annotations) != (new.generation, new.labels, new.annotations)
+        or _foreign(before) != _foreign(after)
+    )
+
+
+def _foreign(pod: Pod) -> list[PodCondition]:
+    return [found for found in pod.status.conditions if found.type not in OWNED]
