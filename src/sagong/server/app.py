@@ -13,7 +13,9 @@ from sagong.server.config import ServerConfig
 from sagong.server.discovery import Discovery
 from sagong.server.dispatch import Dispatch, Page
 from sagong.server.http import HttpServer
+from sagong.server.metrics import Metrics
 from sagong.server.objects import ServerObjects
+from sagong.server.openapi import OpenApi
 from sagong.server.pipeline import Pipeline
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.storage import Storage
@@ -32,9 +34,12 @@ class ApiServer:
         self.discovery = Discovery(self.table, f"{config.advertise_address}:{config.port}")
         self.ready = asyncio.Event()
         self._bootstrapped = False
-        self.pages: dict[str, Page] = pages.of(self.discovery, self._checks())
+        self.openapi = OpenApi(self.table, pages.VERSION["gitVersion"].partition("+")[0])
+        self.pages: dict[str, Page] = pages.of(self.discovery, self.openapi, self._checks())
         self._parts = parts.plug(config, self.registry, self.objects, self.pages)
-        pipeline = Pipeline(self._parts.authenticator, self._parts.authorizer, Dispatch(self.registry, self.pages), random)
+        metrics = Metrics(store, self.table)
+        self.pages["/metrics"] = metrics.page
+        pipeline = Pipeline(self._parts, Dispatch(self.registry, self.pages), metrics, clock=clock, random=random)
         self.http = HttpServer(pipeline, clock)
         self.port = config.port
 

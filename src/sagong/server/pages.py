@@ -11,6 +11,7 @@ from sagong.server.discovery import Discovery
 from sagong.server.dispatch import Page
 from sagong.server.exchange import Exchange
 from sagong.server.messages import TEXT, Answer, Response
+from sagong.server.openapi import OpenApi
 
 Check = Callable[[], str | None]
 """A health check: None when well, else what is wrong."""
@@ -32,10 +33,11 @@ VERSION = {
 }
 
 
-def of(discovery: Discovery, checks: dict[str, Check]) -> dict[str, Page]:
+def of(discovery: Discovery, openapi: OpenApi, checks: dict[str, Check]) -> dict[str, Page]:
     """Return the pages by path; one below a path that ends in `/` has the rest of it."""
     found: dict[str, Page] = {"/version": version, "/api": discovery.api, "/apis": discovery.apis}
     found |= {"/api/": discovery.below, "/apis/": discovery.below}
+    found |= {"/openapi/v2": openapi.v2, "/openapi/v3": openapi.v3, "/openapi/v3/": openapi.group_version}
     alive = {name: check for name, check in checks.items() if name != "shutdown"}
     for path, own in (("/healthz", alive), ("/livez", alive), ("/readyz", checks)):
         health = Health(path, own)

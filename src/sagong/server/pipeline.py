@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from sagong.api import cause
-from sagong.api.clock import Random
-from sagong.api.errors import ApiError, ForbiddenError, NotFoundError
+from sagong.api.clock import Clock, Random
+from sagong.api.errors import ApiError, NotFoundError
+from sagong.server import impersonation
 from sagong.server.authz.authorizer import forbidden_error
-from sagong.server.contract import Attributes, Authenticator, Authorizer, User
+from sagong.server.contract import Attributes, Authenticator, Authorizer
 from sagong.server.exchange import ANONYMOUS, Exchange
 from sagong.server.messages import Answer, Request
+from sagong.server.metrics import Metrics
 from sagong.server.request_info import request_info
 from sagong.server.status import error_response
 
@@ -19,16 +22,29 @@ log = logging.getLogger(__name__)
 
 Stage = Callable[[Exchange], Awaitable[Answer | None]]
 _CACHE_CONTROL = ("Cache-Control", "no-cache, private")
-
-
 _SELECTING = ("list", "watch", "deletecollection")
+
+
+class Checks(Protocol):
+    """The parts that say who asks, and whether they may."""
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """Find out who."""
+        ...
+
+    @property
+    def authorizer(self) -> Authorizer:
+        """Decide."""
+        ...
 
 
 class Pipeline:
     """The handler of all requests."""
 
-    def __init__(self, authenticator: Authenticator, authorizer: Authorizer, dispatch: Stage, random: Random) -> None:
-        self._authenticator, self._authorizer, self._random = authenticator, authorizer, random
+    def __init__(self, checks: Checks, dispatch: Stage, metrics: Metrics, *, clock: Clock, random: Random) -> None:
+        self._authenticator, self._authorizer = checks.authenticator, checks.authorizer
+        self._metrics, self._clock, self._random = metrics, clock, random
         self.stages: tuple[Stage, ...] = (
             self._authenticate,
             self._impersonate,
@@ -41,6 +57,9 @@ class Pipeline:
         audit_id = request.header("audit-id") or self._random.uid()
         token = cause.cause_id.set(request.header("sagong-cause") or audit_id)
         exchange = Exchange(request, request_info(request))
+        kind = "readOnly" if request.method in ("GET", "HEAD") else "mutating"
+        inflight, started = self._metrics.inflight, self._clock.monotonic()
+        inflight[kind] += 1
         try:
             answer = await self._pass(exchange)
         except ApiError as error:
@@ -50,6 +69,8 @@ class Pipeline:
             answer = error_response(ApiError(f"Internal error occurred: {error}"))
         finally:
             cause.cause_id.reset(token)
+            inflight[kind] -= 1
+        self._metrics.answered(exchange.info, answer.status, self._clock.monotonic() - started)
         return _finish(answer, exchange, audit_id)
 
     async def _pass(self, exchange: Exchange) -> Answer:
@@ -64,19 +85,12 @@ class Pipeline:
         exchange.user = user if user is not None else ANONYMOUS
 
     async def _impersonate(self, exchange: Exchange) -> None:
-        headers = exchange.request.headers
-        name = exchange.request.header("impersonate-user")
-        if not name:
-            if "impersonate-group" in headers or "impersonate-uid" in headers:
-                raise ForbiddenError("requested impersonation without impersonating a user")
+        wanted = impersonation.asked(exchange.request)
+        if wanted is None:
             return
-        groups = tuple(headers.get("impersonate-group", ()))
-        prefix = "impersonate-extra-"
-        extra = {key.removeprefix(prefix): tuple(values) for key, values in headers.items() if key.startswith(prefix)}
-        for resource, value in [("users", name), *(("groups", group) for group in groups)]:
-            await self._check(Attributes(exchange.user, "impersonate", resource=resource, name=value))
-        groups = groups if "system:unauthenticated" in groups else (*groups, "system:authenticated")
-        exchange.user = User(name, exchange.request.header("impersonate-uid"), groups, extra)
+        for question in impersonation.questions(exchange.user, wanted):
+            await self._check(question)
+        exchange.user = impersonation.complete(wanted)
 
     async def _authorize(self, exchange: Exchange) -> None:
         info, request = exchange.info, exchange.request

@@ -1,0 +1,65 @@
+"""/openapi/v2, /openapi/v3 and the documents below: made when first asked for, in a thread, so that nobody else waits."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Callable
+
+from sagong.api.errors import NotFoundError
+from sagong.api.openapi.documents import Document, Documents
+from sagong.api.resources import ResourceTable
+from sagong.server.exchange import Exchange
+from sagong.server.messages import Answer, Response
+
+_V3 = "/openapi/v3/"
+
+
+class OpenApi:
+    """The pages of one table."""
+
+    def __init__(self, table: ResourceTable, version: str) -> None:
+        self._documents = Documents(table, version)
+        self._compressed: dict[str, bytes] = {}
+        self._making = asyncio.Lock()
+
+    def changed(self) -> None:
+        """Forget what was made: the table has other rows now."""
+        self._documents.changed()
+        self._compressed.clear()
+
+    async def v2(self, exchange: Exchange) -> Answer:
+        """Answer /openapi/v2."""
+        protobuf = "proto-openapi.spec.v2" in exchange.request.header("accept")
+        return await self._answer(exchange, self._documents.swagger_protobuf if protobuf else self._documents.swagger)
+
+    async def v3(self, exchange: Exchange) -> Answer:
+        """Answer /openapi/v3, the index."""
+        return await self._answer(exchange, self._documents.index)
+
+    async def group_version(self, exchange: Exchange) -> Answer:
+        """Answer /openapi/v3/apis/<group>/<version>."""
+        path = exchange.info.path.removeprefix(_V3).strip("/")
+        return await self._answer(exchange, lambda: self._documents.group_version(path))
+
+    async def _answer(self, exchange: Exchange, make: Callable[[], Document | None]) -> Answer:
+        async with self._making:
+            document = await asyncio.to_thread(make)
+            if document is None:
+                raise NotFoundError("the server could not find the requested resource")
+            zipped = None
+            if "gzip" in exchange.request.header("accept-encoding"):
+                key = document.etag + document.content_type
+                if key not in self._compressed:
+                    self._compressed[key] = await asyncio.to_thread(gzip.compress, document.body, 1)
+                zipped = self._compressed[key]
+        etag = f'"{document.etag}"'
+        headers = [("Etag", etag), ("Vary", "Accept"), ("Vary", "Accept-Encoding")]
+        asked = exchange.request.param("hash")
+        if asked and asked != document.etag:
+            return Response(b"", 301, "", [*headers, ("Location", f"{exchange.request.raw_path}?hash={document.etag}")])
+        if exchange.request.header("if-none-match") == etag:
+            return Response(b"", 304, "", headers)
+        if zipped is None:
+            return Response(document.body, content_type=document.content_type, headers=headers)
+        return Response(zipped, content_type=document.content_type, headers=[*headers, ("Content-Encoding", "gzip")])
