@@ -9,8 +9,8 @@ from tests.node.builders import pod as bare_pod
 from sagong.api.defaults import apply_defaults
 from sagong.api.types.core import Pod
 from sagong.node.cri.labels import container_hash
+from sagong.node.downward import every_container
 from sagong.node.observe import ContainerRun, Observed, Sandbox, State
-from sagong.node.restarts import all_containers
 
 SECOND = 1_000_000_000
 T0 = 1_700_000_000
@@ -20,7 +20,7 @@ SANDBOX = Sandbox(id="sb0", attempt=0, ready=True, created_at=T0 * SECOND, ips=(
 def pod(text: str) -> Pod:
     """Return a defaulted pod; containers need only a name."""
     found = bare_pod(text)
-    for container in (*all_containers(found), *found.spec.ephemeralContainers):
+    for container in every_container(found):
         container.image = container.image or "img"
     apply_defaults(found)
     return found
@@ -30,7 +30,7 @@ def run(
     of: Pod, name: str, state: State = "running", *, code: int = 0, ended: int = 0, attempt: int = 0, sandbox: str = "sb0", reason: str = ""
 ) -> ContainerRun:
     """Return a run of a container as its definition is now; `ended` is seconds after T0, `attempt` also orders runs."""
-    spec = next(c for c in (*all_containers(of), *of.spec.ephemeralContainers) if c.name == name)
+    spec = next(c for c in every_container(of) if c.name == name)
     return ContainerRun(
         id=f"{name}-{attempt}",
         name=name,
