@@ -17,7 +17,7 @@ from sagong.client.config import ClientConfig, KubeconfigError, in_cluster, load
 from sagong.cluster import process
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.network.http import Answer, listen
-from sagong.network.proxy.nft import Nft
+from sagong.network.proxy.kernel import NodeKernel
 from sagong.network.proxy.proxy import Proxy, ProxyConfig
 from sagong.network.proxy.settings import Settings, networks
 from sagong.network.service_table import Family
@@ -64,9 +64,11 @@ async def _run(options: argparse.Namespace, config: ClientConfig, settings: tupl
     proxy_config = ProxyConfig(options.node_name, settings)
     _set_sysctl("net/ipv4/ip_forward", "1")
     async with Client(config, clock=clock, random=RealRandom()) as client:
-        proxy = Proxy(client, Nft(), proxy_config, clock=clock)
+        proxy = Proxy(client, NodeKernel(), proxy_config, clock=clock)
         health = await listen({"/healthz": proxy.health.healthz, "/livez": proxy.health.livez}, None, options.health_port)
-        metrics = await listen({"/proxyMode": lambda: Answer("nftables")}, "127.0.0.1", options.metrics_port)
+        metrics = await listen(
+            {"/metrics": proxy.metrics.page, "/proxyMode": lambda: Answer("nftables")}, "127.0.0.1", options.metrics_port
+        )
         async with health, metrics, asyncio.TaskGroup() as group:
             group.create_task(proxy.run())
             await proxy.synced.wait()  # the rule that keeps the network from 127.0.0.1 comes first

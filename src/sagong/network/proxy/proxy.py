@@ -1,7 +1,7 @@
 """The service proxy of one node: informers on one side, the kernel's packet rules on the other.
 
 A change after a quiet time takes effect at once; changes in quick succession share a transaction, one in each interval.
-While nothing changes no timer runs.
+While nothing changes, a look every half a minute whether the rules are still there is all that happens.
 """
 
 from __future__ import annotations
@@ -17,18 +17,32 @@ from sagong.api.types.discovery import EndpointSlice
 from sagong.client.client import Client
 from sagong.client.informer import Informer
 from sagong.network.endpoints import NodeView
-from sagong.network.host_ports import host_ports
+from sagong.network.host_ports import has_host_ports, host_ports
+from sagong.network.proxy.conntrack import Frontends, changed, frontends
 from sagong.network.proxy.health import HealthCheckPorts, ProxyHealth
+from sagong.network.proxy.kernel import Kernel
+from sagong.network.proxy.metrics import ProxyMetrics
 from sagong.network.proxy.nft import NftError
 from sagong.network.proxy.settings import Settings
-from sagong.network.proxy.tables import STALE_SECONDS, Rules, Tables
-from sagong.network.service_table import Family, HealthCheck, ServicePort, ServiceTable, health_check, of_family, service_ports
+from sagong.network.proxy.tables import STALE_SECONDS, Tables
+from sagong.network.service_table import (
+    FAMILY_NAMES,
+    Family,
+    HealthCheck,
+    ServicePort,
+    ServiceTable,
+    health_check,
+    of_family,
+    service_ports,
+)
 
 INTERVAL = 0.05
 RETRY = 1.0
+LOOK = 30.0
 SERVICE_NAME = "kubernetes.io/service-name"
 ZONE = "topology.kubernetes.io/zone"
 OWN_PROXY = "service.kubernetes.io/service-proxy-name"
+TRIGGERED = "endpoints.kubernetes.io/last-change-trigger-time"
 HEADLESS = "service.kubernetes.io/headless"
 log = logging.getLogger(__name__)
 
@@ -45,9 +59,9 @@ class ProxyConfig:
 class Proxy:
     """Keeps the packet rules as Services, EndpointSlices, the node and its pods want them."""
 
-    def __init__(self, client: Client, rules: Rules, config: ProxyConfig, *, clock: Clock) -> None:
-        self._config, self._clock = config, clock
-        self._tables = Tables(rules, clock)
+    def __init__(self, client: Client, kernel: Kernel, config: ProxyConfig, *, clock: Clock) -> None:
+        self._config, self._clock, self._kernel = config, clock, kernel
+        self._tables = Tables(kernel, clock)
         self._services = Informer(client, Service, label_selector=f"!{OWN_PROXY}")
         self._slices = Informer(client, EndpointSlice, label_selector=f"!{HEADLESS},!{OWN_PROXY}")
         self._node = Informer(client, Node, field_selector=f"metadata.name={config.node_name}")
@@ -55,18 +69,21 @@ class Proxy:
         self.health = ProxyHealth(clock, [settings.family for settings in config.settings], self._this_node)
         self._checks = HealthCheckPorts(self.health)
         self._rows: dict[Family, dict[str, tuple[ServicePort, ...]]] = {settings.family: {} for settings in config.settings}
+        self.metrics = ProxyMetrics(FAMILY_NAMES[settings.family] for settings in config.settings)
+        self._frontends: dict[Family, Frontends] = {}
         self._view = NodeView(config.node_name)
         self._dirty: set[str] = set()
+        self._triggers: list[str] = []
         self._changed = asyncio.Event()
         self.synced = asyncio.Event()
 
     async def run(self) -> None:
         """Work until cancelled. The packet rules stay when it ends."""
         self._slices.add_index(SERVICE_NAME, lambda piece: (_owner(piece),))
-        self._services.add_handler(lambda old, new: self._mark(*(_key(obj) for obj in (old or new,) if obj)))
-        self._slices.add_handler(lambda old, new: self._mark(*(_owner(piece) for piece in (old, new) if piece)))
+        self._services.add_handler(self._on_service)
+        self._slices.add_handler(self._on_slice)
         self._node.add_handler(lambda _old, _new: self._look_at_node())
-        self._pods.add_handler(lambda _old, _new: self._mark())
+        self._pods.add_handler(self._on_pod)
         try:
             async with asyncio.TaskGroup() as group:
                 for informer in (self._services, self._slices, self._node, self._pods):
@@ -84,6 +101,7 @@ class Proxy:
             try:
                 await self._sync()
             except NftError as error:
+                self.metrics.failed()
                 log.error("packet rules were refused: %s", error)  # noqa: TRY400 - a trace would say nothing more
                 self._changed.set()
                 pause = RETRY
@@ -91,28 +109,51 @@ class Proxy:
             await self._wait()
 
     async def _wait(self) -> None:
-        """Wait for a change; while chains wait for their deletion, do that meanwhile."""
-        while self._tables.stale:
+        """Wait for a change; meanwhile delete what chains have become unused, and look now and then whether the tables are there."""
+        while True:
             try:
-                async with asyncio.timeout(STALE_SECONDS):
+                async with asyncio.timeout(STALE_SECONDS if self._tables.stale else LOOK):
                     await self._changed.wait()
             except TimeoutError:
                 await self._tables.delete_stale()
+                if self._tables.lost():
+                    log.warning("the packet rules have been removed by someone else; they are put back")
+                    return
             else:
                 return
-        await self._changed.wait()
 
     async def _sync(self) -> None:
-        started = self._clock.monotonic()
+        started, full = self._clock.monotonic(), self._tables.fresh
         dirty, self._dirty = self._dirty, set()
+        triggers, self._triggers = self._triggers, []
         for key in dirty:
             self._derive(key)
-        changed = await self._tables.apply([self._table(settings) for settings in self._config.settings])
+        wanted = [self._table(settings) for settings in self._config.settings]
+        for settings in self._config.settings:
+            for network in settings.service_cidrs:
+                self._kernel.ensure_route(network)
+        applied = await self._tables.apply(wanted)
+        for table, settings in wanted:
+            self.metrics.look_at(table)
+            self._forget_flows(table, settings)
         await self._checks.update(self._health_checks())
         self.health.updated()
         self.synced.set()
-        if changed:
-            log.info("packet rules follow %d services after %.0f ms", len(self._services), (self._clock.monotonic() - started) * 1000)
+        if applied:
+            seconds = self._clock.monotonic() - started
+            self.metrics.done(seconds, self._clock.now(), triggers, full=full)
+            log.log(
+                logging.INFO if full else logging.DEBUG,
+                "packet rules follow %d services after %.0f ms",
+                len(self._services),
+                seconds * 1000,
+            )
+
+    def _forget_flows(self, table: ServiceTable, settings: Settings) -> None:
+        now = frontends(table)
+        suspects = changed(self._frontends.get(table.family, {}), now)
+        self._frontends[table.family] = now
+        self.metrics.flows.add(self._kernel.forget_flows(table.family, suspects, settings.node_ips), FAMILY_NAMES[table.family])
 
     def _derive(self, key: str) -> None:
         service = self._services.get(*key.split("/", 1))
@@ -137,6 +178,20 @@ class Proxy:
         )
         return [check for check in found if check]
 
+    def _on_service(self, old: Service | None, new: Service | None) -> None:
+        self.metrics.services.add()
+        self._mark(*(_key(obj) for obj in (old or new,) if obj))
+
+    def _on_slice(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        self.metrics.endpoints.add()
+        if new and self.synced.is_set() and (when := new.metadata.annotations.get(TRIGGERED)):
+            self._triggers.append(when)
+        self._mark(*{_owner(piece) for piece in (old, new) if piece})
+
+    def _on_pod(self, old: Pod | None, new: Pod | None) -> None:
+        if any(pod is not None and has_host_ports(pod) for pod in (old, new)):
+            self._mark()
+
     def _look_at_node(self) -> None:
         node = self._this_node()
         if node is None:
@@ -153,6 +208,7 @@ class Proxy:
     def _mark(self, *keys: str) -> None:
         self._dirty.update(keys)
         self.health.changed()
+        self.metrics.queue(self._clock.now())
         self._changed.set()
 
 

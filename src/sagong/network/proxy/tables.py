@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from sagong.api.clock import Clock
 from sagong.network.proxy.diff import Transaction, diff, replace, together
+from sagong.network.proxy.kernel import Kernel
 from sagong.network.proxy.nft import NftError
 from sagong.network.proxy.objects import Ruleset
 from sagong.network.proxy.ruleset import build
@@ -19,22 +19,19 @@ STALE_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-class Rules(Protocol):
-    """What applies transactions: `Nft`, or a test's double."""
-
-    async def run(self, commands: Iterable[str]) -> None:
-        """Apply all commands or none. Raises NftError."""
-        ...
-
-
 class Tables:
     """The kernel's tables, and how far they are from what is wanted."""
 
-    def __init__(self, rules: Rules, clock: Clock) -> None:
-        self._rules, self._clock = rules, clock
+    def __init__(self, kernel: Kernel, clock: Clock) -> None:
+        self._kernel, self._clock = kernel, clock
         self._applied: dict[str, Ruleset] = {}
         self._fragments: dict[tuple[ServicePort, Settings], Fragment] = {}
         self._stale: dict[tuple[str, str], float] = {}
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the next transaction replaces whole tables."""
+        return not self._applied
 
     @property
     def stale(self) -> bool:
@@ -63,7 +60,7 @@ class Tables:
 
     async def _run(self, transaction: Transaction, rulesets: dict[str, Ruleset]) -> None:
         try:
-            await self._rules.run(transaction.commands)
+            await self._kernel.run(transaction.commands)
         except NftError:
             self._applied.clear()
             self._stale.clear()
@@ -74,6 +71,14 @@ class Tables:
         self._stale = {key: when for key, when in self._stale.items() if key not in live}
         self._stale.update(dict.fromkeys(transaction.stale, now))
 
+    def lost(self) -> bool:
+        """Say whether somebody has removed a table (a firewall's restart flushes all rules); the next transaction puts all back."""
+        if all(self._kernel.has_table(ruleset.family, ruleset.table) for ruleset in self._applied.values()):
+            return False
+        self._applied.clear()
+        self._stale.clear()
+        return True
+
     async def delete_stale(self) -> None:
         """Delete chains that have been empty for a while. One that the kernel still holds on to is tried again later."""
         now = self._clock.monotonic()
@@ -81,7 +86,7 @@ class Tables:
         if not due:
             return
         try:
-            await self._rules.run(f"delete chain {place} {name}" for place, name in due)
+            await self._kernel.run(f"delete chain {place} {name}" for place, name in due)
         except NftError as error:
             log.debug("chains that are no longer used: %s", error)
             self._stale.update(dict.fromkeys(due, now))
