@@ -42,10 +42,7 @@ def outline(schema: dict[str, Any]) -> dict[str, Any]:
         found["items"] = outline(schema["items"])
     if isinstance(schema.get("additionalProperties"), dict):
         found["values"] = outline(schema["additionalProperties"])
-    for key, value in schema.items():
-        if key.startswith("x-kubernetes-"):
-            found[key] = value
-    return found
+    return found | {key: value for key, value in schema.items() if key.startswith("x-kubernetes-")}
 
 
 def test_every_published_schema_has_a_type() -> None:

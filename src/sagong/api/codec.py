@@ -248,15 +248,16 @@ def strict_error(problems: Iterable[str]) -> str:
 
 def _fit(tree: Any, actual: Target, target: Target, source: bytes) -> tuple[Any, list[str]]:
     walker = Walker()
-    if target.struct is None:
-        obj: Any = _custom(walker.fit_custom(tree), source)
-    else:
+    try:
+        if target.struct is None:
+            return _custom(walker.fit_custom(tree), source), list(walker.problems)
         _check_registered(actual, target)
-        try:
-            obj = _reader(target.struct)[0](_encoder.encode(walker.fit(tree, shape_of(target.struct))))
-        except msgspec.ValidationError as error:  # the walker and the Structs disagree: still the client's data
-            raise JsonError(str(error)) from error
-        obj.apiVersion, obj.kind = target.api_version, target.kind
+        obj: Any = _reader(target.struct)[0](_encoder.encode(walker.fit(tree, shape_of(target.struct))))
+    except msgspec.ValidationError as error:  # the walker and the Structs disagree: still the client's data
+        raise JsonError(str(error)) from error
+    except RecursionError:
+        raise JsonError("exceeded max depth") from None
+    obj.apiVersion, obj.kind = target.api_version, target.kind
     return obj, list(walker.problems)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -21,12 +21,13 @@ from sagong.api.fields import managers as managing
 from sagong.api.fields.conflicts import ApplyConflictError, conflict_of
 from sagong.api.fields.field_set import Fields, common, minus, union_of
 from sagong.api.fields.managers import Managed, Manager, Managers
-from sagong.api.fields.merge import merge, remove_items, with_named_fields
+from sagong.api.fields.merge import merge, reconcile, remove_items, with_named_fields
 from sagong.api.fields.reset import Filter, bare, reset_filter
 from sagong.api.fields.validate import problems
 from sagong.api.fields.walk import Comparison, changed, compare, field_set
 from sagong.api.resources import Resource
 from sagong.api.schema import Shape, shape_of
+from sagong.api.structural_shape import shape_of_custom
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _BEFORE_APPLY = "before-first-apply"
@@ -59,6 +60,7 @@ class FieldManager:
 
     def update(self, live: dict[str, Any], new: dict[str, Any], managers: Managers, name: str, now: datetime) -> Managers:
         """Return the managers after a plain write. `live` is `empty` of the kind for a creation."""
+        managers = self._reconciled(managers)
         manager = managing.updater(name, self.api_version, self.subresource)
         comparison = self._compare(live, new)
         if not any(comparison):
@@ -79,8 +81,7 @@ class FieldManager:
         configuration that does not fit the schema.
         """
         self._check(config)
-        if not managers:
-            managers = self.update(self.empty(), live, {}, _BEFORE_APPLY, now)
+        managers = self._reconciled(managers) or self.update(self.empty(), live, {}, _BEFORE_APPLY, now)
         try:
             new, owners = self._apply(live, config, managers, name, force=force, now=now)
         except ApplyConflictError as conflict:
@@ -117,6 +118,18 @@ class FieldManager:
         if manager in owners:
             owners[manager] = replace(owners[manager], time=managing.stamp(now))
         return new, owners
+
+    def _reconciled(self, managers: Managers) -> Managers:
+        """Bring the fields of custom resources in line with a schema that has changed since: lists and maps may now be atomic."""
+        if self.shape.struct is not None:
+            return managers
+        result = dict(managers)
+        for manager, managed in managers.items():
+            version = self._version(managed.version)
+            fields = reconcile(managed.fields, version.shape) if version else managed.fields
+            if fields is not managed.fields:
+                result[manager] = replace(managed, fields=fields, raw=b"")
+        return result
 
     def _compare(self, live: dict[str, Any], new: dict[str, Any]) -> Comparison:
         return Comparison(*map(self.reset, compare(live, new, self.shape)))
@@ -251,6 +264,20 @@ def described(obj: dict[str, Any]) -> str:
     api_version = obj.get("apiVersion", "")
     shown = api_version if "/" in api_version else f"/{api_version}"
     return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {shown}, Kind={obj.get('kind', '')}"
+
+
+def custom_field_manager(resource: Resource, schema: Mapping[str, Any] | None, subresource: str = "") -> FieldManager:
+    """Return the field management of a custom resource's endpoint; `schema` is the openAPIV3Schema of its version.
+
+    Make it anew when the schema changes: what managers own is then brought in line with the new one.
+    """
+    return FieldManager(
+        api_version=resource.api_version,
+        kind=resource.kind,
+        shape=shape_of_custom(schema),
+        subresource=subresource,
+        reset=reset_filter(resource, subresource),
+    )
 
 
 @functools.cache

@@ -133,3 +133,21 @@ def _with_named(key: str, child: Node, shape: Shape) -> Node:
     below = child_shape(shape, key[2:]) if key.startswith("f:") else shape.element or Shape.ANY
     node = with_named_fields(child, below)
     return {SELF: LEAF, **node} if named and node and SELF not in node else node
+
+
+def reconcile(fields: Node, shape: Shape) -> Node:
+    """Return a set that fits the shape: what is owned below a list or map that is atomic now becomes the whole of it.
+
+    Returns the very argument when it fits already.
+    """
+    if not fields or shape.kind not in ("list", "map", "object"):
+        return fields
+    if shape.leaf:
+        return LEAF if any(key != SELF for key in fields) else fields
+    changed: Node = {}
+    for key, child in fields.items():
+        below = child_shape(shape, key[2:]) if key.startswith("f:") else shape.element or Shape.ANY
+        fitted = reconcile(child, below) if child else child
+        if fitted is not child:
+            changed[key] = fitted
+    return {**fields, **changed} if changed else fields

@@ -14,6 +14,7 @@ from sagong.api.fields import managers as managing
 from sagong.api.fields.field_set import FieldsError
 from sagong.api.fields.manager import FieldManager, described
 from sagong.api.fields.managers import Managers
+from sagong.api.fields.walk import ItemError
 from sagong.api.json_syntax import JsonError
 from sagong.api.resources import Resource
 from sagong.api.types.base import ApiStruct
@@ -37,7 +38,10 @@ def track_update(manager: FieldManager, live: Any | None, new: Any, name: str, n
         return
     managers = _managers(sent, known, subresource=bool(manager.subresource))
     tracked = managers or live is None or not _uid(live)
-    set_entries(new, managing.encode(manager.update(before, after, managers, name, now)) if tracked else [])
+    try:
+        set_entries(new, managing.encode(manager.update(before, after, managers, name, now)) if tracked else [])
+    except (ItemError, RecursionError):  # lists that lost their keys to a new schema; nesting beyond reason
+        set_entries(new, [])
 
 
 def apply_body(
@@ -62,7 +66,10 @@ def apply_body(
         managers = managing.decode(entries_of(live) if live is not None else [])
     except FieldsError as error:
         raise ApiError(f"failed to decode managed fields: {error}", reason="") from error
-    result, owners = manager.apply(before, config, managers, name, force=force, now=now)
+    try:
+        result, owners = manager.apply(before, config, managers, name, force=force, now=now)
+    except RecursionError:
+        raise BadRequestError("exceeded max depth") from None
     if duplicates and strict == "Strict":
         lines = "".join(f"\n  {line}" for line in duplicates)
         raise BadRequestError(f"error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:{lines}")

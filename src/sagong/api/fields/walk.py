@@ -16,7 +16,7 @@ _encode = msgspec.json.Encoder().encode
 _ATOMIC = Shape("any", atomic=True)
 _MAP_OF_ANY = Shape("map", element=Shape.ANY)
 _LIST_OF_ANY = Shape("list", element=_ATOMIC)
-_SCALAR = Shape("string")
+_SCALAR = Shape("int-or-string")  # any scalar
 
 
 class ItemError(ValueError):

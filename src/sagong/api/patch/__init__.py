@@ -70,7 +70,10 @@ def patch_object(
     """
     target = target_of(wanted)
     patch, problems = _read_patch(body, patch_type, strict)
-    result = apply_patch(original, patch, patch_type, target.struct)
+    try:
+        result = apply_patch(original, patch, patch_type, target.struct)
+    except RecursionError:
+        raise BadRequestError("exceeded max depth") from None
     if patch_type == "strategic":  # upstream's way back does not look at these
         result = {**result, "apiVersion": target.api_version, "kind": target.kind}
     data = _encoder.encode(result)
