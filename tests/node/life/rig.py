@@ -86,6 +86,24 @@ class Rig:
             time.sleep(0.05)
         raise AssertionError((self.base / "containerd.log").read_text()[-3000:])
 
+    def power_off(self) -> None:
+        """Do what a power cut does: everything is killed, and what lay in memory (the state directory) is gone."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self._kill_shims()
+        pids: list[int] = []
+        for folder in Path("/sys/fs/cgroup").glob(f"*{self.cgroup_root}"):
+            for file in folder.rglob("cgroup.procs"):
+                pids += [int(pid) for pid in file.read_text().split()]
+        for pid in set(pids):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.3)
+        for point in sorted(_mounts_under(str(self.base / "state")), reverse=True):
+            subprocess.run(["umount", "-l", point], check=False, capture_output=True)
+        shutil.rmtree(self.base / "state", ignore_errors=True)
+
     def import_images(self) -> None:
         tar = self.base / "images.tar"
         tar.write_bytes(archive(built_in(Path("/usr/bin/catatonit"), Path("/usr/bin/busybox"), ())))

@@ -189,3 +189,71 @@ def _tasks(rig: Rig) -> list[str]:
 def _containers_of(rig: Rig, pod: str) -> set[str]:
     selector = f'labels."io.kubernetes.pod.name"=={pod},labels."io.cri-containerd.kind"==container'
     return set(subprocess.run(rig.ctr("containers", "ls", "-q", selector), capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_a_new_image_restarts_only_its_container(api: ApiRig, kubelet: KubeletProcess) -> None:
+    two = f"containers: [{{name: c, image: '{HELLO}'}}, {{name: d, image: '{HELLO}', command: [sleep, '1000']}}]"
+    create(api, "changing", two)
+    until(lambda: ready(api, "changing"))
+    untouched = field(api, "changing", ".status.containerStatuses[0].containerID")
+    patch = '{"spec": {"containers": [{"name": "d", "image": "sagong.local/hello"}]}}'
+    api.kubectl("patch", "pod", "changing", "-p", patch)
+    until(lambda: field(api, "changing", ".status.containerStatuses[1].state.waiting.reason") == "ErrImagePull")
+    assert field(api, "changing", ".status.containerStatuses[0].containerID") == untouched
+    assert "Container d definition changed, will be restarted" in api.kubectl("get", "events").stdout
+
+
+def test_a_secret_that_comes_late_lets_the_pod_start(api: ApiRig, kubelet: KubeletProcess) -> None:
+    create(
+        api,
+        "late",
+        f"volumes: [{{name: v, secret: {{secretName: later}}}}]\ncontainers: [{{name: c, image: '{HELLO}', volumeMounts: [{{name: v, mountPath: /v}}]}}]",
+    )
+    until(lambda: 'MountVolume.SetUp failed for volume "v" : secret "later" not found' in api.kubectl("get", "events").stdout)
+    assert field(api, "late", ".status.containerStatuses[0].state.waiting.reason") == "ContainerCreating"
+    assert field(api, "late", ".status.conditions[?(@.type=='PodReadyToStartContainers')].status") == "False"
+    secret = '{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "later"}, "stringData": {"a": "b"}}'
+    api.kubectl("create", "--validate=false", "-f", "-", stdin=secret)
+    until(lambda: ready(api, "late"))
+
+
+def test_a_missing_key_is_a_config_error(api: ApiRig, kubelet: KubeletProcess) -> None:
+    env = "env: [{name: A, valueFrom: {configMapKeyRef: {name: none, key: a}}}]"
+    create(api, "keyless", f"containers: [{{name: c, image: '{HELLO}', {env}}}]")
+    until(lambda: field(api, "keyless", ".status.containerStatuses[0].state.waiting.reason") == "CreateContainerConfigError")
+    assert field(api, "keyless", ".status.containerStatuses[0].state.waiting.message") == 'configmap "none" not found'
+    assert 'Error: configmap "none" not found' in api.kubectl("get", "events").stdout
+
+
+STUBBORN = f"containers: [{{name: c, image: '{HELLO}', command: [sh, -c, 'trap : TERM; while true; do sleep 0.1; done']}}]"
+
+
+def test_a_shorter_grace_period_ends_a_pod_sooner(api: ApiRig, kubelet: KubeletProcess) -> None:
+    create(api, "stubborn", STUBBORN)
+    until(lambda: ready(api, "stubborn"))
+    api.kubectl("delete", "pod", "stubborn", "--grace-period=60", "--wait=false")
+    time.sleep(1)
+    assert field(api, "stubborn", ".status.phase") == "Running"
+    assert api.kubectl("get", "pod", "stubborn", "--no-headers").stdout.split()[2] == "Terminating"
+    api.kubectl("delete", "pod", "stubborn", "--grace-period=1", "--wait=false")
+    assert until(lambda: "NotFound" in api.kubectl("get", "pod", "stubborn", check=False).stderr) < 8
+
+
+def test_a_pod_deleted_while_it_starts_leaves_nothing(api: ApiRig, kubelet: KubeletProcess, rig: Rig) -> None:
+    before = set(rig.containers())
+    create(api, "hasty")
+    time.sleep(0.15)
+    api.kubectl("delete", "pod", "hasty", "--timeout=15s")
+    until(lambda: set(rig.containers()) <= before, 40)
+
+
+def test_after_a_reboot_everything_returns(api: ApiRig, kubelet: KubeletProcess, rig: Rig) -> None:
+    create(api, "rebooted")
+    until(lambda: ready(api, "rebooted"))
+    kubelet.stop(signal.SIGKILL)
+    rig.power_off()
+    rig.start_containerd()
+    kubelet.start()
+    until(lambda: field(api, "rebooted", ".status.containerStatuses[0].restartCount") == "1" and ready(api, "rebooted"))
+    last = field(api, "rebooted", ".status.containerStatuses[0].lastState.terminated.exitCode")
+    assert last not in ("", "0")
