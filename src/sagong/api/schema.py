@@ -141,10 +141,25 @@ class Shape:
     fields     of an object, by JSON name
     preserve   an object that keeps fields it does not name (x-kubernetes-preserve-unknown-fields)
     leaf       owned as a whole: a scalar, or atomic
+    loose      values of several JSON types can stand in it, so that 1 and true must be told apart
     marked     the schema names the list's type; without one it is atomic
     """
 
-    __slots__ = ("_fields", "_source", "atomic", "element", "keys", "kind", "leaf", "list_type", "marked", "options", "preserve", "struct")
+    __slots__ = (
+        "_fields",
+        "_source",
+        "atomic",
+        "element",
+        "keys",
+        "kind",
+        "leaf",
+        "list_type",
+        "loose",
+        "marked",
+        "options",
+        "preserve",
+        "struct",
+    )
     ANY: ClassVar[Shape]
 
     def __init__(
@@ -165,6 +180,8 @@ class Shape:
         self.atomic, self.struct, self.options, self.preserve = atomic, struct, options, preserve
         self.leaf = atomic or (list_type == "atomic" if kind == "list" else kind not in ("any", "map", "object", "union", "raw"))
         self.marked = marked or bool(keys)
+        inside = element is not None and element.loose
+        self.loose: bool = inside or kind in ("any", "raw", "union", "int-or-string") or (kind == "object" and struct is None)
         self._source = fields
         self._fields: dict[str, Field] | None = None
 

@@ -30,6 +30,7 @@ SCHEMA: dict[str, Any] = {
                     "x-kubernetes-list-map-keys": ["name", "side"],
                     "items": {
                         "type": "object",
+                        "required": ["name"],
                         "properties": {
                             "name": {"type": "string"},
                             "side": {"type": "string", "default": "left"},

@@ -24,7 +24,7 @@ from sagong.api.fields.managers import Managed, Manager, Managers
 from sagong.api.fields.merge import merge, reconcile, remove_items, with_named_fields
 from sagong.api.fields.reset import Filter, bare, reset_filter
 from sagong.api.fields.validate import problems
-from sagong.api.fields.walk import Comparison, changed, compare, field_set
+from sagong.api.fields.walk import Comparison, changed, compare, equal, field_set
 from sagong.api.resources import Resource
 from sagong.api.schema import Shape, shape_of
 from sagong.api.structural_shape import shape_of_custom
@@ -113,7 +113,7 @@ class FieldManager:
             owners.pop(manager)
             if fields:
                 owners[manager] = replace(mine, fields=fields, raw=last.raw if last and last.fields == fields else b"")
-        if new == live:
+        if equal(new, live, self.shape):
             return live, owners
         if manager in owners:
             owners[manager] = replace(owners[manager], time=managing.stamp(now))

@@ -14,7 +14,7 @@ from sagong.api.fields import managers as managing
 from sagong.api.fields.field_set import FieldsError
 from sagong.api.fields.manager import FieldManager, described
 from sagong.api.fields.managers import Managers
-from sagong.api.fields.walk import ItemError
+from sagong.api.fields.walk import ItemError, equal
 from sagong.api.json_syntax import JsonError
 from sagong.api.resources import Resource
 from sagong.api.types.base import ApiStruct
@@ -33,7 +33,7 @@ def track_update(manager: FieldManager, live: Any | None, new: Any, name: str, n
     sent, known = entries_of(new), entries_of(live) if live is not None else []
     before = _bare(live) if live is not None else manager.empty()
     after = _bare(new)
-    if live is not None and before == after and (sent == known or not sent or manager.subresource):
+    if live is not None and equal(before, after, manager.shape) and (sent == known or not sent or manager.subresource):
         set_entries(new, known)
         return
     managers = _managers(sent, known, subresource=bool(manager.subresource))

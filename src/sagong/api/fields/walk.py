@@ -12,6 +12,7 @@ from sagong.api.schema import Shape
 
 ABSENT: Any = object()
 _encode = msgspec.json.Encoder().encode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 _ATOMIC = Shape("any", atomic=True)
 _MAP_OF_ANY = Shape("map", element=Shape.ANY)
@@ -175,7 +176,12 @@ def _compare(old: Any, new: Any, shape: Shape) -> _Nodes:
         return None, None, whole(new, shape)
     if new is ABSENT:
         return whole(old, shape), None, None
-    return _SAME if old == new else _differing(old, new, shape)
+    return _SAME if equal(old, new, shape) else _differing(old, new, shape)
+
+
+def equal(old: Any, new: Any, shape: Shape) -> bool:
+    """Say whether two values are the same; to Python alone 1 and true are."""
+    return bool(old == new) and (not shape.loose or _encode_sorted(old) == _encode_sorted(new))
 
 
 def _differing(old: Any, new: Any, shape: Shape) -> _Nodes:
@@ -204,12 +210,12 @@ def _compare_maps(old: dict[str, Any], new: dict[str, Any], shape: Shape) -> _No
     fields = shape.fields
     for name in old.keys() | new.keys():
         before, after = old.get(name, ABSENT), new.get(name, ABSENT)
-        if before == after:
-            continue
         field = fields.get(name)
+        below = field.shape if field is not None else shape.element or Shape.ANY
+        if before is not ABSENT and after is not ABSENT and equal(before, after, below):
+            continue
         if field is not None and field.nulled:
             before, after = (None if value is ABSENT else value for value in (before, after))
-        below = field.shape if field is not None else shape.element or Shape.ANY
         gone, changed, came = _compare(before, after, below)
         if gone is not None:
             removed[f"f:{name}"] = gone
