@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sagong.controllers import endpoints, endpointslice, namespace, node_ipam, pod_gc, replicaset, root_ca, serviceaccount, taint_eviction
+from sagong.controllers import (
+    cronjob,
+    disruption,
+    endpoints,
+    endpointslice,
+    namespace,
+    node_ipam,
+    pod_gc,
+    replicaset,
+    resourcequota,
+    root_ca,
+    serviceaccount,
+    taint_eviction,
+    ttl_after_finished,
+)
 from sagong.controllers.daemonset import loop as daemonset
 from sagong.controllers.declaration import Controller
 from sagong.controllers.deployment import loop as deployment
@@ -36,8 +50,11 @@ def controllers(settings: Settings) -> Iterator[Controller]:
     yield statefulset.CONTROLLER
     yield daemonset.controller()
     yield job.controller()
+    yield cronjob.CONTROLLER
+    yield ttl_after_finished.CONTROLLER
     yield endpoints.CONTROLLER
     yield endpointslice.CONTROLLER
+    yield disruption.CONTROLLER
     yield namespace.CONTROLLER
     if settings.cluster_cidr:
         yield node_ipam.controller(settings.cluster_cidr, settings.service_cidr)
@@ -48,4 +65,4 @@ def controllers(settings: Settings) -> Iterator[Controller]:
 
 def parts() -> Mapping[str, PartMaker]:
     """Return what runs beside the loops, by name."""
-    return {garbage_collector.NAME: garbage_collector.GarbageCollector}
+    return {garbage_collector.NAME: garbage_collector.GarbageCollector, resourcequota.NAME: resourcequota.ResourceQuotas}

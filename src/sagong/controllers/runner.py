@@ -122,6 +122,11 @@ class Loop:
         self.recorder = Recorder(client, controller.component or f"{controller.name}-controller")
         self.reconciled = self.failed = 0
 
+    @property
+    def now(self) -> datetime:
+        """The wall-clock time."""
+        return self._client.clock.now()
+
     def attach(self) -> None:
         """Have changes of what the controller watches and owns fill the queue."""
         for watch in self.controller.watches:

@@ -1,0 +1,123 @@
+"""resourcequota: counts what each quota limits, so that admission knows what is left.
+
+Admission adds to `used` what it lets in; this loop counts anew whenever something that a quota counts comes, goes or changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sagong.api.quantity import ZERO
+from sagong.api.quota_usage import SHORT_NAMES, Usage, count_name, matches, tracked_by, usage
+from sagong.api.resources import TABLE, Resource, resource_of
+from sagong.api.types.core import PersistentVolumeClaim, Pod, ResourceQuota, Service
+from sagong.client.client import Client
+from sagong.client.discovery import discover
+from sagong.client.endpoint import metadata_only
+from sagong.client.informer import Informer
+from sagong.client.plan import NOTHING, Plan, Update
+from sagong.controllers.declaration import Controller, Key, Watch, writes
+from sagong.controllers.runner import Informers, Loop
+from sagong.controllers.view import Live
+
+NAME, ACCOUNT = "resourcequota", "resourcequota-controller"
+MEASURED = (Pod, Service, PersistentVolumeClaim)
+
+
+def plan(quota: ResourceQuota, counted: Usage) -> Plan:
+    """Plan one quota, given the sums of what it counts; names that nothing can count for keep their last value."""
+    hard = quota.spec.hard
+    used = {name: str(counted[name]) if name in counted else quota.status.used.get(name) for name in hard}
+    known = {name: amount for name, amount in used.items() if amount is not None}
+    if quota.status.hard == hard and quota.status.used == known:
+        return NOTHING
+    changed = quota.copy()
+    changed.status.hard, changed.status.used = dict(hard), known
+    return Plan((Update(changed, "status"),))
+
+
+class ResourceQuotas:
+    """The loop, and informers for whatever resources quotas count."""
+
+    def __init__(self, informers: Informers, client_of: Callable[[str], Client]) -> None:
+        self._informers = informers
+        self._counted: dict[Resource, Informer[Any]] = {}
+        controller = Controller(
+            name=NAME,
+            account=ACCOUNT,
+            watches=(Watch(ResourceQuota),),
+            reads=MEASURED,
+            writes=writes(("update", ResourceQuota, "status")),
+            reconcile_live=self._reconcile,
+        )
+        self._loop = Loop(controller, informers, client_of(ACCOUNT))
+
+    def attach(self) -> None:
+        """Watch quotas and what they measure."""
+        self._loop.attach()
+        for kind in MEASURED:
+            self._follow(resource_of(kind), self._informers.of(kind))
+
+    async def run(self) -> None:
+        """Count until cancelled."""
+        await self._loop.run()
+
+    def metrics(self) -> str:
+        """Render the loop's counters."""
+        return self._loop.metrics()
+
+    async def _reconcile(self, live: Live, key: Key) -> Plan:
+        quota = live.get(ResourceQuota, *key)
+        if quota is None:
+            return NOTHING
+        await self._ensure(live.client, quota)
+        sums: Usage = {}
+        for resource, informer in self._counted.items():
+            names = [name for name in quota.spec.hard if tracked_by(resource, name)]
+            if not names:
+                continue
+            sums |= {name: sums.get(name, ZERO) for name in names}
+            for obj in informer.list(key.namespace):
+                if matches(quota, obj):
+                    for name, amount in usage(resource, obj, live.now).items():
+                        if name in names:
+                            sums[name] += amount
+        return plan(quota, sums)
+
+    async def _ensure(self, client: Client, quota: ResourceQuota) -> None:
+        """Follow the resources that a quota counts and no other did before."""
+        missing = {name for name in quota.spec.hard if name.startswith("count/") or name in SHORT_NAMES}
+        missing -= {name for resource in self._counted for name in missing if tracked_by(resource, name)}
+        for name in missing:
+            resource = await self._named(client, name)
+            if resource is not None and resource.namespaced:
+                informer = self._informers.showing(resource) or self._informers.of(metadata_only(resource))
+                await informer.wait_synced()
+                self._follow(resource, informer)
+
+    async def _named(self, client: Client, name: str) -> Resource | None:
+        plural, _, group = name.removeprefix("count/").partition(".")
+        known = next((row for row in TABLE if (row.group, row.plural) == (group, plural)), None)
+        return known or next((row for row in await discover(client) if count_name(row) == name), None)
+
+    def _follow(self, resource: Resource, informer: Informer[Any]) -> None:
+        if resource in self._counted:
+            return
+        self._counted[resource] = informer
+
+        def changed(old: Any, new: Any) -> None:
+            obj = new if new is not None else old
+            quotas = self._informers.known(ResourceQuota).list(obj.metadata.namespace) if obj.metadata.namespace else ()
+            if not quotas or (old is not None and new is not None and not _differs(resource, old, new, self._loop.now)):
+                return
+            for quota in quotas:
+                if any(tracked_by(resource, name) for name in quota.spec.hard):
+                    self._loop.queue.add(Key(quota.metadata.namespace, quota.metadata.name))
+
+        informer.add_handler(changed)
+
+
+def _differs(resource: Resource, old: Any, new: Any, now: datetime) -> bool:
+    return usage(resource, old, now) != usage(resource, new, now)
