@@ -58,15 +58,24 @@ class Target(NamedTuple):
 _OPTIONS = frozenset({"DeleteOptions", "CreateOptions", "UpdateOptions", "PatchOptions", "ListOptions", "GetOptions"})
 
 
-@functools.cache
 def target_of(wanted: Resource | type[ApiStruct]) -> Target:
     """Return what a body must be for a resource, or for a Struct that is no resource (Scale, DeleteOptions, Binding)."""
-    if isinstance(wanted, Resource):
-        struct = wanted.type if wanted.module is not None else None
-        return Target(wanted.group, wanted.version, wanted.kind, struct)
-    module = wanted.__module__.rsplit(".", 1)[-1]
+    if not isinstance(wanted, Resource):
+        return _target_of_struct(wanted)
+    return _target(wanted.group, wanted.version, wanted.kind, wanted.module)
+
+
+@functools.cache
+def _target(group: str, version: str, kind: str, module: str | None) -> Target:
+    struct = getattr(importlib.import_module(f"sagong.api.types.{module}"), kind) if module is not None else None
+    return Target(group, version, kind, struct)
+
+
+@functools.cache
+def _target_of_struct(struct: type[ApiStruct]) -> Target:
+    module = struct.__module__.rsplit(".", 1)[-1]
     group, version = _modules().get(module, ("", "v1"))
-    return Target(group, version, wanted.__name__, wanted, any_version=wanted.__name__ in _OPTIONS)
+    return Target(group, version, struct.__name__, struct, any_version=struct.__name__ in _OPTIONS)
 
 
 def decode(

@@ -280,13 +280,18 @@ def custom_field_manager(resource: Resource, schema: Mapping[str, Any] | None, s
     )
 
 
-@functools.cache
 def field_manager(resource: Resource, subresource: str = "") -> FieldManager:
     """Return the field management of a built-in resource's endpoint."""
-    return FieldManager(
-        api_version=resource.api_version,
-        kind=resource.kind,
-        shape=shape_of(resource.type),
-        subresource=subresource,
-        reset=reset_filter(resource, subresource),
-    )
+    key = resource.group, resource.version, resource.plural, subresource  # a row itself takes long to hash
+    if key not in _BUILT_IN:
+        _BUILT_IN[key] = FieldManager(
+            api_version=resource.api_version,
+            kind=resource.kind,
+            shape=shape_of(resource.type),
+            subresource=subresource,
+            reset=reset_filter(resource, subresource),
+        )
+    return _BUILT_IN[key]
+
+
+_BUILT_IN: dict[tuple[str, str, str, str], FieldManager] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 from sagong.api.fields.field_set import SELF, Fields, Node, excluding, fields_of, minus
 from sagong.api.resources import Resource
@@ -32,7 +31,6 @@ _ONLY: dict[tuple[str, str], tuple[str, ...]] = {
 }
 
 
-@cache
 def reset_filter(resource: Resource, subresource: str) -> Filter:
     """Return what takes the fields that this endpoint resets out of a set."""
     if resource.group == "" and (only := _ONLY.get((resource.plural, subresource))):
