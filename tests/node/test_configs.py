@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.node.builders import HandClock, MemoryApi, pod
 
+from sagong.api.pods import qos_class
 from sagong.api.types.core import Pod
 from sagong.node import qos
 from sagong.node.container_config import ContainerBuilder
@@ -17,6 +18,7 @@ from sagong.node.downward import Facts
 from sagong.node.env import EnvBuilder
 from sagong.node.ports import ContainerConfigError
 from sagong.node.sandbox_config import SandboxBuilder
+from sagong.node.sysctls import admit_sysctls
 from sagong.node.volumes.layout import NodeFiles
 from sagong.node.volumes.sources import ObjectCache
 
@@ -43,24 +45,13 @@ def container(wanted: Pod, folder: Path, image: cri.Image | None = None) -> cri.
         ("{}", "BestEffort"),
         ("{requests: {cpu: '0'}}", "BestEffort"),
         ("{requests: {cpu: 100m}}", "Burstable"),
-        ("{limits: {cpu: '1', memory: 1Gi}}", "Guaranteed"),
+        ("{limits: {cpu: '1', memory: 1Gi}, requests: {cpu: '1', memory: 1Gi}}", "Guaranteed"),
         ("{limits: {cpu: '1', memory: 1Gi}, requests: {cpu: 500m}}", "Burstable"),
         ("{limits: {cpu: '1'}}", "Burstable"),
     ],
 )
 def test_qos_class(resources: str, kind: str) -> None:
-    assert qos.qos_class(pod(f"containers: [{{name: c, resources: {resources}}}]")) == kind
-
-
-def test_a_pods_total_counts_sidecars_and_the_largest_init_container() -> None:
-    wanted = pod("""
-        initContainers:
-        - {name: side, restartPolicy: Always, resources: {requests: {cpu: 100m}}}
-        - {name: init, resources: {requests: {cpu: '2'}}}
-        containers: [{name: a, resources: {requests: {cpu: 300m}}}, {name: b, resources: {limits: {cpu: 400m}}}]
-        overhead: {cpu: 10m}
-    """)
-    assert qos.pod_total(wanted, "cpu", qos.requests) == 2110
+    assert qos_class(pod(f"containers: [{{name: c, resources: {resources}}}]")) == kind
 
 
 def test_the_pods_cgroup_has_limits_only_when_all_containers_do() -> None:
@@ -77,7 +68,7 @@ def test_oom_scores_by_class() -> None:
         return qos.oom_score_adj(wanted, wanted.spec.containers[0], 4 * GIB)
 
     assert score("containers: [{name: c}]") == 1000
-    assert score("containers: [{name: c, resources: {limits: {cpu: '1', memory: 1Gi}}}]") == -997
+    assert score("containers: [{name: c, resources: {limits: {cpu: '1', memory: 1Gi}, requests: {cpu: '1', memory: 1Gi}}}]") == -997
     assert score("containers: [{name: c, resources: {requests: {memory: 1Gi}}}]") == 750
     assert score("containers: [{name: c, resources: {requests: {memory: 1Mi}}}]") == 999
     assert score("{priority: 2000001000, containers: [{name: c}]}") == -997
@@ -159,3 +150,24 @@ def test_a_sandbox_in_full(tmp_path: Path) -> None:
 def test_an_unknown_runtime_class_is_an_error() -> None:
     with pytest.raises(ContainerConfigError, match='no runtime for "gvisor" is configured'):
         SandboxBuilder(lambda _pod: "/").runtime_handler(pod("runtimeClassName: gvisor"))
+
+
+def test_user_namespaces_are_refused_while_no_runtime_has_them() -> None:
+    with pytest.raises(ContainerConfigError, match="does not support user namespaces"):
+        SandboxBuilder(lambda _pod: "/").sandbox(pod("hostUsers: false"))
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "message"),
+    [
+        ("net.ipv4.tcp_syncookies", "", None),
+        ("net/ipv4/tcp_syncookies", "", None),
+        ("kernel.msgmax", "", 'forbidden sysctl: "kernel.msgmax" not allowlisted'),
+        ("net.core.somaxconn", "", None),
+        ("net.ipv4.tcp_syncookies", "hostNetwork: true, ", 'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host net enabled'),
+    ],
+)
+def test_only_safe_sysctls_are_let_in(name: str, more: str, message: str | None) -> None:
+    wanted = pod(f"{{{more}securityContext: {{sysctls: [{{name: {name}, value: '1'}}]}}}}")
+    found = admit_sysctls(wanted, ["net.core.*"])
+    assert (found.message if found else None) == message

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from sagong.api.pods import qos_class
 from sagong.api.types.core import Pod
 from sagong.node import cgroup_fs, qos
 from sagong.node.cgroup_fs import CgroupFs, Usage
@@ -41,7 +42,7 @@ class Cgroups:
 
     def parent(self, pod: Pod) -> str:
         """Return the pod's cgroup, which CRI's sandbox configuration names as cgroup_parent."""
-        return str(self._root / _CLASS_FOLDERS[qos.qos_class(pod)] / f"pod{pod.metadata.uid}")
+        return str(self._root / _CLASS_FOLDERS[qos_class(pod)] / f"pod{pod.metadata.uid}")
 
     def ensure_pod(self, pod: Pod) -> None:
         """Make the pod's cgroup with its limits; does nothing when they are as they should be. Raises OSError."""
@@ -51,8 +52,8 @@ class Cgroups:
         self._fs.make(path)
         self._fs.limit(path, amounts, self._pids)
         self._made[pod.metadata.uid] = (path, amounts)
-        if qos.qos_class(pod) == "Burstable":
-            self._burstable[pod.metadata.uid] = qos.pod_total(pod, "cpu", qos.requests)
+        if qos_class(pod) == "Burstable":
+            self._burstable[pod.metadata.uid] = qos.totals(pod).cpu_request
             self._share_burstable()
 
     def remove_pod(self, pod_uid: str) -> None:

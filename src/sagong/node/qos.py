@@ -1,12 +1,13 @@
-"""What a pod asks of the node, as numbers the kernel takes: QoS class, summed requests and limits, CPU shares, OOM score."""
+"""What a pod asks of the node, as numbers the kernel takes: limits of its cgroup, CPU shares and quota, OOM score."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sagong.api import quantity
-from sagong.api.types.core import Container, Pod, ResourceRequirements
+from sagong.api.pods import is_sidecar, limits, qos_class, requests
+from sagong.api.types.core import Container, Pod
 from sagong.node.downward import AnyContainer
 
 CPU_PERIOD = 100_000  # microseconds
@@ -14,9 +15,6 @@ _MIN_QUOTA = 1_000
 _MIN_SHARES, _MAX_SHARES, _SHARES_PER_CPU = 2, 262_144, 1024
 _OOM_GUARANTEED, _OOM_BEST_EFFORT = -997, 1000
 _NODE_CRITICAL = 2_000_001_000  # the priority of system-node-critical
-_COUNTED = ("cpu", "memory")
-
-Side = Callable[[ResourceRequirements], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,70 +27,33 @@ class Amounts:
     huge_pages: Mapping[str, int] | None = None
 
 
-def qos_class(pod: Pod) -> str:
-    """Return Guaranteed, Burstable or BestEffort (upstream's GetPodQOS, pod-level resources first: KEP-2837)."""
-    if pod.spec.resources is not None and (pod.spec.resources.requests or pod.spec.resources.limits):
-        parts = [pod.spec.resources]
-    else:
-        parts = [container.resources for container in (*pod.spec.containers, *pod.spec.initContainers)]
-    requests = [_positive(part.requests) for part in parts]
-    limits = [_positive(part.limits) for part in parts]
-    if not any(requests) and not any(limits):
-        return "BestEffort"
-    complete = all(set(limit) == set(_COUNTED) for limit in limits)
-    return (
-        "Guaranteed" if complete and all(_covers(limit, request) for limit, request in zip(limits, requests, strict=True)) else "Burstable"
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a pod as a whole asks and may use: thousandths of a CPU, bytes; 0 is nothing and no limit."""
+
+    cpu_request: int
+    cpu_limit: int
+    memory_limit: int
+
+
+def totals(pod: Pod) -> Totals:
+    """Add the pod's containers up."""
+    asked, bound = requests(pod), limits(pod)
+    return Totals(
+        asked["cpu"].milli_value() if "cpu" in asked else 0,
+        bound["cpu"].milli_value() if "cpu" in bound else 0,
+        bound["memory"].value() if "memory" in bound else 0,
     )
-
-
-def _positive(amounts: Mapping[str, str]) -> dict[str, int]:
-    values = {name: quantity.parse(amounts[name]).milli_value() for name in _COUNTED if name in amounts}
-    return {name: value for name, value in values.items() if value > 0}
-
-
-def _covers(limit: Mapping[str, int], request: Mapping[str, int]) -> bool:
-    # a request that is missing is defaulted to the limit
-    return all(request.get(name, limit[name]) == limit[name] for name in limit)
-
-
-def pod_total(pod: Pod, resource: str, side: Side) -> int:
-    """Return what the pod needs of a resource at its peak: milli-CPUs for cpu, else whole units.
-
-    Sidecars (init containers that always restart) run beside the init containers after them and beside the containers.
-    """
-    own = pod.spec.resources
-    if own is not None and resource in side(own):
-        return _amount(side(own), resource) + _amount(pod.spec.overhead, resource)
-    sidecars = peak = 0
-    for container in pod.spec.initContainers:
-        need = _amount(side(container.resources), resource)
-        if container.restartPolicy == "Always":
-            sidecars += need
-            peak = max(peak, sidecars)
-        else:
-            peak = max(peak, sidecars + need)
-    running = sidecars + sum(_amount(side(c.resources), resource) for c in pod.spec.containers)
-    return max(peak, running) + _amount(pod.spec.overhead, resource)
-
-
-def requests(resources: ResourceRequirements) -> Mapping[str, str]:
-    """Return the requests, a missing one being its limit."""
-    return {**resources.limits, **resources.requests}
-
-
-def limits(resources: ResourceRequirements) -> Mapping[str, str]:
-    """Return the limits."""
-    return resources.limits
 
 
 def pod_amounts(pod: Pod) -> Amounts:
     """Return the settings of the pod's own cgroup: limits only where every container has one."""
-    kind = qos_class(pod)
-    if kind == "BestEffort":
+    if qos_class(pod) == "BestEffort":
         return Amounts(_MIN_SHARES)
-    shares = cpu_shares(pod_total(pod, "cpu", requests))
-    cpu, memory = (pod_total(pod, name, limits) if _limited(pod, name) else 0 for name in _COUNTED)
-    return Amounts(shares, cpu_quota(cpu) if cpu else None, memory or None, _huge_pages(pod))
+    found = totals(pod)
+    quota = cpu_quota(found.cpu_limit) if _limited(pod, "cpu") else 0
+    memory = found.memory_limit if _limited(pod, "memory") else 0
+    return Amounts(cpu_shares(found.cpu_request), quota or None, memory or None, _huge_pages(pod))
 
 
 def cpu_shares(milli: int) -> int:
@@ -113,7 +74,7 @@ def oom_score_adj(pod: Pod, container: AnyContainer, memory_capacity: int) -> in
     if kind == "BestEffort":
         return _OOM_BEST_EFFORT
     own = _amount(container.resources.requests, "memory")
-    if isinstance(container, Container) and container.restartPolicy == "Always" and container in pod.spec.initContainers:
+    if isinstance(container, Container) and is_sidecar(container) and container in pod.spec.initContainers:
         own = max(own, min(_amount(c.resources.requests, "memory") for c in pod.spec.containers))
     score = 1000 - 1000 * (own + _unassigned_memory(pod)) // memory_capacity
     return min(max(score, 1000 + _OOM_GUARANTEED), _OOM_BEST_EFFORT - 1)
@@ -136,8 +97,7 @@ def _limited(pod: Pod, resource: str) -> bool:
 
 
 def _huge_pages(pod: Pod) -> Mapping[str, int]:
-    names = {name for c in (*pod.spec.containers, *pod.spec.initContainers) for name in c.resources.limits if name.startswith("hugepages-")}
-    return {name.removeprefix("hugepages-"): pod_total(pod, name, limits) for name in sorted(names)}
+    return {name.removeprefix("hugepages-"): amount.value() for name, amount in limits(pod).items() if name.startswith("hugepages-")}
 
 
 def _amount(amounts: Mapping[str, str], resource: str) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from sagong.api import quantity
+from sagong.api.pods import all_containers
 from sagong.api.types.core import ContainerPort, Pod
 from sagong.node import dns_config, hosts_file, qos, security
 from sagong.node.cri import api_pb2 as cri
-from sagong.node.downward import every_container
 from sagong.node.ports import ContainerConfigError
 
 _PROTOCOLS = {"": cri.TCP, "TCP": cri.TCP, "UDP": cri.UDP, "SCTP": cri.SCTP}
@@ -34,6 +35,9 @@ class SandboxBuilder:
 
     def sandbox(self, pod: Pod) -> cri.PodSandboxConfig:
         """Return the configuration without metadata, labels, annotations and log directory. Raises ContainerConfigError."""
+        if pod.spec.hostUsers is False:
+            # refusing is safer than running the pod as the node's own users
+            raise ContainerConfigError("can't set `spec.hostUsers: false`, runtime does not support user namespaces")
         try:
             dns = dns_config.pod_dns(pod, self.dns)
             hostname = "" if pod.spec.hostNetwork else hosts_file.kernel_hostname(pod, self.dns.domain)
@@ -62,20 +66,19 @@ class SandboxBuilder:
             cgroup_parent=self.cgroup_parent(pod),
             sysctls={sysctl.name: sysctl.value for sysctl in context.sysctls} if context else {},
             security_context=_security(pod),
-            overhead=_resources(pod, overhead=True),
-            resources=_resources(pod, overhead=False),
+            overhead=_overhead(pod),
+            resources=_resources(pod),
         )
 
 
 def _security(pod: Pod) -> cri.LinuxSandboxSecurityContext:
     context = pod.spec.securityContext
-    every = every_container(pod)
     found = cri.LinuxSandboxSecurityContext(
         namespace_options=security.namespaces(pod),
         selinux_options=security.selinux(context.seLinuxOptions if context else None),
         supplemental_groups=security.supplemental_groups(pod),
         supplemental_groups_policy=security.groups_policy(pod),
-        privileged=any(c.securityContext is not None and c.securityContext.privileged for c in every),
+        privileged=any(c.securityContext is not None and c.securityContext.privileged for c in all_containers(pod)),
         # the pause process needs nothing that the default profile forbids, whatever the containers run with
         seccomp=cri.SecurityProfile(profile_type=cri.SecurityProfile.RuntimeDefault),
     )
@@ -86,18 +89,21 @@ def _security(pod: Pod) -> cri.LinuxSandboxSecurityContext:
     return found
 
 
-def _resources(pod: Pod, *, overhead: bool) -> cri.LinuxContainerResources:
+def _resources(pod: Pod) -> cri.LinuxContainerResources:
     """Return hints for runtimes that size a virtual machine by the pod; the pod's cgroup is set by the kubelet."""
-    if overhead:
-        bare = Pod()
-        bare.spec.overhead = pod.spec.overhead
-        request = limit = qos.pod_total(bare, "cpu", qos.requests)
-        memory = qos.pod_total(bare, "memory", qos.limits)
-        if not pod.spec.overhead:
-            return cri.LinuxContainerResources()
-    else:
-        request, limit = qos.pod_total(pod, "cpu", qos.requests), qos.pod_total(pod, "cpu", qos.limits)
-        memory = qos.pod_total(pod, "memory", qos.limits)
+    found = qos.totals(pod)
+    return _cri(found.cpu_request, found.cpu_limit, found.memory_limit)
+
+
+def _overhead(pod: Pod) -> cri.LinuxContainerResources:
+    if not pod.spec.overhead:
+        return cri.LinuxContainerResources()
+    amounts = {name: quantity.parse(text) for name, text in pod.spec.overhead.items()}
+    cpu, memory = amounts.get("cpu", quantity.ZERO).milli_value(), amounts.get("memory", quantity.ZERO).value()
+    return _cri(cpu, cpu, memory)
+
+
+def _cri(request: int, limit: int, memory: int) -> cri.LinuxContainerResources:
     return cri.LinuxContainerResources(
         cpu_shares=qos.cpu_shares(request), cpu_quota=qos.cpu_quota(limit), cpu_period=qos.CPU_PERIOD, memory_limit_in_bytes=memory
     )

@@ -238,3 +238,24 @@ def test_a_volume_inside_a_read_only_volume_finds_its_mount_point(tmp_path: Path
         containers: [{name: c, volumeMounts: [{name: outer, mountPath: /etc/app}, {name: inner, mountPath: /etc/app/cache}]}]
     """)
     assert (node.mount(wanted)["outer"] / "cache").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("mount", "message"),
+    [
+        ("recursiveReadOnly: Enabled", "it is not read-only"),
+        ("readOnly: true, recursiveReadOnly: Enabled", "it is not supported by the runtime"),
+        (
+            "readOnly: true, recursiveReadOnly: IfPossible, mountPropagation: HostToContainer",
+            'not compatible with propagation "HostToContainer"',
+        ),
+    ],
+)
+def test_a_promise_of_read_only_mounts_that_cannot_be_kept_is_refused(tmp_path: Path, mount: str, message: str) -> None:
+    node = Node(tmp_path)
+    wanted = pod(
+        f"{{volumes: [{{name: v, emptyDir: {{}}}}], containers: [{{name: c, volumeMounts: [{{name: v, mountPath: /m, {mount}}}]}}]}}"
+    )
+    node.mount(wanted)
+    with pytest.raises(VolumeError, match=message):
+        node.mounts(wanted)

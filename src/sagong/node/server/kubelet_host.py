@@ -16,7 +16,6 @@ from sagong.node.cri.client import Runtime
 from sagong.node.pods import Pods
 from sagong.node.server.app import KubeletServer, Statistics, Tls
 from sagong.node.server.auth import AuthSettings, Gatekeeper, Reviewer
-from sagong.node.server.serving_certificate import self_signed
 from sagong.node.status_manager import StatusManager
 from sagong.node.workers import PodWorker
 
@@ -74,6 +73,8 @@ async def serve(
     )
     certificate, key = config.tlsCertFile, config.tlsPrivateKeyFile
     if not certificate:
+        from sagong.node.server.serving_certificate import self_signed  # noqa: PLC0415 - cryptography is 10 MB that few nodes need
+
         certificate, key = self_signed(Path(config.rootDir) / "pki", host.node_name, addresses, clock.now())
     gatekeeper = Gatekeeper(reviewer, host.node_name, clock, settings)
     server = KubeletServer(host, runtime, gatekeeper, clock, statistics, Path(config.podLogsDir).parent)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from sagong.api.clock import Clock
+from sagong.api.pods import all_containers
 from sagong.api.types.core import ContainerStatus, Pod
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import CriError, Runtime
-from sagong.node.downward import every_container
 from sagong.node.server.host import Host
 from sagong.node.server.http import Exchange, HttpError
 from sagong.node.server.log_lines import Options, Renderer, options, tail_start
@@ -37,7 +37,7 @@ class ContainerLogs:
         pod = self.host.find(namespace, name)
         if pod is None:
             raise HttpError(404, f'pod "{name}" does not exist')
-        if all(known.name != container for known in every_container(pod)):
+        if all(known.name != container for known in all_containers(pod)):
             raise HttpError(404, f'container "{container}" not found in pod "{name}"')
         try:
             wanted = options(exchange.request.query, self.clock.now())

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from sagong.api.pods import all_containers
 from sagong.api.streams import bridges, channels, websocket
 from sagong.api.streams.bridges import Bridge, Out
 from sagong.api.streams.channels import Streams
@@ -20,7 +21,6 @@ from sagong.api.types.core import Pod
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError, Runtime
-from sagong.node.downward import every_container
 from sagong.node.server.host import Host
 from sagong.node.server.http import Answer, Exchange, HttpError, Request, read_answer
 
@@ -80,7 +80,7 @@ class Streaming:
         found = await self._running(pod, container)
         if found is None:
             raise HttpError(404, f"container {container} not found in pod {name}_{namespace}")
-        tty = any(known.tty for known in every_container(pod) if known.name == container)
+        tty = any(known.tty for known in all_containers(pod) if known.name == container)
         streams = Streams(streams.stdin, streams.stdout, streams.stderr and not tty, tty)
         asked = cri.AttachRequest(container_id=found, tty=tty, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
         await self._join(exchange, lambda: self.runtime.attach_url(asked), streams)

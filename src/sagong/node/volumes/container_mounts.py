@@ -47,7 +47,7 @@ class ContainerMounts:
             host_path=str(self._source(index, mount, volume.path)),
             readonly=mount.readOnly or volume.read_only,
             propagation=_PROPAGATION[mount.mountPropagation],
-            recursive_read_only=mount.recursiveReadOnly == "Enabled",
+            recursive_read_only=_recursive_read_only(mount),
         )
 
     def _source(self, index: int, mount: VolumeMount, volume: Path) -> Path:
@@ -70,3 +70,17 @@ def _sub_path(mount: VolumeMount, env: Mapping[str, str]) -> str:
     if missing:
         raise VolumeError(f"missing value for {', '.join(missing)}")
     return expand(mount.subPathExpr, env)
+
+
+def _recursive_read_only(mount: VolumeMount) -> bool:
+    """Return whether mounts below are read-only too (KEP-3857). No runtime that Sagong starts can do that yet."""
+    if mount.recursiveReadOnly in (None, "Disabled"):
+        return False
+    failed = f'failed to resolve recursive read-only mode: volume "{mount.name}" requested recursive read-only mode, but it is not '
+    if not mount.readOnly:
+        raise VolumeError(failed + "read-only")
+    if mount.mountPropagation not in (None, "None"):
+        raise VolumeError(f'{failed}compatible with propagation "{mount.mountPropagation}"')
+    if mount.recursiveReadOnly == "Enabled":
+        raise VolumeError(failed + "supported by the runtime")
+    return False

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from sagong.api.clock import Clock
 from sagong.api.errors import ApiError
+from sagong.api.pods import all_containers
 from sagong.api.types.core import HostPathVolumeSource, Pod, Volume
-from sagong.node.downward import Facts, every_container
+from sagong.node.downward import Facts
 from sagong.node.volumes import atomic, empty_dir, host_path, mounting, ownership, subpath
 from sagong.node.volumes.claims import Reader, bound_volume
 from sagong.node.volumes.errors import MountError, VolumeError
@@ -141,7 +142,7 @@ def _api_backed(volume: Volume) -> str:
 def _nested_mount_points(pod: Pod, name: str) -> Collection[str]:
     """Return folders that must be in a read-only volume because a container mounts another volume inside of it."""
     found = set[str]()
-    for container in every_container(pod):
+    for container in all_containers(pod):
         for outer in (mount for mount in container.volumeMounts if mount.name == name and not (mount.subPath or mount.subPathExpr)):
             base = os.path.normpath(outer.mountPath)
             inner = (os.path.normpath(mount.mountPath) for mount in container.volumeMounts)

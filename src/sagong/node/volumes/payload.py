@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from sagong.api.errors import ApiError, NotFoundError
+from sagong.api.pods import all_containers
 from sagong.api.types.core import (
     ConfigMap,
     DownwardAPIVolumeFile,
@@ -17,7 +18,7 @@ from sagong.api.types.core import (
     Volume,
     VolumeProjection,
 )
-from sagong.node.downward import DownwardError, Facts, every_container, field_value, resource_value
+from sagong.node.downward import DownwardError, Facts, field_value, resource_value
 from sagong.node.volumes.atomic import File
 from sagong.node.volumes.errors import VolumeError
 from sagong.node.volumes.sources import ObjectCache
@@ -160,7 +161,7 @@ def sole_user(pod: Pod) -> int | None:
     """Return the one uid that all containers run as, when the spec says so for each; None otherwise (KEP-2451)."""
     shared = pod.spec.securityContext.runAsUser if pod.spec.securityContext else None
     users = set[int | None]()
-    for container in every_container(pod):
+    for container in all_containers(pod):
         own = container.securityContext.runAsUser if container.securityContext else None
         users.add(shared if own is None else own)
     return users.pop() if len(users) == 1 else None

@@ -12,10 +12,13 @@ from typing import Protocol, TypeVar
 
 from sagong.api.clock import Clock
 from sagong.api.errors import NotFoundError, not_found
+from sagong.api.pods import all_containers
 from sagong.api.types.core import ConfigMap, Pod, Secret
-from sagong.node.downward import every_container
 
 T = TypeVar("T")
+
+_ABSENT_TTL = 1.0
+"""What is missing is asked for again soon: a pod waits for it."""
 
 
 class Reader(Protocol):
@@ -78,7 +81,8 @@ class ObjectCache:
 
     def _fresh(self, known: _Known) -> bool:
         immutable = known.found is not None and known.found.immutable is True
-        return immutable or self._clock.monotonic() - known.read_at < self._ttl
+        ttl = self._ttl if known.found is not None else min(self._ttl, _ABSENT_TTL)
+        return immutable or self._clock.monotonic() - known.read_at < ttl
 
     async def _read(self, kind: type, namespace: str, name: str) -> ConfigMap | Secret | None:
         try:
@@ -98,7 +102,7 @@ def references(pod: Pod) -> Iterator[tuple[type, str]]:
             yield Secret, volume.secret.secretName
         for source in volume.projected.sources if volume.projected else ():
             yield from _named(source.configMap, source.secret)
-    for container in every_container(pod):
+    for container in all_containers(pod):
         for origin in container.envFrom:
             yield from _named(origin.configMapRef, origin.secretRef)
         for value in (variable.valueFrom for variable in container.env if variable.valueFrom):
