@@ -70,6 +70,20 @@ MESSAGES = [
     ('{"spec":{"replicas":1.0}}', "json: cannot unmarshal number 1.0 into Go struct field DeploymentSpec.spec.replicas of type int32"),
     ('{"spec":[]}', "json: cannot unmarshal array into Go struct field Deployment.spec of type v1.DeploymentSpec"),
     (
+        '{"spec":{"template":{"spec":{"containers":[{"ports":[{"protocol":5}],"resources":{"limits":[]}}]}}}}',
+        (
+            "json: cannot unmarshal number into Go struct field "
+            "ContainerPort.spec.template.spec.containers.ports.protocol of type v1.Protocol"
+        ),
+    ),
+    (
+        '{"spec":{"template":{"spec":{"containers":[{"resources":{"limits":[]}}]}}}}',
+        (
+            "json: cannot unmarshal array into Go struct field "
+            "ResourceRequirements.spec.template.spec.containers.resources.limits of type v1.ResourceList"
+        ),
+    ),
+    (
         '{"spec":{"template":{"spec":{"containers":{}}}}}',
         "json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers of type []v1.Container",
     ),

@@ -14,6 +14,7 @@ from typing import Any
 
 from sagong.api import quantity
 from sagong.api.json_syntax import JsonError, Number, Pairs, go_quote, json_type
+from sagong.api.named_types import MAPS, type_name
 from sagong.api.scalars import normal_time
 from sagong.api.schema import Shape
 
@@ -26,13 +27,16 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]")
 
 
 class TypeMismatchError(JsonError):
-    """A value of the wrong JSON type: what it is ("string", "number 1.5"), and the Go type that stands there."""
+    """A value of the wrong JSON type: what it is ("string", "number 1.5"), and the Go type and kind of shape that stand there.
 
-    def __init__(self, described: str, go_type: str, at: _At = ("", ())) -> None:
+    `kind` is "" where the type reads itself (times, int-or-strings).
+    """
+
+    def __init__(self, described: str, go_type: str, at: _At = ("", ()), kind: str = "") -> None:
         struct, names = at
         target = f"Go struct field {struct}.{'.'.join(names)}" if names else "Go value"
         super().__init__(f"json: cannot unmarshal {described} into {target} of type {go_type}")
-        self.described, self.go_type = described, go_type
+        self.described, self.go_type, self.kind = described, go_type, kind
 
 
 class Walker:
@@ -159,7 +163,8 @@ class Walker:
             if any(option.kind == "bool" for option in shape.options):
                 raise JsonError("boolean or JSON schema expected")
             return _ABSENT
-        self._save(TypeMismatchError(described or json_type(value), _go_type(shape), at))
+        named = type_name(at[0], at[1][-1]) if at[1] else ""
+        self._save(TypeMismatchError(described or json_type(value), _go_type(shape, named), at, shape.kind))
         return _ABSENT
 
     def _save(self, error: JsonError) -> None:
@@ -247,7 +252,11 @@ def _accepts(shape: Shape, value: Any) -> bool:
     return wanted is None or wanted == json_type(value)
 
 
-def _go_type(shape: Shape) -> str:
+def _go_type(shape: Shape, named: str = "") -> str:
+    if shape.kind == "list" and named:
+        return f"[]{named}"
+    if named and (shape.kind == "map") == (named in MAPS) and shape.kind != "quantity":
+        return named
     if shape.kind == "object" and shape.struct is not None:
         module = shape.struct.__module__.rsplit(".", 1)[-1]
         return f"{'v2' if module == 'autoscaling' else 'v1'}.{shape.struct.__name__}"

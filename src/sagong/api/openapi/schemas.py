@@ -6,6 +6,7 @@ import functools
 import importlib
 from typing import Any
 
+from sagong.api.named_types import values
 from sagong.api.openapi.descriptions import FIELDS, KINDS
 from sagong.api.resources import BUILT_IN
 from sagong.api.schema import Field, Shape, shape_of
@@ -166,6 +167,11 @@ def _property(struct: type[ApiStruct], field: Field) -> Schema:
     default = _default(struct, field)
     if default is not None:
         schema["default"] = default
+    if known := values(struct.__name__, field.name):
+        if field.shape.kind == "list":
+            schema["items"] = {**schema["items"], "enum": known}
+        elif field.shape.kind == "string":
+            schema["enum"] = known
     if field.strategies:
         schema["x-kubernetes-patch-strategy"] = ",".join(field.strategies)
     if field.merge_key:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
-from sagong.api.codec import Decoded, Target, Validation, has_duplicates, read, strict_error, target_of
+from sagong.api.codec import Decoded, Validation, has_duplicates, read, strict_error, target_of
 from sagong.api.errors import ApiError, BadRequestError, InvalidError, RequestTooLargeError, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.json_decode import TypeMismatchError, Walker
@@ -47,7 +47,7 @@ def apply_patch(original: dict[str, Any], patch: Any, patch_type: PatchType, str
         try:
             return json_patch.apply(original, patch)
         except json_patch.JsonPatchError as error:
-            raise InvalidError(_REJECTED) from error
+            raise InvalidError(_REJECTED, generic=True) from error
     if struct is None:
         raise BadRequestError("strategic merge patch format is not supported")
     try:
@@ -80,7 +80,7 @@ def patch_object(
     try:
         obj, unknown = read(data, target)
     except TypeMismatchError as error:
-        _invalid(data, patch, patch_type, _conversion(error, target) if patch_type == "strategic" else str(error))
+        _invalid(data, patch, patch_type, _conversion(error) if patch_type == "strategic" else str(error))
     except JsonError as error:
         _invalid(data, patch, patch_type, str(error))
     problems += unknown
@@ -141,7 +141,7 @@ def _refused(error: strategic.StrategicPatchError) -> ApiError:
     if error.malformed:
         return BadRequestError(str(error))
     if str(error) == "lists of lists are not supported":
-        return InvalidError(_REJECTED)
+        return InvalidError(_REJECTED, generic=True)
     return ApiError(str(error), reason="")
 
 
@@ -152,19 +152,18 @@ def _invalid(data: bytes, patch: Any, patch_type: PatchType, why: str) -> NoRetu
 
 
 _SOURCE_KINDS = {"object": "map", "array": "slice", "number": "int64"}
+_RESTORED = {"list": "slice from", "map": "map from", "object": "struct from:"}
 _INTEGERS = ("int32", "int64", "uint32")
 
 
-def _conversion(error: TypeMismatchError, target: Target) -> str:
+def _conversion(error: TypeMismatchError) -> str:
     """Tell a type mismatch as the converter from maps to Go structs does, which strategic patches go through."""
-    kind = "float64" if "." in error.described else _SOURCE_KINDS.get(error.described.partition(" ")[0], error.described)
-    wanted = error.go_type
-    if wanted.startswith("[]"):
-        return f"cannot restore slice from {kind}"
-    if wanted.startswith("map["):
-        return f"cannot restore map from {kind}"
-    if wanted.startswith(("v1.", "v2.")) or (target.struct is not None and wanted == target.struct.__name__):
-        return f"cannot restore struct from: {kind}"
-    if (kind == "int64" and wanted == "string") or (kind == "float64" and wanted in _INTEGERS):
-        return f"cannot convert {kind} to {wanted}"
+    source = "float64" if "." in error.described else _SOURCE_KINDS.get(error.described.partition(" ")[0], error.described)
+    if not error.kind:
+        return str(TypeMismatchError(error.described, error.go_type))
+    if error.kind in _RESTORED:
+        return f"cannot restore {_RESTORED[error.kind]} {source}"
+    wanted = {"float": "float64", "bytes": "slice"}.get(error.kind, error.kind)
+    if (source == "int64" and wanted == "string") or (source == "float64" and wanted in _INTEGERS):
+        return f"cannot convert {source} to {wanted}"
     return f"unrecognized type: {wanted}"
