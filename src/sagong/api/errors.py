@@ -39,6 +39,7 @@ class ApiError(Exception):
         uid: str = "",
         causes: Sequence[Cause] = (),
         retry_after: int = 0,
+        generic: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -47,9 +48,13 @@ class ApiError(Exception):
         self.group, self.kind, self.name, self.uid = group, kind, name, uid
         self.causes = tuple(causes)
         self.retry_after = retry_after
+        self.generic = generic
 
     def status(self) -> Status:
-        """Render as metav1.Status. `details` is present when there is something to say in it."""
+        """Render as metav1.Status. `details` is present when there is something to say in it.
+
+        Errors about the request itself (`generic`: no such path, method, media type) have empty details, as upstream's do.
+        """
         details = StatusDetails(
             name=self.name,
             group=self.group,
@@ -64,7 +69,7 @@ class ApiError(Exception):
             status="Failure",
             message=self.message,
             reason=self.reason,
-            details=None if details == StatusDetails() else details,
+            details=None if details == StatusDetails() and not self.generic else details,
             code=self.code,
         )
 

@@ -459,6 +459,10 @@ class ResourceTable:
         """Return the row served under that group, version and plural."""
         return self._by_path.get((group, version, plural))
 
+    def has(self, group: str, version: str) -> bool:
+        """Tell whether anything is served under a group and version."""
+        return any((row.group, row.version) == (group, version) for row in self._by_path.values())
+
     def by_kind(self, api_version: str, kind: str) -> Resource | None:
         """Return the row of an object's apiVersion and kind."""
         return self._by_kind.get((api_version, kind))

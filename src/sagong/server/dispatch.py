@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from sagong.server.exchange import Exchange
-from sagong.server.messages import Answer
+from sagong.server.messages import TEXT, Answer, Response
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.special import not_allowed, sub_verb, verb_of
 
 Page = Callable[[Exchange], Awaitable[Answer] | Answer]
+_BY_NAME = ("get", "update", "patch", "delete")
+_SELECTING = ("list", "watch")
 _ALL_NAMESPACES = ("list", "watch", "deletecollection")
 
 
@@ -25,7 +27,7 @@ class Dispatch:
             return await self._resource(exchange)
         page = self._find(exchange.info.path)
         if page is None:
-            return None
+            return _no_page(exchange)
         if exchange.request.method not in ("GET", "HEAD"):
             raise not_allowed()
         answer = page(exchange)
@@ -34,17 +36,26 @@ class Dispatch:
     async def _resource(self, exchange: Exchange) -> Answer | None:
         info = exchange.info
         row = self._registry.table.by_path(info.group, info.version, info.resource)
+        if row is None and not self._registry.table.has(info.group, info.version):
+            return _no_page(exchange)
         if row is None or (row.namespaced and not info.namespace and info.verb not in _ALL_NAMESPACES):
             return None
         if not info.subresource:
+            if bool(info.name) != (info.verb in _BY_NAME) and info.verb not in _SELECTING:
+                raise not_allowed()
             return await verb_of(row, info.verb)(self._registry, exchange, row)
         sub = row.subresource(info.subresource)
         return await sub_verb(row, sub, info.verb)(self._registry, exchange, row) if sub is not None else None
 
     def _find(self, path: str) -> Page | None:
         page = self._pages.get(path) or self._pages.get(path.rstrip("/"))
-        while page is None and "/" in path.rstrip("/"):
+        while page is None and path.count("/") > 1:
             path = path.rstrip("/")
             path = path[: path.rindex("/") + 1]
-            page = self._pages.get(path)
+            page = self._pages.get(path) if path != "/" else None
         return page
+
+
+def _no_page(exchange: Exchange) -> Answer | None:
+    """Say that nothing is there: under /api as a Status, elsewhere in plain text, as upstream's muxes do."""
+    return None if exchange.info.path.startswith("/api/") else Response(b"404 page not found\n", 404, TEXT)

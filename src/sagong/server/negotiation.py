@@ -57,7 +57,7 @@ def _choose(accept: str, targets: bool) -> Representation:  # noqa: FBT001 - a c
         version = clause.parameters.get("v", "")
         if targets and target in _TARGETS and clause.parameters.get("g") == "meta.k8s.io" and version in ("v1", "v1beta1"):
             return Representation(media, target, version, pretty)
-    raise NotAcceptableError(f"only the following media types are accepted: {', '.join(MEDIA)}")
+    raise NotAcceptableError(f"406: Not Acceptable\n\nAvailable representations: {', '.join(MEDIA)}", generic=True)
 
 
 def _clauses(accept: str) -> Iterator[_Clause]:

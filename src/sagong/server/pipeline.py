@@ -78,7 +78,7 @@ class Pipeline:
             answer = await stage(exchange)
             if answer is not None:
                 return answer
-        raise NotFoundError("the server could not find the requested resource")
+        raise NotFoundError("the server could not find the requested resource", generic=True)
 
     async def _authenticate(self, exchange: Exchange) -> None:
         user = await self._authenticator.authenticate(exchange.request)

@@ -38,7 +38,7 @@ def write_call(exchange: Exchange, kind: str, *, from_agent: bool = True) -> Cal
     if not manager.isprintable():
         errors.invalid("fieldManager", manager, "should only contain printable characters")
     if (said := request.param("fieldValidation")) and said not in VALIDATIONS:
-        errors.not_supported("fieldValidation", said, ["", *VALIDATIONS])
+        errors.not_supported("fieldValidation", said, ["", *sorted(VALIDATIONS)])
     if errors:
         raise invalid("meta.k8s.io", kind, "", errors)
     call.dry_run, call.manager = bool(dry_run), manager or call.manager
@@ -69,6 +69,6 @@ def finish(row: Resource, obj: Any) -> Any:
 def check_name(meta: Any, name: str) -> None:
     """Raise BadRequestError when the object's name is not that of the URL."""
     if not meta.name:
-        raise BadRequestError("name must be provided")
+        raise BadRequestError(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
     if meta.name != name:
         raise BadRequestError(f"the name of the object ({meta.name}) does not match the name on the URL ({name})")

@@ -49,7 +49,7 @@ def list_options(request: Request, *, watch: bool) -> ListOptions:
     options = ListOptions(
         revision=_revision(raw_revision) if raw_revision else None,
         match=request.param("resourceVersionMatch"),
-        limit=_integer(request, "limit"),
+        limit=max(_integer(request, "limit"), 0),
         continue_token=request.param("continue"),
         timeout=_integer(request, "timeoutSeconds"),
         bookmarks=request.flag("allowWatchBookmarks"),
@@ -91,8 +91,16 @@ def _check_watch(options: ListOptions, errors: Errors) -> None:
 
 
 def _revision(text: str) -> int:
+    try:
+        return parse_revision(text)
+    except ValueError as error:
+        raise BadRequestError(f"invalid resource version: {error}") from error
+
+
+def parse_revision(text: str) -> int:
+    """Read a resourceVersion. Raises ValueError with Go's text."""
     if not text.isascii() or not text.isdecimal():
-        raise BadRequestError(f'invalid resource version: strconv.ParseUint: parsing "{text}": invalid syntax')
+        raise ValueError(f'strconv.ParseUint: parsing "{text}": invalid syntax')
     return int(text)
 
 

@@ -11,14 +11,13 @@ from sagong.api.resources import Resource
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import versions
-from sagong.server.registry.body import finish, write_call
+from sagong.server.registry.body import check_name, finish, write_call
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.storage import from_dict, to_dict
 from sagong.server.registry.write import update_object
 from sagong.store.base import Entry
 
 APPLY = ("application/apply-patch+yaml", "application/apply-patch+cbor")
-ACCEPTED = (*CONTENT_TYPES, APPLY[0])
 
 
 async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
@@ -32,7 +31,7 @@ async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
         return await apply(registry, exchange, row, call)
     patch_type = CONTENT_TYPES.get(media)
     if patch_type is None or (patch_type == "strategic" and row.module is None):
-        raise unsupported(row)
+        raise unsupported()
     if request.flag("force"):
         errors = Errors()
         errors.forbidden("force", "may not be specified for non-apply patch")
@@ -43,15 +42,14 @@ async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
         original = to_dict(versions.to_served(row, old))
         decoded = patch_object(original, request.body, patch_type, row, strict=strict)
         call.warnings += (warning for warning in decoded.warnings if warning not in call.warnings)
-        return finish(row, from_dict(decoded.obj) if row.module is None else decoded.obj)
+        obj = finish(row, from_dict(decoded.obj) if row.module is None else decoded.obj)
+        check_name(obj.metadata, call.name)
+        return obj
 
     written = await update_object(registry, row, call, transform)
     return registry.answer(exchange, row, written.value, written.revision, 201 if written.created else 200)
 
 
-def unsupported(row: Resource) -> UnsupportedMediaTypeError:
+def unsupported() -> UnsupportedMediaTypeError:
     """Return the error for a patch of a type that there is not for this kind."""
-    accepted = [name for name in ACCEPTED if row.module is not None or "strategic" not in name]
-    return UnsupportedMediaTypeError(
-        f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
-    )
+    return UnsupportedMediaTypeError("415: Unsupported Media Type", generic=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sagong.api.errors import BadRequestError, GoneError
+from sagong.api.errors import ApiError, BadRequestError, GoneError
 from sagong.api.resources import Resource
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
@@ -16,6 +16,7 @@ from sagong.server.registry.options import (
     decode_continue,
     encode_continue,
     list_options,
+    parse_revision,
     too_large_revision,
 )
 from sagong.server.registry.registry import Registry
@@ -29,12 +30,19 @@ PAGE = 512
 async def get(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     """Answer with one object."""
     info, request = exchange.info, exchange.request
-    if request.query_string and (options := list_options(request, watch=False)).revision:
-        await registry.wait_fresh(options.revision)
+    if request.query_string and (said := request.param("resourceVersion")):
+        await registry.wait_fresh(_revision(said))
     entry = registry.store.get(row.storage_key(info.namespace, info.name))
     if entry is None:
         raise registry.missing(row, info.name)
     return registry.answer(exchange, row, entry.value, entry.revision)
+
+
+def _revision(said: str) -> int:
+    try:
+        return parse_revision(said)
+    except ValueError as error:
+        raise ApiError(f'resourceVersion: Invalid value: "{said}": {error}', reason="") from error
 
 
 async def list_(registry: Registry, exchange: Exchange, row: Resource) -> Answer:

@@ -45,7 +45,7 @@ async def patch_scale(registry: Registry, exchange: Exchange, row: Resource) -> 
     call = write_call(exchange, "PatchOptions")
     patch_type = CONTENT_TYPES.get(request.header("content-type").partition(";")[0].strip())
     if patch_type is None:
-        raise unsupported(row)
+        raise unsupported()
     strict: Any = request.param("fieldValidation") or "Warn"
 
     def patched(old: Any, _: Entry | None) -> Any:

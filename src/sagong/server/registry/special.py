@@ -69,4 +69,4 @@ def sub_verb(row: Resource, sub: Sub, verb: str) -> Verb:
 
 def not_allowed() -> MethodNotAllowedError:
     """Return the error for a method that a path does not have."""
-    return MethodNotAllowedError("the server does not allow this method on the requested resource")
+    return MethodNotAllowedError("the server does not allow this method on the requested resource", generic=True)

@@ -188,9 +188,9 @@ class _Write:
     def _check_version(self, entry: Entry, new: Any, old: Any) -> None:
         row, name = self._row, self._call.name
         if new.uid and new.uid != old.uid:
-            raise conflict(
-                row.group, row.plural, name, f"Precondition failed: UID in precondition: {new.uid}, UID in object meta: {old.uid}"
-            )
+            where = f"StorageError: invalid object, Code: 4, Key: {entry.key}, ResourceVersion: 0, AdditionalErrorMsg: "
+            detail = f"Precondition failed: UID in precondition: {new.uid}, UID in object meta: {old.uid}"
+            raise conflict(row.group, row.plural, name, where + detail)
         if new.resourceVersion in _UNSET:
             if not self._strategy.unconditional_update:
                 errors = Errors()
