@@ -11,7 +11,8 @@ from tests.node.builders import HandClock, MemoryApi, pod
 from sagong.api.pods import qos_class
 from sagong.api.types.core import Pod
 from sagong.node import qos
-from sagong.node.container_config import ContainerBuilder
+from sagong.node.cgroup_fs import Traits
+from sagong.node.container_config import ContainerBuilder, container_resources
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.dns_config import ClusterDns
 from sagong.node.downward import Facts
@@ -171,3 +172,11 @@ def test_only_safe_sysctls_are_let_in(name: str, more: str, message: str | None)
     wanted = pod(f"{{{more}securityContext: {{sysctls: [{{name: {name}, value: '1'}}]}}}}")
     found = admit_sysctls(wanted, ["net.core.*"])
     assert (found.message if found else None) == message
+
+
+def test_containers_get_no_swap_and_die_whole_where_the_kernel_can() -> None:
+    wanted = pod("containers: [{name: c, resources: {limits: {memory: 64Mi}}}]")
+    plain = container_resources(wanted, wanted.spec.containers[0], 4 * GIB, Traits())
+    assert (plain.memory_swap_limit_in_bytes, dict(plain.unified)) == (0, {})
+    able = container_resources(wanted, wanted.spec.containers[0], 4 * GIB, Traits(swap=True, group_oom=True))
+    assert (able.memory_swap_limit_in_bytes, dict(able.unified)) == (64 << 20, {"memory.oom.group": "1"})

@@ -24,7 +24,7 @@ _MIN_SHARES, _MAX_SHARES = 2, 262_144
 class CgroupFs(Protocol):
     """Makes, limits and removes cgroups."""
 
-    version: int
+    traits: Traits
 
     def make(self, path: str) -> None:
         """Make the cgroup and its parents. Raises OSError."""
@@ -41,6 +41,14 @@ class CgroupFs(Protocol):
     def usage(self, path: str) -> Usage:
         """Return what the cgroup uses now; zeros when it is not there."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What containers' settings depend on: whether swap can be limited, and whether a container can be killed as a whole."""
+
+    swap: bool = False
+    group_oom: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +75,10 @@ def detect(mount: Path = MOUNT) -> CgroupFs:
 class CgroupV1:
     """One tree a controller, each mounted at its own folder."""
 
-    version = 1
-
     def __init__(self, mount: Path) -> None:
         listed = [entry for entry in mount.iterdir() if entry.is_dir() and not entry.is_symlink()]
         self._trees = {name: entry for entry in listed for name in entry.name.split(",") if entry.name != "unified"}
+        self.traits = Traits(swap=(self._folder("memory", "/") / "memory.memsw.limit_in_bytes").exists())
 
     def make(self, path: str) -> None:
         """Make the cgroup where limits are set; the runtime makes it elsewhere when it needs to."""
@@ -120,10 +127,10 @@ class CgroupV1:
 class CgroupV2:
     """One tree for all controllers; a parent must pass each controller on to its children."""
 
-    version = 2
-
     def __init__(self, mount: Path) -> None:
         self._mount = mount
+        # the root has no limits of its own: any cgroup below tells
+        self.traits = Traits(swap=next(mount.glob("*/memory.swap.max"), None) is not None, group_oom=True)
 
     def make(self, path: str) -> None:
         """Make the cgroup, with the controllers on at each level above it."""

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from sagong.api.pods import qos_class
 from sagong.api.types.core import Pod
 from sagong.node import cgroup_fs, qos
-from sagong.node.cgroup_fs import CgroupFs, Usage
+from sagong.node.cgroup_fs import CgroupFs, Traits, Usage
 from sagong.node.qos import Amounts
 
 _CLASS_FOLDERS = {"Guaranteed": "", "Burstable": "burstable", "BestEffort": "besteffort"}
@@ -31,6 +31,11 @@ class Cgroups:
         self._pids = max(pod_pids_limit, 0)
         self._burstable: dict[str, int] = {}
         self._made: dict[str, tuple[str, Amounts]] = {}
+
+    @property
+    def traits(self) -> Traits:
+        """Return what the kernel's cgroups can do for containers."""
+        return self._fs.traits
 
     def ensure_node(self, milli_cpu: int, memory: int) -> None:
         """Make the tree; pods together get so many thousandths of a CPU, and bytes of memory. Raises OSError."""

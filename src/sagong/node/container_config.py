@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagong.api import quantity
 from sagong.api.types.core import Pod, Service
 from sagong.node import hosts_file, qos, security
+from sagong.node.cgroup_fs import Traits
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.downward import AnyContainer, Facts
 from sagong.node.env import EnvBuilder
@@ -40,7 +41,9 @@ class ContainerBuilder:
     memory_capacity: int
     """the node's memory in bytes, against which OOM scores count"""
     cluster_domain: str = "cluster.local"
-    seccomp_root: Path = Path("/var/lib/kubelet/seccomp")
+    seccomp: security.Seccomp = field(default_factory=security.Seccomp)
+    cgroups: Traits = field(default_factory=Traits)
+    """what the node's cgroups can do"""
 
     async def container(
         self, pod: Pod, container: AnyContainer, image: cri.Image, facts: Facts, *, attempt: int, target_id: str
@@ -53,8 +56,8 @@ class ContainerBuilder:
         paths = {name: volume.path for name, volume in volumes.items()}
         env = await self.environment.environment(pod, container, facts, self.services(), paths)
         linux = cri.LinuxContainerConfig(
-            resources=container_resources(pod, container, self.memory_capacity),
-            security_context=security.container_security(pod, container, image, seccomp_root=self.seccomp_root, target_id=target_id),
+            resources=container_resources(pod, container, self.memory_capacity, self.cgroups),
+            security_context=security.container_security(pod, container, image, seccomp=self.seccomp, target_id=target_id),
         )
         mounts = ContainerMounts(container, volumes, env, self.files.pod(pod.metadata.uid)).mounts()
         lifecycle = container.lifecycle
@@ -95,17 +98,22 @@ class ContainerBuilder:
         return str(path)
 
 
-def container_resources(pod: Pod, container: AnyContainer, memory_capacity: int) -> cri.LinuxContainerResources:
+def container_resources(pod: Pod, container: AnyContainer, memory_capacity: int, cgroups: Traits) -> cri.LinuxContainerResources:
     """Return the container's cgroup settings. A limit that only the pod has bounds the container too."""
     own = container.resources
     shared = pod.spec.resources.limits if pod.spec.resources else {}
     limits = {**shared, **own.limits}
     request = own.requests.get("cpu", own.limits.get("cpu", "0"))
+    memory = quantity.parse(limits.get("memory", "0")).value()
     return cri.LinuxContainerResources(
         cpu_shares=qos.cpu_shares(quantity.parse(request).milli_value()),
         cpu_quota=qos.cpu_quota(quantity.parse(limits.get("cpu", "0")).milli_value()),
         cpu_period=qos.CPU_PERIOD,
-        memory_limit_in_bytes=quantity.parse(limits.get("memory", "0")).value(),
+        memory_limit_in_bytes=memory,
+        # memory and swap together: containers get no swap (KEP-2400, NoSwap)
+        memory_swap_limit_in_bytes=memory if cgroups.swap else 0,
+        # where the kernel can, a container that runs out of memory dies as a whole
+        unified={"memory.oom.group": "1"} if cgroups.group_oom else {},
         oom_score_adj=qos.oom_score_adj(pod, container, memory_capacity),
         hugepage_limits=[
             cri.HugepageLimit(page_size=_page_size(name), limit=quantity.parse(limits[name]).value())

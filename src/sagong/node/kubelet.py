@@ -42,11 +42,13 @@ from sagong.node.probe_checks import Checker
 from sagong.node.probes import Prober
 from sagong.node.resources import Reservations
 from sagong.node.sandbox_config import SandboxBuilder
+from sagong.node.security import Seccomp
 from sagong.node.server.kubelet_host import KubeletHost, serve
 from sagong.node.static_pods import StaticPods
 from sagong.node.stats import NodeStatistics
 from sagong.node.status_manager import StatusManager
 from sagong.node.statuses import Node
+from sagong.node.sysctls import admit_sysctls
 from sagong.node.volumes.layout import NodeFiles
 from sagong.node.volumes.manager import VolumeManager
 from sagong.node.volumes.payload import Contents
@@ -119,7 +121,8 @@ class Kubelet:
                 mounted=self.volumes.mounted,
                 memory_capacity=self.node_observer.machine.memory,
                 cluster_domain=config.clusterDomain,
-                seccomp_root=self.files.root / "seccomp",
+                seccomp=Seccomp(self.files.root / "seccomp", "RuntimeDefault" if config.seccompDefault else "Unconfined"),
+                cgroups=self.cgroups.traits,
             ),
             cgroups=self.cgroups,
             images=images,
@@ -273,7 +276,9 @@ class Kubelet:
         return node.metadata.uid if node else ""
 
     def _admit(self, pod: Pod, others: list[Pod]) -> Rejection | None:
-        return admit(pod, others, self.node_observer.allocatable, self.api.node() if self.api else None)
+        return admit_sysctls(pod, self.config.allowedUnsafeSysctls) or admit(
+            pod, others, self.node_observer.allocatable, self.api.node() if self.api else None
+        )
 
     def _handler(self, name: str) -> str | None:
         return self.api.handler(name) if name and self.api else None if name else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 
 from sagong.api.types.core import AppArmorProfile, Pod, SeccompProfile, SecurityContext, SELinuxOptions
@@ -35,6 +36,15 @@ _APPARMOR_NAMES = {"RuntimeDefault": "runtime/default", "Unconfined": "unconfine
 _APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io/"
 
 
+@dataclass(frozen=True, slots=True)
+class Seccomp:
+    """The node's seccomp settings: where Localhost profiles lie, and which profile containers get that name none."""
+
+    root: Path = Path("/var/lib/kubelet/seccomp")
+    default: str = "Unconfined"
+    """RuntimeDefault when KubeletConfiguration's seccompDefault says so"""
+
+
 def effective(pod: Pod, container: AnyContainer) -> SecurityContext:
     """Return the container's security context with what the pod's fills in."""
     shared, own = pod.spec.securityContext, container.securityContext
@@ -59,7 +69,7 @@ def namespaces(pod: Pod, target_id: str = "") -> cri.NamespaceOption:
 
 
 def container_security(
-    pod: Pod, container: AnyContainer, image: cri.Image, *, seccomp_root: Path, target_id: str = ""
+    pod: Pod, container: AnyContainer, image: cri.Image, *, seccomp: Seccomp, target_id: str = ""
 ) -> cri.LinuxContainerSecurityContext:
     """Return the container's section. Raises ContainerConfigError (runAsNonRoot and a root image, an unknown profile)."""
     context = effective(pod, container)
@@ -77,7 +87,7 @@ def container_security(
         no_new_privs=context.allowPrivilegeEscalation is False,
         masked_paths=() if unmasked else masked_paths(),
         readonly_paths=() if unmasked else _READ_ONLY,
-        seccomp=_seccomp(context.seccompProfile, seccomp_root),
+        seccomp=_seccomp(context.seccompProfile, seccomp),
     )
     _set_user(found, context, image_uid, image.username)
     _set_apparmor(found, _apparmor(pod, container, context))
@@ -152,14 +162,13 @@ def _check_non_root(pod: Pod, container: AnyContainer, context: SecurityContext,
         )
 
 
-def _seccomp(profile: SeccompProfile | None, root: Path) -> cri.SecurityProfile:
-    if profile is None or profile.type not in _PROFILES:
-        return cri.SecurityProfile(profile_type=cri.SecurityProfile.Unconfined)
-    if profile.type != "Localhost":
-        return cri.SecurityProfile(profile_type=_PROFILES[profile.type])
+def _seccomp(profile: SeccompProfile | None, node: Seccomp) -> cri.SecurityProfile:
+    kind = profile.type if profile is not None else node.default
+    if profile is None or kind not in _PROFILES or kind != "Localhost":
+        return cri.SecurityProfile(profile_type=_PROFILES.get(kind, cri.SecurityProfile.Unconfined))
     if not profile.localhostProfile:
         raise ContainerConfigError("localhostProfile must be set if seccompProfile type is Localhost.")
-    return cri.SecurityProfile(profile_type=cri.SecurityProfile.Localhost, localhost_ref=str(root / profile.localhostProfile))
+    return cri.SecurityProfile(profile_type=cri.SecurityProfile.Localhost, localhost_ref=str(node.root / profile.localhostProfile))
 
 
 def _apparmor(pod: Pod, container: AnyContainer, context: SecurityContext) -> AppArmorProfile | None:
