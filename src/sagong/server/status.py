@@ -22,7 +22,7 @@ def encode(status: Status) -> bytes:
     return _encoder.encode(status)
 
 
-def success(*, name: str = "", group: str = "", kind: str = "", uid: str = "") -> Status:
-    """Return the Status of a deletion that went through."""
+def success(*, name: str = "", group: str = "", kind: str = "", uid: str = "", code: int = 0) -> Status:
+    """Return the Status of a write that has no object to answer with."""
     details = StatusDetails(name=name, group=group, kind=kind, uid=uid)
-    return Status(apiVersion="v1", kind="Status", status="Success", details=details if name or kind else None)
+    return Status(apiVersion="v1", kind="Status", status="Success", details=details if name or kind else None, code=code)

@@ -26,7 +26,7 @@ def typed(exchange: Exchange, obj: ApiStruct, code: int = 200) -> Response:
 
 def succeeded(code: int = 201) -> Response:
     """Answer with a Status that says only Success."""
-    return Response(status.encode(status.success()), code)
+    return Response(status.encode(status.success(code=code)), code)
 
 
 def read(exchange: Exchange, kind: type[ApiStruct]) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sagong.api.clock import format_time
-from sagong.api.errors import BadRequestError, conflict, invalid
-from sagong.api.field_errors import Errors
+from sagong.api.errors import ApiError, BadRequestError, conflict
+from sagong.api.field_errors import Errors, text
 from sagong.api.resources import Resource, resource_of
 from sagong.api.types.core import Binding, Pod, PodCondition
 from sagong.server.admission.plugin import Review
@@ -57,7 +57,7 @@ def _check_target(binding: Binding) -> None:
     if not binding.target.name:
         errors.required("target.name", "")
     if errors:
-        raise invalid("", "Binding", binding.metadata.name, errors)
+        raise ApiError(text(errors), reason="")
 
 
 def _assign(pod: Pod, binding: Binding, now: str) -> None:

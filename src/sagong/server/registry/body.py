@@ -8,9 +8,11 @@ from sagong.api import codec, defaults, normalize
 from sagong.api.errors import BadRequestError, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.resources import Resource
+from sagong.api.types.apps import DaemonSet
 from sagong.server.exchange import Exchange
 from sagong.server.negotiation import body_media
 from sagong.server.registry import versions
+from sagong.server.registry.prepare_kinds import complete_daemon_set
 from sagong.server.registry.storage import from_dict
 from sagong.server.registry.write import Call
 
@@ -63,6 +65,8 @@ def finish(row: Resource, obj: Any) -> Any:
     except ValueError as error:
         raise BadRequestError(f'{row.kind} in version "{row.version}" cannot be handled as a {row.kind}: {error}') from error
     defaults.apply_defaults(obj)
+    if isinstance(obj, DaemonSet):
+        complete_daemon_set(obj)
     return versions.to_stored(row, obj)
 
 

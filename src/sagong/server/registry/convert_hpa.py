@@ -6,6 +6,7 @@ in the annotation in the older shape that v1 knows (`targetAverageValue` beside 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ def to_v1(hpa: v2.HorizontalPodAutoscaler) -> v1.HorizontalPodAutoscaler:
     _annotate(metadata.annotations, METRICS, [_old_shape(metric, "target") for metric in rest])
     _annotate(metadata.annotations, CURRENT, [_old_shape(current, "current") for current in status.currentMetrics])
     _annotate(metadata.annotations, CONDITIONS, msgspec.to_builtins(status.conditions))
-    _annotate(metadata.annotations, BEHAVIOR, msgspec.to_builtins(spec.behavior) if spec.behavior else None)
+    _annotate(metadata.annotations, BEHAVIOR, _recased(msgspec.to_builtins(spec.behavior), str.upper) if spec.behavior else None)
     return v1.HorizontalPodAutoscaler(
         apiVersion="autoscaling/v1",
         kind=hpa.kind,
@@ -66,7 +67,7 @@ def to_v2(hpa: v1.HorizontalPodAutoscaler) -> v2.HorizontalPodAutoscaler:
             minReplicas=spec.minReplicas,
             maxReplicas=spec.maxReplicas,
             metrics=msgspec.convert(metrics, list[v2.MetricSpec]),
-            behavior=_read(taken[BEHAVIOR], v2.HorizontalPodAutoscalerBehavior),
+            behavior=_read_behavior(taken[BEHAVIOR]),
         ),
         status=v2.HorizontalPodAutoscalerStatus(
             observedGeneration=status.observedGeneration,
@@ -104,6 +105,21 @@ def _read(text: str, kind: Any) -> Any:
         return msgspec.json.decode(text, type=kind) if text else None
     except msgspec.MsgspecError:
         return None
+
+
+def _read_behavior(text: str) -> v2.HorizontalPodAutoscalerBehavior | None:
+    plain = _recased(_read(text, dict[str, Any]), str.lower)
+    try:
+        return None if plain is None else msgspec.convert(plain, v2.HorizontalPodAutoscalerBehavior)
+    except msgspec.ValidationError:
+        return None
+
+
+def _recased(value: Any, case: Callable[[str], str]) -> Any:
+    """Change the first letter of every key: the annotation has the names of Go's fields."""
+    if isinstance(value, dict):
+        return {case(key[:1]) + key[1:]: _recased(item, case) for key, item in value.items() if item is not None}
+    return [_recased(item, case) for item in value] if isinstance(value, list) else value
 
 
 def _old_shape(metric: Any, what: str) -> dict[str, Any]:

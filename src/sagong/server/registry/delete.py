@@ -71,12 +71,19 @@ async def delete(registry: Registry, exchange: Exchange, row: Resource) -> Answe
     info = exchange.info
     options = delete_options(exchange.request)
     call = Call(exchange.user, info.namespace, info.name, dry_run=bool(options.dryRun), warnings=exchange.warnings, options=options)
+    _warn(exchange, row, options)
     outcome = await delete_object(registry, row, call, options)
     code = 202 if not outcome.gone and options.orphanDependents is False else 200
     if outcome.gone and not strategy_of(row).returns_deleted:
         obj = registry.storage.decode(row, outcome.value, 0)
         return _success(row, obj, code)
     return registry.answer(exchange, row, outcome.value, outcome.revision, code)
+
+
+def _warn(exchange: Exchange, row: Resource, options: DeleteOptions) -> None:
+    warning = strategy_of(row).delete_warning
+    if warning and options.propagationPolicy is None and options.orphanDependents is None:
+        exchange.warnings.append(warning)
 
 
 def _success(row: Resource, obj: Any, code: int) -> Response:
@@ -101,7 +108,7 @@ async def delete_object(registry: Registry, row: Resource, call: Call, options: 
                 outcome = await _keep(registry, row, entry, obj, call)
             else:
                 revision = entry.revision if call.dry_run else await registry.store.write(entry.key, None, entry.revision)
-                outcome = Deleted(entry.value, revision, gone=True)
+                outcome = Deleted(registry.storage.encode(row, obj), revision, gone=True)
         except RevisionMismatchError as mismatch:
             entry = mismatch.current
             continue
@@ -197,6 +204,7 @@ async def delete_collection(registry: Registry, exchange: Exchange, row: Resourc
     """Delete what a list with the same selectors would show; answer with that list."""
     info, request = exchange.info, exchange.request
     options = delete_options(request)
+    _warn(exchange, row, options)
     chosen = selection(request, registry.storage, row, info.name)
     found, parts = await page(registry, list_prefix(row, info.namespace), list_options(request, watch=False), chosen.matcher)
     for entry in found:

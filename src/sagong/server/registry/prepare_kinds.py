@@ -8,6 +8,7 @@ from typing import Any
 from sagong.api.clock import format_time
 from sagong.api.types.apiextensions import CustomResourceDefinition, CustomResourceDefinitionStatus
 from sagong.api.types.apiregistration import APIService, APIServiceCondition
+from sagong.api.types.apps import DaemonSet
 from sagong.api.types.batch import Job
 from sagong.api.types.certificates import CertificateSigningRequest
 from sagong.api.types.core import (
@@ -28,8 +29,13 @@ from sagong.api.types.meta import DeleteOptions, LabelSelector
 from sagong.api.types.storage import CSIDriver
 
 KUBERNETES_FINALIZER = "kubernetes"
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 JOB_NAME_LABELS = ("job-name", "batch.kubernetes.io/job-name")
 CONTROLLER_UID_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
+JOB_DELETED = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+    "propagationPolicy=Orphan to suppress this warning"
+)
 DECIDED = ("Approved", "Denied")
 
 
@@ -115,13 +121,37 @@ def update_service_account(new: ServiceAccount, _: ServiceAccount, circumstances
     create_service_account(new, circumstances)
 
 
+def complete_daemon_set(daemon_set: DaemonSet) -> None:
+    """Show the generation of the template in the annotation that apps/v1 has left of it."""
+    daemon_set.metadata.annotations.setdefault(TEMPLATE_GENERATION, "0")
+
+
+def create_daemon_set(daemon_set: DaemonSet, _: Any) -> None:
+    """Begin with generation 1 of the template."""
+    annotations = daemon_set.metadata.annotations
+    annotations[TEMPLATE_GENERATION] = str(max(_template_generation(daemon_set), 1))
+
+
+def update_daemon_set(new: DaemonSet, old: DaemonSet, _: Any) -> None:
+    """Count changes of the template."""
+    changed = new.spec.template != old.spec.template
+    new.metadata.annotations[TEMPLATE_GENERATION] = str(_template_generation(old) + changed)
+
+
+def _template_generation(daemon_set: DaemonSet) -> int:
+    said = daemon_set.metadata.annotations.get(TEMPLATE_GENERATION, "0")
+    return int(said) if said.isdecimal() else 0
+
+
 def create_job(job: Job, _: Any) -> None:
-    """Give the job a selector and its pods the labels for it, unless the client manages them itself."""
-    if job.spec.manualSelector:
-        return
-    if job.spec.template.metadata is None:
-        return
+    """Give the job a selector and its pods the labels for it, unless the client manages them itself; without labels it gets theirs."""
     labels = job.spec.template.metadata.labels
+    if not job.spec.manualSelector:
+        _select_by_uid(job, labels)
+    job.metadata.labels = job.metadata.labels or dict(labels)
+
+
+def _select_by_uid(job: Job, labels: dict[str, str]) -> None:
     for label in JOB_NAME_LABELS:
         labels.setdefault(label, job.metadata.name)
     for label in CONTROLLER_UID_LABELS:

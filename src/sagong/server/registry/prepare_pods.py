@@ -11,12 +11,14 @@ from sagong.api.types.meta import DeleteOptions, LabelSelector, LabelSelectorReq
 _STATUS_METADATA = ("deletionTimestamp", "labels", "annotations", "finalizers", "ownerReferences")
 
 
-def create(pod: Pod, _: Any) -> None:
+def create(pod: Pod, circumstances: Any) -> None:
     """Begin as Pending; gated pods say so, label keys of affinity terms and spread constraints become selectors."""
     pod.status = PodStatus(phase="Pending", qosClass=pods.qos_class(pod))
     if pod.spec.schedulingGates:
         message = "Scheduling is blocked due to non-empty scheduling gates"
-        pod.status.conditions = [PodCondition(type="PodScheduled", status="False", reason="SchedulingGated", message=message)]
+        gated = PodCondition(type="PodScheduled", status="False", reason="SchedulingGated", message=message)
+        gated.lastTransitionTime = circumstances.now
+        pod.status.conditions = [gated]
     labels = pod.metadata.labels
     for term in _affinity_terms(pod):
         _merge_label_keys(term.labelSelector, term.matchLabelKeys, "In", labels)

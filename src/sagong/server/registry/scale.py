@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sagong.api import selectors
 from sagong.api.errors import conflict, invalid
 from sagong.api.field_errors import Errors
+from sagong.api.fields.manager import FieldManager
+from sagong.api.fields.scale import to_parent, to_scale
+from sagong.api.fields.track import track_update
 from sagong.api.patch import CONTENT_TYPES, patch_object
 from sagong.api.resources import Resource
+from sagong.api.schema import shape_of
 from sagong.api.types.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus
 from sagong.api.types.meta import ObjectMeta
 from sagong.server.exchange import Exchange
@@ -58,13 +64,28 @@ async def patch_scale(registry: Registry, exchange: Exchange, row: Resource) -> 
 
 async def _write(registry: Registry, exchange: Exchange, row: Resource, call: Call, wanted: Transform) -> Answer:
     def transform(obj: Any, entry: Entry | None) -> Any:
-        return set_scale(row, obj.copy(), wanted(obj, entry))
+        scale = wanted(obj, entry)
+        new = set_scale(row, obj.copy(), scale)
+        _track(new, row, scale_of(obj), scale, partial(track_update, name=call.manager, now=registry.clock.now()))
+        return new
 
-    call.subresource = "scale"
+    call.subresource, call.applied = "scale", True
     written = await update_object(registry, row, call, transform)
     obj: Any = decode(row, written.value)
     obj.metadata.resourceVersion = str(written.revision)
     return answer.typed(exchange, scale_of(obj))
+
+
+_MANAGER = FieldManager("autoscaling/v1", "Scale", shape_of(Scale), "scale")
+
+
+def _track(obj: Any, row: Resource, old: Scale, new: Scale, track: Callable[[FieldManager, Scale, Scale], None]) -> None:
+    """Note who manages the replicas: the owner of spec.replicas of the Scale owns them in the object."""
+    entries = obj.metadata.managedFields
+    old.metadata.managedFields = to_scale(entries)
+    new.metadata.managedFields = []
+    track(_MANAGER, old, new)
+    obj.metadata.managedFields = to_parent(entries, new.metadata.managedFields, row.api_version)
 
 
 def set_scale(row: Resource, obj: Any, scale: Scale) -> Any:

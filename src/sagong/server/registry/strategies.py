@@ -50,6 +50,7 @@ class Strategy:
     create_on_update      whether a PUT may create
     unconditional_update  whether a PUT needs no resourceVersion
     returns_deleted       a deletion answers with the object instead of a Status
+    delete_warning        for a deletion that leaves the policy to the default
     reserves              takes addresses and ports through the ServiceAllocator
     """
 
@@ -66,6 +67,7 @@ class Strategy:
     create_on_update: bool = False
     unconditional_update: bool = True
     returns_deleted: bool = False
+    delete_warning: str = ""
     reserves: bool = False
 
     def prepare_create(self, obj: Any, circumstances: Circumstances) -> None:
@@ -153,12 +155,12 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
         returns_deleted=True,
         reserves=True,
     ),
-    ("apps", "daemonsets"): _SPEC_ONLY,
+    ("apps", "daemonsets"): Strategy(generation=SPEC, create=kinds.create_daemon_set, update=kinds.update_daemon_set),
     ("apps", "deployments"): Strategy(generation=("spec", "metadata.annotations"), status_metadata=("labels",)),
     ("apps", "replicasets"): _SPEC_ONLY,
     ("apps", "statefulsets"): _SPEC_ONLY,
     ("batch", "cronjobs"): _SPEC_ONLY,
-    ("batch", "jobs"): Strategy(generation=SPEC, create=kinds.create_job, default_policy="Orphan"),
+    ("batch", "jobs"): Strategy(generation=SPEC, create=kinds.create_job, default_policy="Orphan", delete_warning=kinds.JOB_DELETED),
     ("certificates.k8s.io", "certificatesigningrequests"): Strategy(
         create=kinds.create_signing_request,
         update=kinds.update_signing_request,

@@ -174,7 +174,7 @@ class _Write:
         old = registry.storage.decode(row, entry.value, entry.revision)
         new = transform(old, entry)
         match_namespace(row, new.metadata, call.namespace)
-        self._check_version(entry, new.metadata, old.metadata)
+        self._check_version(entry, new.metadata)
         managed.track(row, old, new, call, registry.clock)
         review = await self._mutated("UPDATE", new, old)
         new = review.obj
@@ -185,12 +185,8 @@ class _Write:
             return await self._replace(entry, new, old, review)
         return await self._reserving(new, old, lambda: self._replace(entry, new, old, review))
 
-    def _check_version(self, entry: Entry, new: Any, old: Any) -> None:
+    def _check_version(self, entry: Entry, new: Any) -> None:
         row, name = self._row, self._call.name
-        if new.uid and new.uid != old.uid:
-            where = f"StorageError: invalid object, Code: 4, Key: {entry.key}, ResourceVersion: 0, AdditionalErrorMsg: "
-            detail = f"Precondition failed: UID in precondition: {new.uid}, UID in object meta: {old.uid}"
-            raise conflict(row.group, row.plural, name, where + detail)
         if new.resourceVersion in _UNSET:
             if not self._strategy.unconditional_update:
                 errors = Errors()
