@@ -113,7 +113,7 @@ def traces_after_delete(cluster: Cluster) -> list[str]:
             if mark in command and "pytest" not in command:
                 left.append(f"process {entry.name}: {command}")
     left += [f"mount {line}" for line in Path("/proc/mounts").read_text().splitlines() if mark in line or "/run/sagong-" in line]
-    left += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob("**/kubepods")]
+    left += [f"cgroup {path}" for path in (*Path("/sys/fs/cgroup").glob("kubepods"), *Path("/sys/fs/cgroup").glob("*/kubepods"))]
     left += [f"rule {line}" for line in _output("nft", "list", "tables").splitlines() if "sagong" in line]
     left += [f"interface {line}" for line in _output("ip", "-o", "link").splitlines() if ": sg" in line or "veth" in line]
     if cluster.data_dir.exists():

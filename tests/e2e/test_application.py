@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -141,9 +142,12 @@ def test_logs_exec_and_cp(cluster: Cluster, namespace: str, tmp_path: Path) -> N
     fetch(f"http://{ip}:8080/")
     with subprocess.Popen(["kubectl", "logs", "-f", name, "-n", namespace], env=cluster.env, stdout=subprocess.PIPE, text=True) as logs:
         assert logs.stdout is not None
+        stop = threading.Timer(20, logs.terminate)
+        stop.start()
         try:
-            assert "GET" in logs.stdout.readline() or "response" in logs.stdout.readline()
+            assert "response:200" in logs.stdout.readline()
         finally:
+            stop.cancel()
             logs.terminate()
 
 

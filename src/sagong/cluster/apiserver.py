@@ -16,6 +16,8 @@ import uvloop
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.server.config import ServerConfig
 
+log = logging.getLogger(__name__)
+
 
 class ApiServerConfig(ServerConfig, kw_only=True):
     """The configuration file, JSON: the server's settings and where it keeps the state (an SQLite file)."""
@@ -36,6 +38,7 @@ async def run(config: ApiServerConfig) -> None:
             loop.add_signal_handler(number, server.stop)
         gc.collect()
         gc.freeze()  # what is there now stays; no collection needs to walk it again
+        log.info("serving on %s:%d", config.address, config.port)
         await server.serve()
     finally:
         await store.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
 import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,18 @@ PYTHON = "sagong.local/python:1.0"
 HELLO = "sagong.local/hello:1.0"
 
 _PAGE = "<!doctype html>\n<title>Sagong</title>\n<h1>Hello from Sagong</h1>\n"
-_SERVE = '#!/bin/sh\necho "$(hostname)" > /www/hostname\nexec /bin/busybox httpd -f -v -p 8080 -h /www\n'
+_WGET = """#!/bin/sh
+# The static busybox cannot look up names (glibc loads its resolver at run time); getent can.
+for url; do :; done
+rest=${url#*://}; hostport=${rest%%/*}; host=${hostport%%:*}
+case $host in *[!0-9.]*) ;; *) exec /bin/busybox wget "$@" ;; esac
+address=$(getent ahostsv4 "$host" | { read -r first _ && echo "$first"; }) || { echo "wget: bad address '$host'" >&2; exit 1; }
+count=$#
+while [ "$count" -gt 1 ]; do word=$1; shift; set -- "$@" "$word"; count=$((count - 1)); done
+shift
+exec /bin/busybox wget --header "Host: $hostport" "$@" "${url%%://*}://$address${rest#"$host"}"
+"""
+_SERVE = '#!/bin/sh\necho "$(hostname)" > /www/hostname\nexec /bin/busybox httpd -f -vv -p 8080 -h /www\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +48,20 @@ class Image:
     ports: tuple[int, ...] = ()
 
 
-def built_in(catatonit: Path, busybox: Path, mount_points: tuple[str, ...]) -> tuple[Image, ...]:
-    """Return the images; the binaries are read from this machine, `mount_points` are made as directories in `python`."""
+def with_libraries(program: Path) -> dict[str, tuple[bytes, int]]:
+    """Return a program of this machine and the shared libraries it needs, by path in an image."""
+    listed = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607 - libc's own tool
+    libraries = {Path(word) for line in listed.splitlines() for word in line.split() if word.startswith("/")}
+    return {str(path).lstrip("/"): (path.read_bytes(), 0o755) for path in (program, *sorted(libraries))}
+
+
+def built_in(catatonit: Path, busybox: Path, mount_points: tuple[str, ...], resolver: dict[str, tuple[bytes, int]]) -> tuple[Image, ...]:
+    """Return the images; the binaries are read from this machine, `mount_points` are made as directories in `python`.
+
+    `resolver` is getent with its libraries.
+    """
     shell = busybox.read_bytes()
-    applets = ("sh", "cat", "ls", "ps", "wget", "nslookup", "sleep", "vi", "env", "hostname", "httpd", "tar", "id", "kill", "echo", "date")
+    applets = ("sh", "cat", "ls", "ps", "nslookup", "sleep", "vi", "env", "hostname", "httpd", "tar", "id", "kill", "echo", "date")
     return (
         Image(PAUSE, {"pause": (catatonit.read_bytes(), 0o755)}, entrypoint=("/pause", "-P")),
         Image(PYTHON, {}, directories=("tmp", "proc", "sys", "dev", "etc", "run", *(p.strip("/") for p in mount_points))),
@@ -48,6 +70,8 @@ def built_in(catatonit: Path, busybox: Path, mount_points: tuple[str, ...]) -> t
             {
                 "bin/busybox": (shell, 0o755),
                 "bin/serve": (_SERVE.encode(), 0o755),
+                "bin/wget": (_WGET.encode(), 0o755),
+                **resolver,
                 "www/index.html": (_PAGE.encode(), 0o644),
                 "etc/passwd": (b"root:x:0:0:root:/:/bin/sh\n", 0o644),
             },

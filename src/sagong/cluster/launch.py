@@ -140,7 +140,9 @@ class Launch:
         if catatonit is None or busybox is None:
             raise config.ConfigError("catatonit and busybox are needed to build the images; install catatonit and busybox-static")
         archive = Path(self.cluster.run_dir, "images.tar")
-        archive.write_bytes(images.archive(images.built_in(Path(catatonit), Path(busybox), workloads.interpreter_mounts())))
+        resolver = images.with_libraries(Path(preflight.find("getent") or "getent"))
+        built = images.built_in(Path(catatonit), Path(busybox), workloads.interpreter_mounts(), resolver)
+        archive.write_bytes(images.archive(built))
         containerd.import_archive(self.cluster, archive)
         archive.unlink()
 
