@@ -117,6 +117,7 @@ def test_a_container_in_full(tmp_path: Path) -> None:
     ("image", "message"),
     [
         (cri.Image(uid=cri.Int64Value(value=0)), "container has runAsNonRoot and image will run as root"),
+        (cri.Image(), "container has runAsNonRoot and image will run as root"),
         (cri.Image(username="web"), "container has runAsNonRoot and image has non-numeric user (web), cannot verify user is non-root"),
     ],
 )

@@ -73,7 +73,8 @@ def container_security(
 ) -> cri.LinuxContainerSecurityContext:
     """Return the container's section. Raises ContainerConfigError (runAsNonRoot and a root image, an unknown profile)."""
     context = effective(pod, container)
-    image_uid = image.uid.value if image.HasField("uid") else None
+    # an image that names no user runs as root
+    image_uid = None if image.username and not image.HasField("uid") else image.uid.value
     _check_non_root(pod, container, context, image_uid, image.username)
     unmasked = context.procMount == "Unmasked"
     found = cri.LinuxContainerSecurityContext(

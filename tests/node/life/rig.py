@@ -106,7 +106,7 @@ class Rig:
 
     def import_images(self) -> None:
         tar = self.base / "images.tar"
-        tar.write_bytes(archive(built_in(Path("/usr/bin/catatonit"), Path("/usr/bin/busybox"), ())))
+        tar.write_bytes(archive(built_in(Path("/usr/bin/catatonit"), Path("/usr/bin/busybox"), (), {})))
         subprocess.run(self.ctr("images", "import", str(tar)), check=True, capture_output=True)
 
     def ctr(self, *arguments: str) -> list[str]:
