@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sagong.api.types.core import Pod
@@ -60,8 +61,8 @@ class Actor:
     host_ips: tuple[str, ...]
     allocatable: Mapping[str, str]
 
-    async def act(self, pod: Pod, decision: Decision, observed: Observed) -> Outcome:
-        """Carry the decision out, in its order."""
+    async def act(self, pod: Pod, decision: Decision, observed: Observed, sandbox_ready: Callable[[], Awaitable[None]]) -> Outcome:
+        """Carry the decision out, in its order; `sandbox_ready` shows a new sandbox while containers are being started (KEP-3085)."""
         outcome = Outcome()
         for hold in decision.hold:
             self.report_hold(pod, hold)
@@ -73,7 +74,8 @@ class Actor:
             outcome.failed = True
             return outcome
         if place:
-            await self._start_all(pod, decision.start, place, outcome)
+            starts = self._start_all(pod, decision.start, place, outcome)
+            await (asyncio.gather(starts, sandbox_ready()) if decision.create_sandbox else starts)
         return outcome
 
     def report_hold(self, pod: Pod, hold: Hold) -> None:

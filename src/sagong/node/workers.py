@@ -186,12 +186,12 @@ class PodWorker:
             self._forget_reasons(decision, observed)
             if decision.idle:
                 return self._rest(decision, observed)
-            outcome = await self._m.actor.act(self.pod, decision, observed)
+            outcome = await self._m.actor.act(self.pod, decision, observed, self._show)
             self._memory.waiting.update(outcome.waiting)
             for name in outcome.started:
                 self._memory.waiting.pop(name, None)
             if outcome.failed:
-                self._publish(await self._observe())
+                await self._show()
                 return self._retry_after(outcome)
             self._memory.failures = 0
         return FIRST_RETRY
@@ -301,6 +301,9 @@ class PodWorker:
             ips = observed.ips or (self._m.node.ips if self.pod.spec.hostNetwork else ())
             self._m.prober.observe(self.pod, observed, ips[0] if ips else "")
         return observed
+
+    async def _show(self) -> None:
+        self._publish(await self._observe())
 
     def _before(self) -> PodStatus:
         return self._m.statuses.get(self.uid) or self.pod.status

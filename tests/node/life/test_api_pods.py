@@ -204,11 +204,8 @@ def test_a_new_image_restarts_only_its_container(api: ApiRig, kubelet: KubeletPr
 
 
 def test_a_secret_that_comes_late_lets_the_pod_start(api: ApiRig, kubelet: KubeletProcess) -> None:
-    create(
-        api,
-        "late",
-        f"volumes: [{{name: v, secret: {{secretName: later}}}}]\ncontainers: [{{name: c, image: '{HELLO}', volumeMounts: [{{name: v, mountPath: /v}}]}}]",
-    )
+    mounted = f"containers: [{{name: c, image: '{HELLO}', volumeMounts: [{{name: v, mountPath: /v}}]}}]"
+    create(api, "late", "volumes: [{name: v, secret: {secretName: later}}]\n" + mounted)
     until(lambda: 'MountVolume.SetUp failed for volume "v" : secret "later" not found' in api.kubectl("get", "events").stdout)
     assert field(api, "late", ".status.containerStatuses[0].state.waiting.reason") == "ContainerCreating"
     assert field(api, "late", ".status.conditions[?(@.type=='PodReadyToStartContainers')].status") == "False"
