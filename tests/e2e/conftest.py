@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -14,8 +15,13 @@ from typing import Any
 
 import pytest
 
+from sagong.cluster.config import directories
+
 ROOT = Path(__file__).parents[2]
 PORTS = {"api": 27643, "kubelet": 27650, "controller-manager": 27657, "scheduler": 27659, "proxy-health": 27656}
+
+
+_NUMBERS = itertools.count()
 
 
 class Cluster:
@@ -115,7 +121,8 @@ def traces_after_delete(cluster: Cluster) -> list[str]:
     left += [f"mount {line}" for line in Path("/proc/mounts").read_text().splitlines() if mark in line or "/run/sagong-" in line]
     left += [f"cgroup {path}" for path in (*Path("/sys/fs/cgroup").glob("kubepods"), *Path("/sys/fs/cgroup").glob("*/kubepods"))]
     left += [f"rule {line}" for line in _output("nft", "list", "tables").splitlines() if "sagong" in line]
-    left += [f"interface {line}" for line in _output("ip", "-o", "link").splitlines() if ": sg" in line or "veth" in line]
+    bridge = directories(str(cluster.data_dir))["bridge"]
+    left += [f"interface {line}" for line in _output("ip", "-o", "link").splitlines() if bridge in line]
     if cluster.data_dir.exists():
         left.append(f"directory {cluster.data_dir}")
     return left
@@ -128,7 +135,8 @@ def _output(*command: str) -> str:
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace for one test, removed in the background afterwards."""
-    name = "t-" + "".join(c if c.isalnum() else "-" for c in request.node.name.lower())[:40].strip("-")
+    words = "".join(c if c.isalnum() else "-" for c in request.node.name.lower())[:40].strip("-")
+    name = f"t-{words}-{next(_NUMBERS)}"
     cluster.kubectl("create", "namespace", name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false", check=False)

@@ -10,9 +10,11 @@ import sys
 import threading
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sagong.cluster import images, workloads
 from tests.e2e.conftest import Cluster, eventually
 
 pytestmark = pytest.mark.e2e
@@ -63,14 +65,29 @@ def test_a_service_answers_on_all_its_addresses(cluster: Cluster, namespace: str
 
 def test_pods_resolve_and_reach_the_service_by_name(cluster: Cluster, namespace: str) -> None:
     deploy(cluster, namespace, replicas=1)
-    expose(cluster, namespace)
+    at = expose(cluster, namespace)
+    client: dict[str, Any] = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client", "namespace": namespace}}
+    mounts = workloads.interpreter_mounts()
+    client["spec"] = {
+        "containers": [
+            {
+                "name": "python",
+                "image": images.PYTHON,
+                "command": [sys.executable, "-c", "import time; time.sleep(3600)"],
+                "volumeMounts": [{"name": f"v{n}", "mountPath": path, "readOnly": True} for n, path in enumerate(mounts)],
+            }
+        ],
+        "volumes": [{"name": f"v{n}", "hostPath": {"path": path}} for n, path in enumerate(mounts)],
+        "terminationGracePeriodSeconds": 0,
+    }
+    cluster.apply(json.dumps(client))
+    cluster.kubectl("wait", "pod/client", "-n", namespace, "--for=condition=Ready", "--timeout=60s")
     for name in ("hello-sagong", f"hello-sagong.{namespace}.svc.cluster.local"):
-        eventually(
-            lambda name=name: (  # type: ignore[misc] # bound now
-                "Hello from Sagong"
-                in cluster.kubectl("exec", "deploy/hello-sagong", "-n", namespace, "--", "wget", "-qO-", "-T", "3", f"http://{name}:8080/")
-            )
-        )
+        program = f"import urllib.request as u; print(u.urlopen('http://{name}:8080/', timeout=5).read().decode())"
+        page = cluster.kubectl("exec", "client", "-n", namespace, "--", sys.executable, "-c", program)
+        assert "Hello from Sagong" in page
+        found = cluster.kubectl("exec", "deploy/hello-sagong", "-n", namespace, "--", "getent", "hosts", name)
+        assert found.split()[0] == at["ip"]
 
 
 def test_port_forward(cluster: Cluster, namespace: str) -> None:
@@ -145,7 +162,7 @@ def test_logs_exec_and_cp(cluster: Cluster, namespace: str, tmp_path: Path) -> N
         stop = threading.Timer(20, logs.terminate)
         stop.start()
         try:
-            assert "response:200" in logs.stdout.readline()
+            assert "url:/" in logs.stdout.readline()
         finally:
             stop.cancel()
             logs.terminate()

@@ -21,17 +21,6 @@ PYTHON = "sagong.local/python:1.0"
 HELLO = "sagong.local/hello:1.0"
 
 _PAGE = "<!doctype html>\n<title>Sagong</title>\n<h1>Hello from Sagong</h1>\n"
-_WGET = """#!/bin/sh
-# The static busybox cannot look up names (glibc loads its resolver at run time); getent can.
-for url; do :; done
-rest=${url#*://}; hostport=${rest%%/*}; host=${hostport%%:*}
-case $host in *[!0-9.]*) ;; *) exec /bin/busybox wget "$@" ;; esac
-address=$(getent ahostsv4 "$host" | { read -r first _ && echo "$first"; }) || { echo "wget: bad address '$host'" >&2; exit 1; }
-count=$#
-while [ "$count" -gt 1 ]; do word=$1; shift; set -- "$@" "$word"; count=$((count - 1)); done
-shift
-exec /bin/busybox wget --header "Host: $hostport" "$@" "${url%%://*}://$address${rest#"$host"}"
-"""
 _SERVE = '#!/bin/sh\necho "$(hostname)" > /www/hostname\nexec /bin/busybox httpd -f -vv -p 8080 -h /www\n'
 
 
@@ -58,7 +47,7 @@ def with_libraries(program: Path) -> dict[str, tuple[bytes, int]]:
 def built_in(catatonit: Path, busybox: Path, mount_points: tuple[str, ...], resolver: dict[str, tuple[bytes, int]]) -> tuple[Image, ...]:
     """Return the images; the binaries are read from this machine, `mount_points` are made as directories in `python`.
 
-    `resolver` is getent with its libraries.
+    `resolver` is getent with its libraries: the static busybox cannot look up names, since glibc loads its resolver at run time.
     """
     shell = busybox.read_bytes()
     applets = ("sh", "cat", "ls", "ps", "nslookup", "sleep", "vi", "env", "hostname", "httpd", "tar", "id", "kill", "echo", "date")
@@ -70,7 +59,6 @@ def built_in(catatonit: Path, busybox: Path, mount_points: tuple[str, ...], reso
             {
                 "bin/busybox": (shell, 0o755),
                 "bin/serve": (_SERVE.encode(), 0o755),
-                "bin/wget": (_WGET.encode(), 0o755),
                 **resolver,
                 "www/index.html": (_PAGE.encode(), 0o644),
                 "etc/passwd": (b"root:x:0:0:root:/:/bin/sh\n", 0o644),
