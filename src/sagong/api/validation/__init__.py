@@ -12,16 +12,54 @@ from sagong.api.errors import Cause
 from sagong.api.field_errors import Errors
 from sagong.api.resources import resource_of
 from sagong.api.types.base import ApiStruct
-from sagong.api.types.core import Binding
-from sagong.api.validation import apps, batch, core
+from sagong.api.validation import (
+    admissionregistration,
+    apiregistration,
+    apps,
+    autoscaling,
+    batch,
+    certificates,
+    coordination,
+    core,
+    custom_resources,
+    discovery,
+    events,
+    flowcontrol,
+    networking,
+    node,
+    policy,
+    rbac,
+    reviews,
+    scheduling,
+    storage,
+)
 from sagong.api.validation.metadata import validate_meta, validate_meta_update
-from sagong.api.validation.pod_changes import binding
 from sagong.api.validation.rules import Rules
 
 __all__ = ["validate_create", "validate_update"]
 
 _TABLE: dict[type, Rules] = {}
-for _module in (apps, batch, core):
+for _module in (
+    admissionregistration,
+    apiregistration,
+    apps,
+    autoscaling,
+    batch,
+    certificates,
+    coordination,
+    core,
+    custom_resources,
+    discovery,
+    events,
+    flowcontrol,
+    networking,
+    node,
+    policy,
+    rbac,
+    reviews,
+    scheduling,
+    storage,
+):
     _TABLE.update(_module.TABLE)
 _DEFAULT = Rules()
 
@@ -29,12 +67,10 @@ _DEFAULT = Rules()
 def validate_create(obj: Any) -> list[Cause]:
     """Return what is wrong with a new object, defaulted and with its name, namespace and uid set; nothing when it is sound."""
     errors = Errors()
-    if isinstance(obj, Binding):
-        binding(errors, obj, None)
-        return errors
     kind: type[ApiStruct] = type(obj)
     rules = _TABLE.get(kind, _DEFAULT)
-    validate_meta(errors, obj.metadata, rules.name, namespaced=resource_of(kind).namespaced)
+    if rules.stored:
+        validate_meta(errors, obj.metadata, rules.name, namespaced=resource_of(kind).namespaced)
     rules.spec(errors, obj, None)
     rules.create(errors, obj, None)
     return errors

@@ -48,7 +48,7 @@ def _strategy(errors: Errors, path: str, strategy: apps.DeploymentStrategy) -> N
         int_or_percent(errors, f"{path}.rollingUpdate.maxSurge", surge)
         if _amount(unavailable) == _amount(surge) == 0:
             errors.invalid(f"{path}.rollingUpdate.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
-        _at_most_whole(errors, f"{path}.rollingUpdate.maxUnavailable", unavailable)
+        at_most_whole(errors, f"{path}.rollingUpdate.maxUnavailable", unavailable)
 
 
 def int_or_percent(errors: Errors, path: str, value: int | str) -> None:
@@ -66,7 +66,8 @@ def _amount(value: int | str) -> int:
     return int(digits) if digits.isdecimal() else 0
 
 
-def _at_most_whole(errors: Errors, path: str, value: int | str) -> None:
+def at_most_whole(errors: Errors, path: str, value: int | str) -> None:
+    """Refuse more than all."""
     if isinstance(value, str) and not names.percent(value) and _amount(value) > _WHOLE:
         errors.invalid(path, value, "must not be greater than 100%")
 
@@ -125,7 +126,7 @@ def _daemon_update(errors: Errors, path: str, update: apps.RollingUpdateDaemonSe
     for name, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):
         int_or_percent(errors, f"{path}.{name}", value)
     for name, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):
-        _at_most_whole(errors, f"{path}.{name}", value)
+        at_most_whole(errors, f"{path}.{name}", value)
     if _amount(unavailable) and _amount(surge):
         errors.invalid(f"{path}.maxSurge", surge, "may not be set when maxUnavailable is non-zero")
     elif not _amount(unavailable) and not _amount(surge):
@@ -178,7 +179,7 @@ def _stateful_strategy(errors: Errors, path: str, strategy: apps.StatefulSetUpda
             int_or_percent(errors, at, update.maxUnavailable)
             if _amount(update.maxUnavailable) == 0:
                 errors.invalid(at, update.maxUnavailable, "cannot be 0")
-            _at_most_whole(errors, at, update.maxUnavailable)
+            at_most_whole(errors, at, update.maxUnavailable)
 
 
 def _stateful_template(spec: apps.StatefulSetSpec) -> core.PodTemplateSpec:

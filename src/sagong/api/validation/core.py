@@ -223,6 +223,7 @@ _POD_SUBRESOURCES = {
     "resize": pod_changes.resize,
 }
 TABLE: dict[type, Rules] = {
+    core.Binding: Rules(stored=False, create=pod_changes.binding),
     core.ConfigMap: Rules(spec=_config_map, change=_config_map_change),
     core.Secret: Rules(spec=_secret, change=_secret_change),
     core.ServiceAccount: Rules(),

@@ -172,17 +172,20 @@ def label_selector(errors: Errors, path: str, selector: LabelSelector | None, *,
     if selector.matchLabels:
         labels(errors, f"{path}.matchLabels", selector.matchLabels)
     for i, requirement in enumerate(selector.matchExpressions):
-        _requirement(errors, f"{path}.matchExpressions[{i}]", requirement, loose_values=loose_values)
+        label_requirement(errors, f"{path}.matchExpressions[{i}]", requirement, loose_values=loose_values)
 
 
-def _requirement(errors: Errors, path: str, requirement: LabelSelectorRequirement, *, loose_values: bool) -> None:
+def label_requirement(
+    errors: Errors, path: str, requirement: LabelSelectorRequirement, *, loose_values: bool = False, any_operator: bool = False
+) -> None:
+    """Check one requirement; `any_operator` leaves it to whoever evaluates the selector to know operators."""
     if requirement.operator in ("In", "NotIn"):
         if not requirement.values:
             errors.required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
     elif requirement.operator in ("Exists", "DoesNotExist"):
         if requirement.values:
             errors.forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
-    else:
+    elif not any_operator:
         errors.invalid(f"{path}.operator", requirement.operator, "not a valid selector operator")
     label_key(errors, f"{path}.key", requirement.key)
     if not loose_values:

@@ -26,13 +26,17 @@ def nothing(_: Errors, __: Any, ___: Any) -> None:
 
 @dataclass(frozen=True)
 class Rules:
-    """How one kind is validated. `spec` runs on create and update; `change` on update only, after it; subresources by name."""
+    """How one kind is validated. `spec` runs on create and update; `change` on update only, after it; subresources by name.
+
+    What is not `stored`, reviews say, has no name.
+    """
 
     name: names.Check = names.dns1123_subdomain
     spec: Check = nothing
     change: Change = nothing
     create: Check = nothing
     subresources: Mapping[str, Change] = field(default_factory=dict)
+    stored: bool = True
 
 
 def status(change: Change) -> dict[str, Change]:

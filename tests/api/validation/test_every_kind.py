@@ -1,0 +1,17 @@
+"""Validation knows every kind, and stumbles over none."""
+
+import pytest
+from sagong.api import defaults, validation
+from sagong.api.resources import BUILT_IN
+
+
+@pytest.mark.parametrize("resource", BUILT_IN, ids=lambda resource: f"{resource.group_resource}/{resource.version}")
+def test_empty_objects_are_refused_not_stumbled_over(resource):
+    new = resource.type()
+    defaults.apply_defaults(new)
+    new.metadata.name = "a"
+    new.metadata.resourceVersion = "1"
+    old = new.copy()
+    validation.validate_create(new)
+    for subresource in ("", *(sub.name for sub in resource.subresources)):
+        validation.validate_update(new, old, subresource)
