@@ -265,7 +265,11 @@ class PodWorker:
         observed = await self._observe()
         if observed.alive:
             self._publish(observed)
-            await self._m.killer.kill_pod(self.pod, observed, self._grace)
+            try:
+                await self._m.killer.kill_pod(self.pod, observed, self._grace)
+            except CriError as error:
+                self._m.events.pod(self.pod, "Warning", "FailedKillPod", f"error killing pod: {error}")
+                raise
             observed = await self._observe()
             if observed.alive:
                 return FIRST_RETRY

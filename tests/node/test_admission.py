@@ -1,0 +1,60 @@
+"""The node's last word on pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.node.observed import pod
+
+from sagong.api.types.core import Node, NodeSpec, Taint
+from sagong.api.types.meta import ObjectMeta
+from sagong.node.admission import admit
+
+ALLOCATABLE = {"cpu": "2", "memory": "1Gi", "pods": "3"}
+NODE = Node(metadata=ObjectMeta(name="n", labels={"disk": "ssd"}), spec=NodeSpec(taints=[Taint(key="out", effect="NoExecute")]))
+TOLERATED = "tolerations: [{operator: Exists}]\n"
+
+
+def asks(cpu: str, memory: str = "1Mi", more: str = "") -> Any:
+    return pod(f"{TOLERATED}{more}containers: [{{name: a, resources: {{requests: {{cpu: '{cpu}', memory: {memory}}}}}}}]")
+
+
+def ports(number: int, ip: str = "") -> Any:
+    return pod(f"{TOLERATED}containers: [{{name: a, ports: [{{containerPort: 80, hostPort: {number}, hostIP: '{ip}'}}]}}]")
+
+
+FULL = "Node didn't have enough resource: "
+HDD, SSD = "nodeSelector: {disk: hdd}\n", "nodeSelector: {disk: ssd}\n"
+PORTS = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"
+AFFINITY = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
+TAINT = "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate"
+
+
+@pytest.mark.parametrize(
+    ("of", "others", "reason", "message"),
+    [
+        (asks("2"), [], "", ""),
+        (asks("1500m"), [asks("600m")], "OutOfcpu", FULL + "cpu, requested: 1500, used: 600, capacity: 2000"),
+        (asks("1", "2Gi"), [], "OutOfmemory", FULL + "memory, requested: 2147483648, used: 0, capacity: 1073741824"),
+        (asks("1m"), [asks("1m")] * 3, "OutOfpods", FULL + "pods, requested: 1, used: 3, capacity: 3"),
+        (asks("1", more="os: {name: windows}\n"), [], "PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS"),
+        (asks("1", more=HDD), [], "NodeAffinity", AFFINITY),
+        (asks("1", more=SSD), [], "", ""),
+        (asks("1", more="nodeName: other\n"), [], "NodeName", "Predicate NodeName failed: node(s) didn't match the requested node name"),
+        (pod("containers: [{name: a}]"), [], "TaintToleration", TAINT),
+        (ports(80), [ports(80)], "NodePorts", PORTS),
+        (ports(80, "10.0.0.1"), [ports(80, "10.0.0.2")], "", ""),
+        (ports(80), [ports(81)], "", ""),
+    ],
+)  # fmt: skip
+def test_what_is_let_in(of: Any, others: list[Any], reason: str, message: str) -> None:
+    found = admit(of, others, ALLOCATABLE, NODE)
+    assert ((found.reason, found.message) if found else ("", "")) == (reason, message)
+
+
+def test_static_pods_mind_no_taint_and_an_unknown_node_no_label() -> None:
+    static = pod("containers: [{name: a}]")
+    static.metadata.annotations["kubernetes.io/config.source"] = "file"
+    assert admit(static, [], ALLOCATABLE, NODE) is None
+    assert admit(asks("1", more=HDD), [], ALLOCATABLE, None) is None

@@ -1,0 +1,82 @@
+"""What the runtime tells becomes an observation; what cannot change is asked for once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.node.observed import observed, pod, run
+
+from sagong.node.cri import api_pb2 as cri
+from sagong.node.cri import labels
+from sagong.node.housekeeping import superfluous
+from sagong.node.observe import Observer
+from sagong.node.terminations import log_tail, message_of
+
+
+class Runtime:
+    """One sandbox and two runs of a container."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.sandbox = cri.PodSandbox(id="sb", labels={labels.POD_UID: "u1", labels.POD_NAME: "p", labels.POD_NAMESPACE: "ns"})
+        self.containers = [self.container("old", cri.CONTAINER_EXITED, 1), self.container("new", cri.CONTAINER_RUNNING, 2)]
+
+    def container(self, name: str, state: Any, created: int) -> cri.Container:
+        notes = {labels.RESTART_COUNT: str(created - 1), labels.TERMINATION_GRACE: "7"}
+        names = {labels.POD_UID: "u1", labels.CONTAINER_NAME: "c"}
+        return cri.Container(id=name, pod_sandbox_id="sb", state=state, created_at=created, labels=names, annotations=notes)
+
+    async def list_sandboxes(self, selector: dict[str, str] | None = None) -> list[cri.PodSandbox]:
+        return [self.sandbox]
+
+    async def list_containers(self, selector: dict[str, str] | None = None) -> list[cri.Container]:
+        return self.containers
+
+    async def sandbox_status(self, name: str) -> cri.PodSandboxStatus:
+        self.asked.append(name)
+        return cri.PodSandboxStatus(id=name, network=cri.PodSandboxNetworkStatus(ip="10.0.0.5"))
+
+    async def container_status(self, name: str) -> cri.ContainerStatus:
+        self.asked.append(name)
+        found = next(item for item in self.containers if item.id == name)
+        return cri.ContainerStatus(
+            id=name, state=found.state, created_at=found.created_at, labels=found.labels, annotations=found.annotations, exit_code=3
+        )
+
+
+async def test_runs_are_ordered_and_ended_ones_are_not_asked_for_again() -> None:
+    runtime = Runtime()
+    observer = Observer(runtime)  # type: ignore[arg-type]  # the calls that are made
+    for _ in range(2):
+        found = await observer.pod("u1")
+    assert (found.name, found.namespace, found.ips, found.termination_grace) == ("p", "ns", ("10.0.0.5",), 7)
+    assert [(item.id, item.state, item.restart_count) for item in found.runs] == [("new", "running", 1), ("old", "exited", 0)]
+    assert sorted(runtime.asked) == ["new", "new", "old", "sb"]
+    assert observer.owner("old") == "u1"
+    runtime.containers = []
+    await observer.uids()
+    assert observer.owner("old") is None
+
+
+def test_one_dead_run_of_each_container_is_kept() -> None:
+    of = pod("containers: [{name: a}, {name: b}]")
+    seen = observed(*(run(of, "a", "exited", attempt=n) for n in range(3)), run(of, "b", "exited"), run(of, "a", attempt=3))
+    assert [found.id for found in superfluous(seen)] == ["a-1", "a-0"]
+
+
+def test_the_termination_message_is_the_container_s_own_or_the_log_s_end(tmp_path: Path) -> None:
+    message, log = tmp_path / "message", tmp_path / "0.log"
+    log.write_text("".join(f"2026-01-01T00:00:00Z stderr F line {n}\n" for n in range(100)))
+    status = cri.ContainerStatus(
+        exit_code=1,
+        log_path=str(log),
+        annotations={labels.MESSAGE_PATH: "/dev/termination-log", labels.MESSAGE_POLICY: "FallbackToLogsOnError"},
+        mounts=[cri.Mount(container_path="/dev/termination-log", host_path=str(message))],
+    )
+    assert message_of(status).splitlines()[0] == "line 20"
+    message.write_text("why")
+    assert message_of(status) == "why"
+    status.message = "OOM"
+    assert message_of(status) == "OOM: why"
+    assert log_tail(str(tmp_path / "absent")) == ""
