@@ -22,6 +22,7 @@ def main() -> None:
     pki: Path = options.pki
     health = process.HealthPort(options.port, certificate=pki / "controller-manager.crt", key=pki / "controller-manager.key")
     settings = Settings(
+        pki=pki,
         root_ca=(pki / "ca.crt").read_text(encoding="ascii"),
         cluster_cidr=options.cluster_cidr,
         service_cidr=options.service_cidr,

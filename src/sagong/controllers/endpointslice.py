@@ -110,7 +110,7 @@ def _plan_family(changes: _Changes, pods: Sequence[Pod], nodes: Mapping[str, Nod
     existing: dict[Ports, list[EndpointSlice]] = {}
     for found in slices:
         if _owned(found, service):
-            existing.setdefault(_ports_key(found.ports), []).append(found)
+            existing.setdefault(ports_key(found.ports), []).append(found)
         else:
             changes.delete.append(found)
     desired, ports_of = _desired(service, pods, nodes, family)
@@ -141,7 +141,7 @@ def _desired(
         if node is None and not service.spec.publishNotReadyAddresses:
             continue  # the node's arrival wakes us
         ports = _ports(service, pod)
-        key = _ports_key(ports)
+        key = ports_key(ports)
         ports_of[key] = ports
         found = endpoints.setdefault(key, [])
         if ips := addresses(pod, family):
@@ -222,7 +222,8 @@ def _ports(service: Service, pod: Pod) -> list[EndpointPort]:
     ]
 
 
-def _ports_key(ports: Iterable[EndpointPort]) -> Ports:
+def ports_key(ports: Iterable[EndpointPort]) -> Ports:
+    """Return what makes two sets of ports the same one."""
     return tuple(sorted(((port.name, port.protocol, port.port, port.appProtocol) for port in ports), key=str))
 
 

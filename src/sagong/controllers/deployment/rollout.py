@@ -106,7 +106,7 @@ def _saturated(deployment: Deployment, rs: ReplicaSet) -> bool:
 
 
 def _spread(deployment: Deployment, active: Sequence[ReplicaSet]) -> Sizes:
-    """Add or take pods in proportion; what rounding leaves goes to the largest set (KEP-less, from the deployments proposal)."""
+    """Add or take pods in proportion; what rounding leaves goes to the largest set."""
     desired = replicas(deployment)
     allowed = desired + surge_and_unavailable(deployment)[0] if desired else 0
     change = allowed - sum(map(replicas, active))

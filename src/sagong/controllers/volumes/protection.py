@@ -1,0 +1,85 @@
+"""persistentvolumeclaim-protection, persistentvolume-protection: what is in use is not deleted, only marked.
+
+Admission adds the finalizers; these loops add missing ones and remove them when nothing uses the object any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sagong.api.types.core import PersistentVolume, PersistentVolumeClaim, Pod
+from sagong.client.plan import NOTHING, Plan, Update
+from sagong.controllers.declaration import Controller, Key, Watch, own_key, writes
+from sagong.controllers.view import Live, View
+from sagong.controllers.volumes.binder import uses
+
+CLAIM_FINALIZER, VOLUME_FINALIZER = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
+
+
+def plan(obj: Any, finalizer: str, *, used: bool) -> Plan:
+    """Plan a claim or volume: the finalizer stays as long as it is used or not being deleted."""
+    has = finalizer in obj.metadata.finalizers
+    if obj.metadata.deletionTimestamp is None:
+        return NOTHING if has else _with(obj, [*obj.metadata.finalizers, finalizer])
+    if not has or used:
+        return NOTHING
+    return _with(obj, [name for name in obj.metadata.finalizers if name != finalizer])
+
+
+async def reconcile_claim(live: Live, key: Key) -> Plan:
+    """Look at a claim; before it is let go, the server is asked for pods that no informer shows yet."""
+    claim = live.get(PersistentVolumeClaim, *key)
+    if claim is None:
+        return NOTHING
+    used = _is_used(live.list(Pod, key.namespace), claim)
+    if claim.metadata.deletionTimestamp is not None and CLAIM_FINALIZER in claim.metadata.finalizers and not used:
+        used = _is_used((await live.client.list(Pod, key.namespace)).items, claim)
+    return plan(claim, CLAIM_FINALIZER, used=used)
+
+
+def reconcile_volume(view: View, key: Key) -> Plan:
+    """Look at a volume."""
+    volume = view.get(PersistentVolume, "", key.name)
+    return plan(volume, VOLUME_FINALIZER, used=volume.status.phase == "Bound") if volume is not None else NOTHING
+
+
+def _with(obj: Any, finalizers: list[str]) -> Plan:
+    changed = obj.copy()
+    changed.metadata.finalizers = finalizers
+    return Plan((Update(changed),))
+
+
+def _is_used(pods: Iterable[Pod], claim: PersistentVolumeClaim) -> bool:
+    """Say whether a pod that has a node mounts the claim; an ephemeral volume's claim must be the pod's own."""
+    return any(pod.spec.nodeName and uses(pod, claim.metadata.name) for pod in pods)
+
+
+def _claims_of(_view: View, pod: Pod) -> Iterable[Key]:
+    for volume in pod.spec.volumes:
+        if volume.persistentVolumeClaim is not None:
+            yield Key(pod.metadata.namespace, volume.persistentVolumeClaim.claimName)
+        elif volume.ephemeral is not None:
+            yield Key(pod.metadata.namespace, f"{pod.metadata.name}-{volume.name}")
+
+
+def _bound_or_gone(old: Pod | None, new: Pod | None) -> bool:
+    return old is None or new is None or old.spec.nodeName != new.spec.nodeName
+
+
+CLAIMS = Controller(
+    name="persistentvolumeclaim-protection",
+    account="pvc-protection-controller",
+    watches=(Watch(PersistentVolumeClaim, own_key), Watch(Pod, _claims_of, _bound_or_gone)),
+    writes=writes(("update", PersistentVolumeClaim)),
+    reconcile_live=reconcile_claim,
+    workers=2,
+)
+VOLUMES = Controller(
+    name="persistentvolume-protection",
+    account="pv-protection-controller",
+    watches=(Watch(PersistentVolume),),
+    writes=writes(("update", PersistentVolume)),
+    reconcile=reconcile_volume,
+    workers=1,
+)
