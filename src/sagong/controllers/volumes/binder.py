@@ -65,6 +65,10 @@ def plan_volume(volume: PersistentVolume, claim: PersistentVolumeClaim | None) -
         return Plan(_volume_phase(volume, "Available"))
     if claim is None:  # what becomes of the data is its provisioner's affair
         return Plan(_volume_phase(volume, "Released") if volume.status.phase != "Failed" else ())
+    return _plan_claimed(volume, claim)
+
+
+def _plan_claimed(volume: PersistentVolume, claim: PersistentVolumeClaim) -> Plan:
     if not claim.spec.volumeName:
         if not same_mode(volume, claim):
             said = (
