@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from sagong.cluster import host
 from tests.e2e.conftest import PORTS, Cluster, traces_after_delete
 from tests.e2e.test_healing import pids_of_everything
 
@@ -104,8 +105,8 @@ class Writers:
 def kill_everything(cluster: Cluster, start: subprocess.Popen[bytes] | None) -> None:
     """Send SIGKILL to every process of the cluster, again until none is left."""
     run_dir = Path(json.loads((cluster.data_dir / "cluster.json").read_text())["config"]["run_dir"])
-    for _ in range(20):
-        pids = [pid for words in ("sagong", "containerd") for pid in pids_of_everything(cluster, words, run_dir)]
+    for _ in range(200):
+        pids = [pid for words in ("sagong", "containerd") for pid in pids_of_everything(cluster, words, run_dir) if host.alive(pid)]
         if start is not None and start.poll() is None:
             start.kill()
             start.wait()
@@ -117,7 +118,7 @@ def kill_everything(cluster: Cluster, start: subprocess.Popen[bytes] | None) -> 
             except ProcessLookupError:
                 continue
         time.sleep(0.02)
-    raise AssertionError("processes survive SIGKILL")
+    raise AssertionError(f"processes survive SIGKILL: {pids}")
 
 
 @pytest.mark.timeout(600)
