@@ -76,6 +76,15 @@ def canonical_cidr(errors: Errors, path: str, text: str) -> None:
         errors.invalid(path, text, f'must be in canonical form ("{network}")')
 
 
+def interface_address(errors: Errors, path: str, text: str) -> None:
+    """Check an address with the length of its network's prefix."""
+    network, address = parse_network(text), parse(text.partition("/")[0])
+    if network is None or address is None:
+        errors.invalid(path, text, "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)")
+    elif text != f"{address}/{network.prefixlen}":
+        errors.invalid(path, text, f'must be in canonical form ("{address}/{network.prefixlen}")')
+
+
 def _cidr(errors: Errors, path: str, text: str) -> Network | None:
     network = parse_network(text)
     if network is None:

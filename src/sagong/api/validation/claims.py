@@ -8,7 +8,6 @@ from sagong.api import names
 from sagong.api.field_errors import Errors, diff
 from sagong.api.quantity import ZERO, parse
 from sagong.api.types import core
-from sagong.api.types.meta import ObjectMeta
 from sagong.api.validation import metadata, resources
 from sagong.api.validation.rules import each, immutable, one_of, required
 
@@ -33,13 +32,7 @@ def claim(errors: Errors, new: core.PersistentVolumeClaim, old: core.PersistentV
 
 def claim_template(errors: Errors, path: str, template: core.PersistentVolumeClaimTemplate) -> None:
     """Check the template of the claim of an ephemeral volume."""
-    meta = template.metadata
-    metadata.annotation_map(errors, f"{path}.metadata.annotations", meta.annotations)
-    metadata.labels(errors, f"{path}.metadata.labels", meta.labels)
-    zero = ObjectMeta()
-    for name in ObjectMeta.__struct_fields__:
-        if name not in ("annotations", "labels") and getattr(meta, name) != getattr(zero, name):
-            errors.forbidden(f"{path}.metadata.{name}", "cannot be set")
+    metadata.template_meta(errors, f"{path}.metadata", template.metadata)
     claim_spec(errors, f"{path}.spec", template.spec)
 
 

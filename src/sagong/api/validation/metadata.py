@@ -110,6 +110,16 @@ def annotation_map(errors: Errors, path: str, found: Mapping[str, str]) -> None:
         errors.too_long(path, ANNOTATIONS_SIZE)
 
 
+def template_meta(errors: Errors, path: str, meta: ObjectMeta) -> None:
+    """Check the metadata of a template: labels and annotations, nothing else."""
+    annotation_map(errors, f"{path}.annotations", meta.annotations)
+    labels(errors, f"{path}.labels", meta.labels)
+    zero = ObjectMeta()
+    for name in ObjectMeta.__struct_fields__:
+        if name not in ("annotations", "labels") and getattr(meta, name) != getattr(zero, name):
+            errors.forbidden(f"{path}.{name}", "cannot be set")
+
+
 def _owners(errors: Errors, path: str, owners: Sequence[OwnerReference]) -> None:
     controller = ""
     for owner in owners:
