@@ -165,8 +165,7 @@ class ClusterNames:
         labels = name[: -len(self.domain)].rstrip(".").split(".") if name != self.domain else []
         if not labels or labels in (["svc"], ["pod"]):
             return
-        kind = labels[-1]
-        *rest, namespace = labels[:-1]
+        *rest, namespace, kind = ("", *labels) if len(labels) == 1 else labels
         if kind not in ("svc", "pod") or len(rest) > 3 or not self._view.has_namespace(namespace):  # noqa: PLR2004 - _port._proto.service
             raise _NoSuchNameError(name)
         if rest:

@@ -38,11 +38,11 @@ class _Upstream:
 
 
 class Forwarder:
-    """Asks resolvers in turn. UDP questions go out as UDP, each from a port of its own; TCP ones as TCP."""
+    """Asks resolvers in turn, each for `patience` seconds. UDP questions go out as UDP, each from a port of its own; TCP ones as TCP."""
 
-    def __init__(self, resolvers: Sequence[str], *, clock: Clock, random: Random, port: int = 53) -> None:
+    def __init__(self, resolvers: Sequence[str], *, clock: Clock, random: Random, port: int = 53, patience: float = ATTEMPT) -> None:
         self._upstreams = [_Upstream(address) for address in resolvers]
-        self._clock, self._random, self._port = clock, random, port
+        self._clock, self._random, self._port, self._patience = clock, random, port, patience
         self._cache = Cache(clock)
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._probes: dict[str, _Upstream] = {}
@@ -69,7 +69,7 @@ class Forwarder:
         asked = replace(query, id=struct.unpack("!H", self._random.token(2))[0])
         for upstream in upstreams:
             try:
-                async with asyncio.timeout(ATTEMPT):
+                async with asyncio.timeout(self._patience):
                     return await (self._over_tcp if tcp else self._over_udp)(upstream.address, asked)
             except TimeoutError:
                 upstream.silent_until = self._clock.monotonic() + SILENCE
@@ -106,7 +106,7 @@ class Forwarder:
             name = f"{self._random.suffix(20)}.{_PROBE_SUFFIX}"
             self._probes[name] = upstream
             with suppress(OSError, TimeoutError):
-                async with asyncio.timeout(ATTEMPT):
+                async with asyncio.timeout(self._patience):
                     await self._over_udp(upstream.address, Query(struct.unpack("!H", self._random.token(2))[0], name, HINFO))
         self._probes.clear()
 

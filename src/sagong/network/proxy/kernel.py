@@ -63,8 +63,8 @@ class NodeKernel:
             return True
 
     def ensure_route(self, network: str) -> None:
-        """Route a range to lo if there is no way at all, as on a machine without default route: else a packet ends before the rules."""
-        if netlink.has_route(str(ipaddress.ip_network(network)[1])):
+        """Route an IPv4 range to lo if there is no way at all, as without a default route: else packets would end before the rules."""
+        if ":" in network or netlink.has_route(str(ipaddress.ip_network(network)[1])):
             return
         try:
             netlink.route_to_loopback(network)

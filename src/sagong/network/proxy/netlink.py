@@ -78,10 +78,9 @@ def has_table(family: str, name: str) -> bool:
 
 
 def route_to_loopback(network: str) -> None:
-    """Route a range to lo, where its packets never arrive: the rules rewrite or refuse them first. Raises OSError."""
+    """Route an IPv4 range to lo, where its packets never arrive: the rules rewrite or refuse them first. Raises OSError."""
     net = ipaddress.ip_network(network)
-    family = socket.AF_INET if net.version == 4 else socket.AF_INET6  # noqa: PLR2004 - IP's version
-    header = struct.pack("=BBBBBBBBI", family, net.prefixlen, 0, 0, _TABLE_MAIN, _BOOT, _LINK, _UNICAST, 0)
+    header = struct.pack("=BBBBBBBBI", socket.AF_INET, net.prefixlen, 0, 0, _TABLE_MAIN, _BOOT, _LINK, _UNICAST, 0)
     attributes = _attribute(_DST, net.network_address.packed) + _attribute(_OIF, struct.pack("=I", socket.if_nametoindex("lo")))
     list(_ask(_NETLINK_ROUTE, _NEW_ROUTE, _ACK | _CREATE | _REPLACE, header + attributes))
 

@@ -73,7 +73,7 @@ def _frame(settings: Settings) -> dict[str, Chain]:
         "nat-prerouting": Chain(("jump services",), "type nat hook prerouting priority -100"),
         "nat-output": Chain(("jump services",), "type nat hook output priority -100"),
         "nat-postrouting": Chain(("jump masquerading",), "type nat hook postrouting priority 100"),
-        "reject-chain": Chain(("reject",)),
+        "reject-chain": Chain(("meta l4proto tcp reject with tcp reset", "reject")),
         "firewall-check": Chain((f"{service} vmap @firewall-ips",)),
         "service-endpoints-check": Chain((f"{service} vmap @no-endpoint-services",)),
         "nodeport-endpoints-check": Chain((f"{_to_node(settings)} meta l4proto . th dport vmap @no-endpoint-nodeports",)),
@@ -101,7 +101,7 @@ def _to_node(settings: Settings) -> str:
 
 
 def _cluster_ips_check(settings: Settings) -> Iterable[str]:
-    yield f"{settings.family} daddr @cluster-ips reject"
+    yield f"{settings.family} daddr @cluster-ips goto reject-chain"
     if settings.service_cidrs:
         yield f"{settings.family} daddr {{ {', '.join(settings.service_cidrs)} }} drop"
 
