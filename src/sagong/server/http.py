@@ -75,10 +75,12 @@ class HttpServer:
                 lambda: Connection(self), sock=listener, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake
             )
             sweeper = self._tasks.create_task(self._sweep())
-            if started is not None:
-                started.set()
-            await self._stop.wait()
-            self._server.close()
+            try:
+                if started is not None:
+                    started.set()
+                await self._stop.wait()
+            finally:
+                self._server.close()
             for connection in tuple(self.connections):
                 connection.shut_down()
             while self.connections:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+import msgspec
+
 from sagong.api import codec, defaults, normalize
 from sagong.api.errors import BadRequestError, invalid
 from sagong.api.field_errors import Errors
@@ -58,6 +60,9 @@ def read_object(exchange: Exchange, row: Resource) -> Any:
 
 def finish(row: Resource, obj: Any) -> Any:
     """Bring an object that was just read into canonical form, with defaults, in its storage version. Raises BadRequestError."""
+    for entry in obj.metadata.managedFields:
+        if entry.fieldsV1 is not None and b" " in bytes(entry.fieldsV1):
+            entry.fieldsV1 = msgspec.Raw(msgspec.json.format(bytes(entry.fieldsV1), indent=-1))
     if row.module is None:
         return obj
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sagong.api.clock import Clock, Random
@@ -15,7 +15,7 @@ from sagong.server.exchange import Exchange
 from sagong.server.messages import JSON, Response
 from sagong.server.negotiation import representation
 from sagong.server.registry.options import too_large_revision
-from sagong.server.registry.render import Renderer
+from sagong.server.registry.render import RenderCache, Renderer
 from sagong.server.registry.storage import Storage
 from sagong.store.base import Store, StoreWriteError
 
@@ -38,6 +38,7 @@ class Registry:
     issuer: Issuer | None = None
     allocator: ServiceAllocator | None = None
     connector: Connector | None = None
+    rendered: RenderCache = field(default_factory=RenderCache)
 
     def renderer(self, exchange: Exchange, row: Resource) -> Renderer:
         """Return what renders the answer to a request about objects of `row`."""

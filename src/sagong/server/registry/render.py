@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from sagong.server.registry.storage import Storage, to_dict
 from sagong.store.base import Entry
 
 GZIP_FROM = 128 * 1024
+RENDERED = 4096
 _encoder = msgspec.json.Encoder()
 
 
@@ -111,6 +113,29 @@ class Renderer:
             "rows": rows,
         }
         return _encoder.encode(table)
+
+
+def event_line(kind: bytes, obj: bytes) -> bytes:
+    """Return one event as a line of JSON."""
+    return b'{"type":"%b","object":%b}\n' % (kind, obj)
+
+
+class RenderCache:
+    """The latest rendered events, by revision, kind of event and representation."""
+
+    def __init__(self) -> None:
+        self._events: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
+
+    def get(self, kind: bytes, value: bytes, revision: int, renderer: Renderer) -> bytes:
+        """Return the line of an event."""
+        key = (revision, kind, renderer.key)
+        line = self._events.get(key)
+        if line is None:
+            line = event_line(kind, renderer.one(value, revision))
+            self._events[key] = line
+            if len(self._events) > RENDERED:
+                self._events.popitem(last=False)
+        return line
 
 
 def to_yaml(body: bytes) -> bytes:

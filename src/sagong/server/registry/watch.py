@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
@@ -24,7 +23,7 @@ from sagong.server.negotiation import PROTOBUF
 from sagong.server.registry.options import ListOptions, list_options
 from sagong.server.registry.read import list_prefix
 from sagong.server.registry.registry import Registry
-from sagong.server.registry.render import Renderer, to_protobuf
+from sagong.server.registry.render import Renderer, event_line, to_protobuf
 from sagong.server.registry.selection import Matcher, selection
 from sagong.store.base import CompactedError, Event, FutureRevisionError, SlowWatcherError, Watch
 
@@ -33,39 +32,12 @@ log = logging.getLogger(__name__)
 MIN_TIMEOUT = 1800
 BOOKMARK_SECONDS = 60.0
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
-RENDERED = 4096
 FLUSH = 64 * 1024
-
-
-class RenderCache:
-    """The latest rendered events, by revision, kind of event and representation."""
-
-    def __init__(self) -> None:
-        self._events: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
-
-    def get(self, kind: bytes, value: bytes, revision: int, renderer: Renderer) -> bytes:
-        """Return the line of an event."""
-        key = (revision, kind, renderer.key)
-        line = self._events.get(key)
-        if line is None:
-            line = event_line(kind, renderer.one(value, revision))
-            self._events[key] = line
-            if len(self._events) > RENDERED:
-                self._events.popitem(last=False)
-        return line
-
-
-def event_line(kind: bytes, obj: bytes) -> bytes:
-    """Return one event as a line of JSON."""
-    return b'{"type":"%b","object":%b}\n' % (kind, obj)
 
 
 def error_line(error: ApiError) -> bytes:
     """Return an ERROR event."""
     return event_line(b"ERROR", status.encode(error.status()))
-
-
-_cache = RenderCache()
 
 
 async def watch(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
@@ -212,7 +184,7 @@ class _WatchStream:
             return event_line(kind, self._renderer.table_event(value, revision, columns=True))
         if self._renderer.representation.target == "Table":
             return event_line(kind, self._renderer.table_event(value, revision, columns=False))
-        return _cache.get(kind, value, revision, self._renderer)
+        return self._registry.rendered.get(kind, value, revision, self._renderer)
 
     def _bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
         metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}

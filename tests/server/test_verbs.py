@@ -1,0 +1,205 @@
+"""The generic verbs over real TLS and a real store: what is written is read, what is wrong is told in upstream's words."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.server.harness import APPLY, JSON_PATCH, MERGE, STRATEGIC, TABLE, config_map, pod, running
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+
+
+async def test_create_read_replace_delete(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        created = await api("POST", MAPS, config_map("a", x="1"))
+        assert created.status == 201
+        meta = created.body["metadata"]
+        assert meta["uid"]
+        assert meta["creationTimestamp"]
+        assert meta["namespace"] == "default"
+        assert meta["managedFields"][0]["manager"] == "test"
+        read = await api.ok("GET", f"{MAPS}/a")
+        assert read == created.body
+        read["data"] = {"x": "2"}
+        replaced = await api.ok("PUT", f"{MAPS}/a", read)
+        assert int(replaced["metadata"]["resourceVersion"]) > int(meta["resourceVersion"])
+        assert replaced["metadata"]["uid"] == meta["uid"]
+        again = await api.ok("PUT", f"{MAPS}/a", replaced)
+        assert again["metadata"]["resourceVersion"] == replaced["metadata"]["resourceVersion"], "what changes nothing writes nothing"
+        gone = await api.ok("DELETE", f"{MAPS}/a")
+        assert (gone["status"], gone["details"]["name"], gone["details"]["uid"]) == ("Success", "a", meta["uid"])
+        answer = await api("GET", f"{MAPS}/a")
+        assert (answer.status, answer.body["message"]) == (404, 'configmaps "a" not found')
+
+
+async def test_what_is_wrong_is_told(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.ok("POST", MAPS, config_map("a"))
+        stale = (await api.ok("GET", f"{MAPS}/a"))["metadata"]["resourceVersion"]
+        await api.ok("PATCH", f"{MAPS}/a", {"data": {"x": "1"}}, Content_Type=MERGE)
+        old = config_map("a")
+        old["metadata"]["resourceVersion"] = stale
+        modified = "the object has been modified; please apply your changes to the latest version and try again"
+        elsewhere = config_map("b")
+        elsewhere["metadata"]["namespace"] = "other"
+        cases = [
+            ("POST", MAPS, config_map("a"), 409, 'configmaps "a" already exists'),
+            ("PUT", f"{MAPS}/a", old, 409, f'Operation cannot be fulfilled on configmaps "a": {modified}'),
+            ("PUT", f"{MAPS}/a", config_map("b"), 400, "the name of the object (b) does not match the name on the URL (a)"),
+            ("PUT", f"{MAPS}/b", config_map("b"), 404, 'configmaps "b" not found'),
+            ("POST", MAPS, elsewhere, 400, "the namespace of the provided object does not match the namespace sent on the request"),
+            ("POST", "/api/v1/namespaces/nope/configmaps", config_map("a"), 404, 'namespaces "nope" not found'),
+            ("POST", f"{MAPS}/a", config_map("a"), 405, "the server does not allow this method on the requested resource"),
+            ("GET", "/api/v1/nothings", None, 404, "the server could not find the requested resource"),
+            (
+                "GET",
+                f"{MAPS}/a?resourceVersion=x",
+                None,
+                500,
+                'resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax',
+            ),
+        ]
+        for method, path, body, code, message in cases:
+            answer = await api(method, path, body)
+            assert (answer.status, answer.body["message"]) == (code, message)
+            assert answer.body["kind"] == "Status"
+        bad = (await api("POST", MAPS, config_map("Bad_Name"))).body
+        assert (bad["code"], bad["details"]["causes"][0]["field"]) == (422, "metadata.name")
+        assert (await api("GET", "/nowhere")).raw == b"404 page not found\n"
+
+
+async def test_unknown_fields_are_errors_or_warnings(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        body = {**config_map("a"), "dat": {}}
+        strict = await api("POST", f"{MAPS}?fieldValidation=Strict", body)
+        assert strict.status == 400
+        assert 'strict decoding error: unknown field "dat"' in strict.body["message"]
+        warned = await api("POST", MAPS, body)
+        assert (warned.status, warned.header("warning")) == (201, '299 - "unknown field \\"dat\\""')
+
+
+async def test_names_are_generated_and_dry_runs_leave_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        for _ in range(3):
+            made = await api.ok("POST", MAPS, {"metadata": {"generateName": "gen-"}})
+            assert len(made["metadata"]["name"]) == len("gen-") + 5
+        dry = await api.ok("POST", f"{MAPS}?dryRun=All", config_map("dry"))
+        assert dry["metadata"]["uid"]
+        assert "resourceVersion" not in dry["metadata"]
+        assert (await api("GET", f"{MAPS}/dry")).status == 404
+        await api.ok("DELETE", f"{MAPS}/{made['metadata']['name']}?dryRun=All")
+        assert len((await api.ok("GET", MAPS))["items"]) == 3
+
+
+async def test_patches(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.ok("POST", MAPS, config_map("a", x="1", y="2"))
+        merged = await api.ok("PATCH", f"{MAPS}/a", {"data": {"x": None, "z": "3"}}, Content_Type=MERGE)
+        assert merged["data"] == {"y": "2", "z": "3"}
+        operations = [{"op": "test", "path": "/data/y", "value": "2"}, {"op": "replace", "path": "/data/y", "value": "4"}]
+        assert (await api.ok("PATCH", f"{MAPS}/a", operations, Content_Type=JSON_PATCH))["data"]["y"] == "4"
+        assert (await api("PATCH", f"{MAPS}/a", operations, Content_Type=JSON_PATCH)).status == 422
+        await api.namespace("strategic")
+        pods = "/api/v1/namespaces/strategic/pods"
+        await api.ok("POST", pods, pod("p"))
+        change = {"spec": {"containers": [{"name": "main", "image": "app:2"}]}}
+        patched = await api.ok("PATCH", f"{pods}/p", change, Content_Type=STRATEGIC)
+        assert [c["image"] for c in patched["spec"]["containers"]] == ["app:2"]
+        assert patched["metadata"]["generation"] == 2
+
+
+async def test_concurrent_patches_are_all_kept(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.ok("POST", MAPS, config_map("a"))
+        clients = [await api.connect() for _ in range(8)]
+
+        async def patch(index: int) -> None:
+            for round_ in range(5):
+                answer = await clients[index].request("PATCH", f"{MAPS}/a", {"data": {f"k{index}-{round_}": "v"}}, Content_Type=MERGE)
+                assert answer.status == 200
+
+        async with asyncio.TaskGroup() as group:
+            for index in range(len(clients)):
+                group.create_task(patch(index))
+        assert len((await api.ok("GET", f"{MAPS}/a"))["data"]) == 40
+
+
+async def test_apply_shares_and_conflicts(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        first = await api("PATCH", f"{MAPS}/a?fieldManager=one", config_map("a", x="1"), Content_Type=APPLY)
+        assert first.status == 201
+        conflict = await api("PATCH", f"{MAPS}/a?fieldManager=two", config_map("a", x="2"), Content_Type=APPLY)
+        assert (conflict.status, conflict.body["message"]) == (409, 'Apply failed with 1 conflict: conflict with "one": .data.x')
+        forced = await api.ok("PATCH", f"{MAPS}/a?fieldManager=two&force=true", config_map("a", x="2"), Content_Type=APPLY)
+        assert [entry["manager"] for entry in forced["metadata"]["managedFields"]] == ["two"]
+        same = await api.ok("PATCH", f"{MAPS}/a?fieldManager=two", config_map("a", x="2"), Content_Type=APPLY)
+        assert same["metadata"]["resourceVersion"] == forced["metadata"]["resourceVersion"]
+        nobody = await api("PATCH", f"{MAPS}/a", config_map("a"), Content_Type=APPLY)
+        assert "fieldManager: Required value: is required for apply patch" in nobody.body["message"]
+
+
+async def test_status_and_spec_are_written_apart(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        path = "/apis/apps/v1/namespaces/default/deployments"
+        template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+        spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+        made = await api.ok("POST", path, {"metadata": {"name": "d"}, "spec": spec, "status": {"replicas": 7}})
+        assert (made["metadata"]["generation"], made.get("status")) == (1, {})
+        both = {"spec": {"replicas": 9}, "status": {"replicas": 3}}
+        status = await api.ok("PATCH", f"{path}/d/status", both, Content_Type=MERGE)
+        assert (status["spec"]["replicas"], status["status"]["replicas"], status["metadata"]["generation"]) == (1, 3, 1)
+        main = await api.ok("PATCH", f"{path}/d", {"spec": {"replicas": 5}, "status": {"replicas": 0}}, Content_Type=MERGE)
+        assert (main["spec"]["replicas"], main["status"]["replicas"], main["metadata"]["generation"]) == (5, 3, 2)
+        scale = await api.ok("GET", f"{path}/d/scale")
+        assert (scale["kind"], scale["spec"], scale["status"]) == ("Scale", {"replicas": 5}, {"replicas": 3, "selector": "a=b"})
+        scale["spec"]["replicas"] = 2
+        await api.ok("PUT", f"{path}/d/scale", scale)
+        assert (await api.ok("GET", f"{path}/d"))["spec"]["replicas"] == 2
+        assert (await api("PUT", f"{path}/d/scale", scale)).status == 409
+
+
+async def test_two_versions_of_one_object(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        base = "/apis/autoscaling/{}/namespaces/default/horizontalpodautoscalers"
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
+        metrics = [
+            {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}},
+            {"type": "Pods", "pods": {"metric": {"name": "m"}, "target": {"type": "AverageValue", "averageValue": "1k"}}},
+        ]
+        spec = {"maxReplicas": 3, "scaleTargetRef": target, "metrics": metrics}
+        await api.ok("POST", base.format("v2"), {"metadata": {"name": "h"}, "spec": spec})
+        old = await api.ok("GET", f"{base.format('v1')}/h")
+        assert old["spec"]["targetCPUUtilizationPercentage"] == 70
+        old["spec"]["targetCPUUtilizationPercentage"] = 80
+        await api.ok("PUT", f"{base.format('v1')}/h", old)
+        new = await api.ok("GET", f"{base.format('v2')}/h")
+        kept = sorted(new["spec"]["metrics"], key=lambda metric: metric["type"])
+        assert kept[0] == metrics[1]
+        assert kept[1]["resource"]["target"]["averageUtilization"] == 80
+        event = {"metadata": {"name": "e"}, "involvedObject": {"namespace": "default", "name": "p"}, "reason": "R", "message": "m"}
+        await api.ok("POST", "/api/v1/namespaces/default/events", event)
+        listed = await api.ok("GET", "/apis/events.k8s.io/v1/events?fieldSelector=regarding.name%3Dp")
+        assert [item["note"] for item in listed["items"]] == ["m"]
+
+
+async def test_representations(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.ok("POST", MAPS, config_map("a", x="1"))
+        table = await api.ok("GET", MAPS, Accept=TABLE)
+        assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Data", "Age"]
+        assert table["rows"][0]["cells"][:2] == ["a", 1]
+        assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+        partial = await api.ok("GET", f"{MAPS}/a", Accept="application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io")
+        assert (partial["kind"], partial["metadata"]["name"], "data" in partial) == ("PartialObjectMetadata", "a", False)
+        yaml = await api("GET", f"{MAPS}/a", Accept="application/yaml")
+        assert yaml.raw.startswith(b"apiVersion: v1\n")
+        posted = await api("POST", MAPS, b"metadata:\n  name: b\ndata:\n  k: v\n", Content_Type="application/yaml")
+        assert posted.status == 201
+        protobuf = await api("GET", MAPS, Accept="application/vnd.kubernetes.protobuf")
+        assert protobuf.raw.startswith(b"k8s\x00")
+        body = (await api("GET", f"{MAPS}/a", Accept="application/vnd.kubernetes.protobuf")).raw.replace(b"\x01a", b"\x01c", 1)
+        assert body
+        assert (await api("GET", MAPS, Accept="text/html")).status == 406
+        pretty = await api("GET", f"{MAPS}/a?pretty=true")
+        assert pretty.raw.startswith(b'{\n  "apiVersion"')
