@@ -36,12 +36,13 @@ def qos_class(pod: Pod) -> str:
     return "Guaranteed" if not unlimited and requests == limits else "Burstable"
 
 
-def requests(pod: Pod, *, use_status: bool = False) -> Amounts:
+def requests(pod: Pod, *, use_status: bool = False, missing: Mapping[str, str] | None = None) -> Amounts:
     """Return what a pod asks of its node: containers, sidecars, init containers, pod-level resources, overhead.
 
     With `use_status`, a container that is being resized counts with the most of what is asked, allocated and actuated (KEP-1287).
+    `missing` is what a container counts with that asks for none of a resource.
     """
-    found = _aggregate(pod, "requests", use_status=use_status)
+    found = _aggregate(pod, "requests", use_status=use_status, missing=missing)
     _replace_with_pod_level(found, pod, "requests", use_status=use_status)
     return _sum((found, _amounts(pod.spec.overhead))) if pod.spec.overhead else found
 
@@ -166,15 +167,19 @@ def _most(*parts: Amounts) -> Amounts:
     return most
 
 
-def _aggregate(pod: Pod, which: str, *, use_status: bool) -> Amounts:
+def _aggregate(pod: Pod, which: str, *, use_status: bool, missing: Mapping[str, str] | None = None) -> Amounts:
     known = statuses(pod) if use_status else {}
+    assumed = _amounts(missing or {})
+
+    def spec_of(container: Container) -> Amounts:
+        return assumed | _amounts(getattr(container.resources, which))
 
     def of(container: Container) -> Amounts:
-        spec = _amounts(getattr(container.resources, which))
+        spec = spec_of(container)
         status = known.get(container.name)
         if status is None or status.resources is None:
             return spec
-        return _effective(pod, which, spec, status.resources, status.allocatedResources)
+        return assumed | _effective(pod, which, spec, status.resources, status.allocatedResources)
 
     running = _sum(of(container) for container in pod.spec.containers)
     if not pod.spec.initContainers:
@@ -187,7 +192,7 @@ def _aggregate(pod: Pod, which: str, *, use_status: bool) -> Amounts:
             running, sidecars = _sum((running, asked)), _sum((sidecars, asked))
             starting = _most(starting, sidecars)
         else:
-            starting = _most(starting, _sum((_amounts(getattr(container.resources, which)), sidecars)))
+            starting = _most(starting, _sum((spec_of(container), sidecars)))
     return _most(running, starting)
 
 
