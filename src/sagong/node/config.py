@@ -113,6 +113,8 @@ class KubeletConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             "imagefs.available": "15%",
         }
     )
+    imageGCHighThresholdPercent: int = 85
+    imageGCLowThresholdPercent: int = 80
     registerNode: bool = True
     registerWithTaints: list[NodeTaint] = msgspec.field(default_factory=list)
     nodeStatusUpdateFrequency: str = "10s"

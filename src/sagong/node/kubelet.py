@@ -18,6 +18,7 @@ from sagong.node.admission import Rejection, admit
 from sagong.node.api_side import ApiSide, NoApi
 from sagong.node.backoff import Backoff
 from sagong.node.cgroups import Cgroups
+from sagong.node.conditions import condition
 from sagong.node.config import KubeletConfig, seconds
 from sagong.node.container_config import ContainerBuilder
 from sagong.node.credentials import PullSecrets
@@ -26,8 +27,11 @@ from sagong.node.cri.exits import RuntimeEvents
 from sagong.node.dns_config import ClusterDns
 from sagong.node.env import EnvBuilder
 from sagong.node.events import PodEvents
+from sagong.node.eviction import admit_under_pressure
+from sagong.node.eviction_manager import EvictionManager
 from sagong.node.hooks import Hooks
 from sagong.node.housekeeping import Housekeeper
+from sagong.node.image_collector import ImageCollector
 from sagong.node.images import Images
 from sagong.node.kills import Killer
 from sagong.node.lease import NodeLease
@@ -37,6 +41,7 @@ from sagong.node.mirrors import Mirrors
 from sagong.node.node_reporter import NodeObserver, NodeReporter
 from sagong.node.node_status import NodeSettings
 from sagong.node.observe import Observer
+from sagong.node.phases import FAILED
 from sagong.node.pods import Pods
 from sagong.node.probe_checks import Checker
 from sagong.node.probes import Prober
@@ -47,7 +52,7 @@ from sagong.node.server.kubelet_host import KubeletHost, serve
 from sagong.node.static_pods import StaticPods
 from sagong.node.stats import NodeStatistics
 from sagong.node.status_manager import StatusManager
-from sagong.node.statuses import Node
+from sagong.node.statuses import Node, Verdict
 from sagong.node.sysctls import admit_sysctls
 from sagong.node.volumes.layout import NodeFiles
 from sagong.node.volumes.manager import VolumeManager
@@ -101,6 +106,7 @@ class Kubelet:
         hooks = Hooks(self.runtime, clock)
         killer = Killer(self.runtime, hooks, self.events, clock)
         self._assemble_volumes()
+        self._assemble_evictions()
         objects = self.objects
         allocatable = self.node_observer.allocatable
         self.cgroups.ensure_node(parse(allocatable["cpu"]).milli_value(), parse(allocatable["memory"]).value())
@@ -173,6 +179,24 @@ class Kubelet:
         self.volumes = VolumeManager(self.files, contents, api, self.clock, lambda: self.node_observer.allocatable)
         self.cgroups = Cgroups(cgroup_fs.detect(), self.config.cgroupRoot, pod_pids_limit=self.config.podPidsLimit)
 
+    def _assemble_evictions(self) -> None:
+        config = self.config
+        high, low = config.imageGCHighThresholdPercent / 100, config.imageGCLowThresholdPercent / 100
+        self.image_collector = ImageCollector(self.runtime, self.files.root, self.clock, high=high, low=low)
+        self.evictions = EvictionManager(
+            runtime=self.runtime,
+            cgroups=self.cgroups,
+            files=self.files,
+            logs=self.logs.pods,
+            machine=self.node_observer.machine,
+            thresholds=config.evictionHard,
+            pods=lambda: [worker.pod for worker in self.pods.all() if worker.counts],
+            evict=self._evict,
+            clock=self.clock,
+            reclaim=self.image_collector.free_all,
+        )
+        self.node_observer.pressures = self.evictions.pressures
+
     def _tasks(self) -> list[Coroutine[Any, Any, None]]:
         config = self.config
         tasks = [
@@ -181,6 +205,8 @@ class Kubelet:
             self.statuses.run(),
             RuntimeEvents(self.runtime, self.clock, self._runtime_changed).run(),
             self.housekeeper.run(),
+            self.evictions.run(),
+            self.image_collector.run(),
             self._rotator().run(),
         ]
         if config.staticPodPath:
@@ -276,9 +302,14 @@ class Kubelet:
         return node.metadata.uid if node else ""
 
     def _admit(self, pod: Pod, others: list[Pod]) -> Rejection | None:
-        return admit_sysctls(pod, self.config.allowedUnsafeSysctls) or admit(
-            pod, others, self.node_observer.allocatable, self.api.node() if self.api else None
-        )
+        refused = admit_under_pressure(pod, self.evictions.pressures()) or admit_sysctls(pod, self.config.allowedUnsafeSysctls)
+        return refused or admit(pod, others, self.node_observer.allocatable, self.api.node() if self.api else None)
+
+    def _evict(self, pod: Pod, message: str) -> None:
+        self.events.pod(pod, "Warning", "Evicted", message)
+        target = condition(pod, "DisruptionTarget", true=True, reason="TerminationByKubelet", message=message)
+        if worker := self.pods.worker(pod.metadata.uid):
+            worker.end(Verdict(FAILED, "Evicted", message, (target,)), grace=1)
 
     def _handler(self, name: str) -> str | None:
         return self.api.handler(name) if name and self.api else None if name else ""

@@ -1,0 +1,174 @@
+"""When the node runs short, which pod has to go: a function of what is free, what pods use and what they asked for.
+
+A signal is what the node has left (`memory.available`); a threshold says how little of it is too little. Pods that use more
+than they asked for go first, then those of low priority, then those that use most beyond what they asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sagong.api import quantity
+from sagong.api.nodes import untolerated
+from sagong.api.pods import is_critical, limits, priority, qos_class, requests
+from sagong.api.types.core import Pod, Taint
+from sagong.node.admission import Rejection
+from sagong.node.resources import threshold
+
+# signal: (node condition, resource that is starved)
+_SIGNALS = {
+    "memory.available": ("MemoryPressure", "memory"),
+    "nodefs.available": ("DiskPressure", "ephemeral-storage"),
+    "nodefs.inodesFree": ("DiskPressure", "inodes"),
+    "imagefs.available": ("DiskPressure", "ephemeral-storage"),
+    "imagefs.inodesFree": ("DiskPressure", "inodes"),
+    "pid.available": ("PIDPressure", "pids"),
+}
+_EPHEMERAL = "ephemeral-storage"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What is left of something, and how much there is in all: bytes, inodes, process numbers."""
+
+    available: int
+    capacity: int
+
+
+@dataclass(frozen=True)
+class PodUse:
+    """What a pod uses: bytes of memory and disk, processes; memory and disk also by container, disk by volume."""
+
+    pod: Pod
+    memory: int = 0
+    disk: int = 0
+    processes: int = 0
+    containers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    volumes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A threshold that is met."""
+
+    signal: str
+    threshold: int
+    available: int
+
+    @property
+    def condition(self) -> str:
+        """Return the node condition that it makes true."""
+        return _SIGNALS[self.signal][0]
+
+    @property
+    def resource(self) -> str:
+        """Return what pods have to give back."""
+        return _SIGNALS[self.signal][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """A pod that has to go, and what it is told."""
+
+    pod: Pod
+    message: str
+
+
+def met(observed: Mapping[str, Observation], thresholds: Mapping[str, str]) -> Sequence[Met]:
+    """Return the thresholds that are met, memory first, since it kills soonest."""
+    found = []
+    for signal in _SIGNALS:
+        if signal not in observed or not thresholds.get(signal):
+            continue
+        least = threshold(thresholds[signal], observed[signal].capacity)
+        if observed[signal].available < least:
+            found.append(Met(signal, least, observed[signal].available))
+    return found
+
+
+def victim(lack: Met, uses: Iterable[PodUse]) -> Eviction | None:
+    """Return the pod to evict for what the node lacks; None when only critical ones are left."""
+    measure = _MEASURES[lack.resource]
+    candidates = [use for use in uses if not is_critical(use.pod)]
+    ranked = sorted(candidates, key=lambda use: _rank(use, lack.resource, measure))
+    return Eviction(ranked[0].pod, _message(lack, ranked[0])) if ranked else None
+
+
+def over_own_limits(uses: Iterable[PodUse]) -> Sequence[Eviction]:
+    """Return pods whose volumes, containers or whole take more of the disk than their own limits allow."""
+    checked = ((use.pod, next(filter(None, (_volume(use), _whole(use), _container(use))), "")) for use in uses)
+    return [Eviction(pod, message) for pod, message in checked if message and not is_critical(pod)]
+
+
+def admit_under_pressure(pod: Pod, pressures: Sequence[str]) -> Rejection | None:
+    """Return why a node that runs short does not take the pod: short of memory alone, only best-effort pods are refused."""
+    if not pressures or is_critical(pod):
+        return None
+    if list(pressures) == ["MemoryPressure"]:
+        taint = Taint(key="node.kubernetes.io/memory-pressure", effect="NoSchedule")
+        if qos_class(pod) != "BestEffort" or not untolerated([taint], pod.spec.tolerations, ("NoSchedule",)):
+            return None
+    return Rejection("Evicted", f"The node had condition: [{' '.join(pressures)}]. ")
+
+
+_MEASURES: Mapping[str, Callable[[PodUse], int]] = {
+    "memory": lambda use: use.memory,
+    _EPHEMERAL: lambda use: use.disk,
+    "inodes": lambda use: use.disk,
+    "pids": lambda use: use.processes,
+}
+
+
+def _rank(use: PodUse, resource: str, measure: Callable[[PodUse], int]) -> tuple[bool, int, int]:
+    asked = requests(use.pod).get(resource)
+    beyond = measure(use) - (asked.value() if asked else 0)
+    within = beyond <= 0 and resource != "pids"
+    return within, priority(use.pod), -beyond
+
+
+def _message(lack: Met, use: PodUse) -> str:
+    parts = [f"The node was low on resource: {lack.resource}. Threshold quantity: {_shown(lack, lack.threshold)}, "]
+    parts.append(f"available: {_shown(lack, lack.available)}. ")
+    if lack.resource in ("memory", _EPHEMERAL):
+        for container in (*use.pod.spec.containers, *use.pod.spec.initContainers):
+            used = use.containers.get(container.name, (0, 0))[0 if lack.resource == "memory" else 1]
+            asked = container.resources.requests.get(lack.resource, "0")
+            if used > quantity.parse(asked).value():
+                text = (
+                    f"Container {container.name} was using {_bytes(used)}, request is {asked}, has larger consumption of {lack.resource}. "
+                )
+                parts.append(text)
+    return "".join(parts)
+
+
+def _volume(use: PodUse) -> str:
+    for volume in use.pod.spec.volumes:
+        limit = volume.emptyDir.sizeLimit if volume.emptyDir else None
+        if limit and volume.name in use.volumes and 0 < quantity.parse(limit).value() < use.volumes[volume.name]:
+            return f'Usage of EmptyDir volume "{volume.name}" exceeds the limit "{limit}". '
+    return ""
+
+
+def _whole(use: PodUse) -> str:
+    limit = limits(use.pod).get(_EPHEMERAL)
+    if not limit or use.disk <= limit.value():
+        return ""
+    return f"Pod ephemeral local storage usage exceeds the total limit of containers {limit}. "
+
+
+def _container(use: PodUse) -> str:
+    for container in use.pod.spec.containers:
+        limit = container.resources.limits.get(_EPHEMERAL)
+        used = use.containers.get(container.name, (0, 0))[1]
+        if limit and used > quantity.parse(limit).value():
+            return f'Container {container.name} exceeded its local ephemeral storage limit "{limit}". '
+    return ""
+
+
+def _shown(lack: Met, amount: int) -> str:
+    return _bytes(amount) if lack.resource in ("memory", _EPHEMERAL) else str(amount)
+
+
+def _bytes(amount: int) -> str:
+    return quantity.canonical(f"{amount // 1024}Ki")

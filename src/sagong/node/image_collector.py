@@ -1,0 +1,90 @@
+"""Removes images that no container uses, those unused for longest first, when the disk that holds them gets full."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sagong.api.clock import Clock
+from sagong.node import machine
+from sagong.node.cri import api_pb2 as cri
+from sagong.node.cri.client import CriError, Runtime
+
+_EVERY = 300.0
+_LOCAL = "sagong.local/"
+_log = logging.getLogger(__name__)
+
+
+def is_local(image: cri.Image) -> bool:
+    """Say whether the image was built here, so that no registry could give it again; the sandbox's image is one."""
+    return any(tag.startswith(_LOCAL) for tag in image.repo_tags)
+
+
+@dataclass
+class ImageCollector:
+    """Keeps the disk's use between two marks."""
+
+    runtime: Runtime
+    root: Path
+    """a path on the file system that holds images"""
+    clock: Clock
+    keep: Callable[[cri.Image], bool] = is_local
+    """images that must stay though nothing uses them"""
+    high: float = 0.85
+    """collect when more of the disk than this is used"""
+    low: float = 0.80
+    """until no more than this is"""
+    min_age: float = 120.0
+    """seconds an image is safe after it was first seen"""
+    _seen: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Look every five minutes, for ever."""
+        while True:
+            await self.clock.sleep(_EVERY)
+            try:
+                await self.collect()
+            except (OSError, CriError) as error:
+                _log.warning("images not collected: %s", error)
+
+    async def collect(self) -> None:
+        """Look once, and free what is above the low mark if the high one is passed. Raises OSError, CriError."""
+        unused = await self._unused()
+        disk = machine.file_system(self.root)
+        if disk.used > disk.capacity * self.high:
+            await self._free(unused, int(disk.used - disk.capacity * self.low))
+
+    async def free_all(self) -> None:
+        """Remove every unused image: the node is short of disk. Raises CriError."""
+        await self._free(await self._unused(), None)
+
+    async def _unused(self) -> Sequence[cri.Image]:
+        """Return images that may go, the one unused for longest first."""
+        now = self.clock.monotonic()
+        containers = await self.runtime.list_containers()
+        used = {name for known in containers for name in (known.image_ref, known.image_id, known.image.image) if name}
+        images = await self.runtime.list_images()
+        first_and_last = {}
+        for image in images:
+            first, last = self._seen.get(image.id, (now, 0.0))
+            in_use = not used.isdisjoint((image.id, *image.repo_tags, *image.repo_digests))
+            first_and_last[image.id] = (first, now if in_use else last)
+        self._seen = first_and_last
+        free = [
+            image for image in images if self._seen[image.id][1] < now and self._old(image, now) and not (image.pinned or self.keep(image))
+        ]
+        return sorted(free, key=lambda image: (self._seen[image.id][1], self._seen[image.id][0]))
+
+    def _old(self, image: cri.Image, now: float) -> bool:
+        return now - self._seen[image.id][0] >= self.min_age
+
+    async def _free(self, images: Sequence[cri.Image], wanted: int | None) -> None:
+        freed = 0
+        for image in images:
+            if wanted is not None and freed >= wanted:
+                return
+            _log.info("image %s is removed: nothing uses it", image.id)
+            await self.runtime.remove_image(image.id)
+            freed += image.size

@@ -1,0 +1,146 @@
+"""Who has to go when the node runs short, and what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.node.builders import HandClock, pod
+
+from sagong.api.types.core import Pod
+from sagong.node import machine
+from sagong.node.cgroup_fs import Usage
+from sagong.node.eviction import Met, Observation, PodUse, admit_under_pressure, met, over_own_limits, victim
+from sagong.node.eviction_manager import EvictionManager
+from sagong.node.volumes.layout import NodeFiles
+
+MIB = 1 << 20
+LOW_MEMORY = Met("memory.available", 100 * MIB, 40 * MIB)
+
+
+def named(name: str, spec: str = "") -> Pod:
+    found = pod(spec or "containers: [{name: c}]")
+    found.metadata.name = found.metadata.uid = name
+    return found
+
+
+def limited(name: str, storage: str) -> str:
+    return f"{{name: {name}, resources: {{limits: {{ephemeral-storage: {storage}}}}}}}"
+
+
+def test_thresholds_are_amounts_or_parts_of_the_whole() -> None:
+    observed = {"memory.available": Observation(40 * MIB, 1000 * MIB), "nodefs.available": Observation(90, 1000)}
+    thresholds = {"memory.available": "100Mi", "nodefs.available": "10%", "pid.available": "10%"}
+    assert met(observed, thresholds) == [LOW_MEMORY, Met("nodefs.available", 100, 90)]
+    assert met(observed, {"memory.available": "10Mi"}) == []
+
+
+def test_those_who_use_more_than_they_asked_for_go_first_then_low_priority_then_the_greatest_excess() -> None:
+    asked = "containers: [{name: c, resources: {requests: {memory: 500Mi}}}]"
+    modest = PodUse(named("modest", asked), memory=400 * MIB)
+    dear = PodUse(named("dear", "{priority: 10, containers: [{name: c}]}"), memory=300 * MIB)
+    small, large = PodUse(named("small"), memory=10 * MIB), PodUse(named("large"), memory=20 * MIB)
+    critical = PodUse(named("critical", "{priority: 2000000000, containers: [{name: c}]}"), memory=900 * MIB)
+    order = []
+    left = [critical, modest, dear, small, large]
+    while (eviction := victim(LOW_MEMORY, left)) is not None:
+        order.append(eviction.pod.metadata.name)
+        left = [use for use in left if use.pod is not eviction.pod]
+    assert order == ["large", "small", "dear", "modest"]
+
+
+def test_the_message_is_upstreams() -> None:
+    use = PodUse(named("a"), memory=50 * MIB, containers={"c": (50 * MIB, 0)})
+    eviction = victim(LOW_MEMORY, [use])
+    assert eviction is not None
+    assert eviction.message == (
+        "The node was low on resource: memory. Threshold quantity: 100Mi, available: 40Mi. "
+        "Container c was using 50Mi, request is 0, has larger consumption of memory. "
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "use", "message"),
+    [
+        (
+            "{volumes: [{name: v, emptyDir: {sizeLimit: 1Mi}}], containers: [{name: c}]}",
+            {"volumes": {"v": 2 * MIB}},
+            'Usage of EmptyDir volume "v" exceeds the limit "1Mi". ',
+        ),
+        (
+            "containers: [{name: c, resources: {limits: {ephemeral-storage: 1Mi}}}]",
+            {"disk": 3 * MIB},
+            "Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. ",
+        ),
+        (
+            f"containers: [{limited('c', '1Mi')}, {limited('d', '9Mi')}]",
+            {"disk": 3 * MIB, "containers": {"c": (0, 2 * MIB)}},
+            'Container c exceeded its local ephemeral storage limit "1Mi". ',
+        ),
+        ("containers: [{name: c}]", {"disk": 3 * MIB}, None),
+    ],
+)
+def test_a_pods_own_disk_limits(spec: str, use: Mapping[str, Any], message: str | None) -> None:
+    found = over_own_limits([PodUse(named("a", spec), **use)])
+    assert [eviction.message for eviction in found] == ([message] if message else [])
+
+
+class World:
+    """A node that is short of memory until a pod is evicted."""
+
+    def __init__(self) -> None:
+        self.known = [named("a"), named("b")]
+        self.evicted: list[str] = []
+
+    async def list_stats(self) -> list[Any]:
+        return []
+
+    def pod_usage(self, uid: str) -> Usage:
+        return Usage(working_set={"a": 10, "b": 20}[uid])
+
+    def evict(self, wanted: Pod, message: str) -> None:
+        self.evicted.append(wanted.metadata.name)
+
+
+async def test_one_pod_goes_and_the_pressure_is_told_for_a_while(tmp_path: Path) -> None:
+    world, clock = World(), HandClock()
+    clock.move(1000)
+    manager = EvictionManager(
+        runtime=world,  # type: ignore[arg-type] # a runtime in parts
+        cgroups=world,  # type: ignore[arg-type] # the usage is all that is asked
+        files=NodeFiles(tmp_path),
+        logs=tmp_path / "logs",
+        machine=machine.read_machine(),
+        thresholds={"memory.available": "100%"},
+        pods=lambda: world.known,
+        evict=world.evict,
+        clock=clock,
+    )
+    assert manager.pressures() == []
+    await manager.look(own_limits=True)
+    assert (world.evicted, list(manager.pressures())) == (["b"], ["MemoryPressure"])
+    manager.thresholds = {}
+    clock.move(299)
+    await manager.look(own_limits=False)
+    assert (world.evicted, list(manager.pressures())) == (["b"], ["MemoryPressure"])
+    clock.move(2)
+    assert manager.pressures() == []
+
+
+@pytest.mark.parametrize(
+    ("pressures", "spec", "taken"),
+    [
+        ([], "containers: [{name: c}]", "taken"),
+        (["MemoryPressure"], "containers: [{name: c}]", "refused"),
+        (["MemoryPressure"], "containers: [{name: c, resources: {requests: {cpu: 1m}}}]", "taken"),
+        (["MemoryPressure", "DiskPressure"], "containers: [{name: c, resources: {requests: {cpu: 1m}}}]", "refused"),
+        (["DiskPressure"], "{priority: 2000000000, containers: [{name: c}]}", "taken"),
+        (["MemoryPressure"], "{tolerations: [{operator: Exists}], containers: [{name: c}]}", "taken"),
+    ],
+)
+def test_a_node_that_runs_short_takes_few_pods(pressures: list[str], spec: str, taken: str) -> None:
+    found = admit_under_pressure(named("a", spec), pressures)
+    assert (found is None) == (taken == "taken")
+    assert found is None or found.message == f"The node had condition: [{' '.join(pressures)}]. "
