@@ -17,6 +17,7 @@ from sagong.server.metrics import Metrics
 from sagong.server.objects import ServerObjects
 from sagong.server.openapi import OpenApi
 from sagong.server.pipeline import Pipeline
+from sagong.server.registry import serving
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.storage import Storage
 from sagong.store.base import Store
@@ -66,10 +67,15 @@ class ApiServer:
         async with asyncio.TaskGroup() as group:
             await self._parts.bootstrap.start()
             self._bootstrapped = True
-            loops = [group.create_task(loop()) for loop in self._parts.loops]
+            loops = [group.create_task(loop()) for loop in (*self._parts.loops, self._warm)]
             await self.http.serve(listener, tls_context(self.config), started=self.ready)
             for loop in loops:
                 loop.cancel()
+
+    async def _warm(self) -> None:
+        """Read what the first writes will need, beside the first requests."""
+        await self.ready.wait()
+        await asyncio.to_thread(serving.warm)
 
     def stop(self) -> None:
         """Begin to shut down; `serve` returns when requests under way are answered."""

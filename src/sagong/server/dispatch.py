@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from sagong.server.exchange import Exchange
 from sagong.server.messages import TEXT, Answer, Response
 from sagong.server.registry.registry import Registry
-from sagong.server.registry.special import not_allowed, sub_verb, verb_of
+from sagong.server.registry.serving import not_allowed, sub_verb, verb_of
 
 Page = Callable[[Exchange], Awaitable[Answer] | Answer]
 _BY_NAME = ("get", "update", "patch", "delete")

@@ -8,18 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sagong.api import defaults
 from sagong.api.resources import Resource, resource_of
 from sagong.api.types.base import ApiStruct
-from sagong.api.types.meta import DeleteOptions
-from sagong.server.contract import T, User
-from sagong.server.registry.delete import delete_object
+from sagong.server.contract import T
 from sagong.server.registry.registry import Registry
-from sagong.server.registry.storage import decode
-from sagong.server.registry.write import Call, Written, create_object, update_object
 from sagong.store.base import Entry
 
-APISERVER = User("system:apiserver", groups=("system:masters",))
 MOST_KEPT = 5_000
 
 
@@ -44,27 +38,21 @@ class ServerObjects:
 
     async def create(self, obj: T) -> T:
         """Create. Raises AlreadyExistsError, InvalidError."""
-        row, new = resource_of(type(obj)), obj.copy()
-        defaults.apply_defaults(new)
-        written = await create_object(self._registry, row, new, self._call(new))
-        return self._result(type(obj), row, written)
+        from sagong.server.registry import own  # noqa: PLC0415 - see registry/serving.py
+
+        return await own.create(self._registry, obj)
 
     async def update(self, obj: T, subresource: str = "") -> T:
         """Replace; with a resourceVersion, only that version. Raises ConflictError, NotFoundError, InvalidError."""
-        row, new = resource_of(type(obj)), obj.copy()
-        defaults.apply_defaults(new)
-        call = self._call(new, subresource)
-        written = await update_object(self._registry, row, call, lambda _old, _entry: new.copy())
-        return self._result(type(obj), row, written)
+        from sagong.server.registry import own  # noqa: PLC0415 - see registry/serving.py
+
+        return await own.update(self._registry, obj, subresource)
 
     async def delete(self, kind: type[ApiStruct], name: str, namespace: str = "") -> None:
         """Delete. Raises NotFoundError."""
-        call = Call(APISERVER, namespace, name, manager="kube-apiserver", admit=False)
-        await delete_object(self._registry, resource_of(kind), call, DeleteOptions())
+        from sagong.server.registry import own  # noqa: PLC0415 - see registry/serving.py
 
-    def _call(self, obj: Any, subresource: str = "") -> Call:
-        meta = obj.metadata
-        return Call(APISERVER, meta.namespace, meta.name, subresource, manager="kube-apiserver", admit=False)
+        await own.delete(self._registry, kind, name, namespace)
 
     def _read(self, row: Resource, entry: Entry) -> Any:
         known = self._decoded.get(entry.key)
@@ -74,10 +62,4 @@ class ServerObjects:
         if len(self._decoded) >= MOST_KEPT:
             self._decoded.clear()
         self._decoded[entry.key] = (entry.revision, obj)
-        return obj
-
-    def _result(self, kind: type[T], row: Resource, written: Written) -> T:
-        obj = decode(row, written.value)
-        obj.metadata.resourceVersion = str(written.revision)
-        assert isinstance(obj, kind)
         return obj

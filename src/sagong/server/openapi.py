@@ -5,46 +5,62 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sagong.api.errors import NotFoundError
-from sagong.api.openapi.documents import Document, Documents
 from sagong.api.resources import ResourceTable
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer, Response
 
+if TYPE_CHECKING:
+    from sagong.api.openapi.documents import Document, Documents
+
 _V3 = "/openapi/v3/"
+
+
+def documents(table: ResourceTable, version: str) -> Documents:
+    """Return the maker of a table's documents."""
+    from sagong.api.openapi.documents import Documents  # noqa: PLC0415 - not needed before somebody asks
+
+    return Documents(table, version)
 
 
 class OpenApi:
     """The pages of one table."""
 
     def __init__(self, table: ResourceTable, version: str) -> None:
-        self._documents = Documents(table, version)
+        self._table, self._version = table, version
+        self._made: Documents | None = None
         self._compressed: dict[str, bytes] = {}
         self._making = asyncio.Lock()
 
     def changed(self) -> None:
         """Forget what was made: the table has other rows now."""
-        self._documents.changed()
+        self._made = None
         self._compressed.clear()
+
+    def _documents(self) -> Documents:
+        if self._made is None:
+            self._made = documents(self._table, self._version)
+        return self._made
 
     async def v2(self, exchange: Exchange) -> Answer:
         """Answer /openapi/v2."""
         protobuf = "proto-openapi.spec.v2" in exchange.request.header("accept")
-        return await self._answer(exchange, self._documents.swagger_protobuf if protobuf else self._documents.swagger)
+        return await self._answer(exchange, lambda made: made.swagger_protobuf() if protobuf else made.swagger())
 
     async def v3(self, exchange: Exchange) -> Answer:
         """Answer /openapi/v3, the index."""
-        return await self._answer(exchange, self._documents.index)
+        return await self._answer(exchange, lambda made: made.index())
 
     async def group_version(self, exchange: Exchange) -> Answer:
         """Answer /openapi/v3/apis/<group>/<version>."""
         path = exchange.info.path.removeprefix(_V3).strip("/")
-        return await self._answer(exchange, lambda: self._documents.group_version(path))
+        return await self._answer(exchange, lambda made: made.group_version(path))
 
-    async def _answer(self, exchange: Exchange, make: Callable[[], Document | None]) -> Answer:
+    async def _answer(self, exchange: Exchange, choose: Callable[[Documents], Document | None]) -> Answer:
         async with self._making:
-            document = await asyncio.to_thread(make)
+            document = await asyncio.to_thread(lambda: choose(self._documents()))
             if document is None:
                 raise NotFoundError("the server could not find the requested resource")
             zipped = None
