@@ -107,7 +107,7 @@ def show(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return f"{value}"
-    return json.dumps(go_json(value), separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(_nil(value), separators=(",", ":"), ensure_ascii=False)
 
 
 def diff(old: object, new: object) -> str:
@@ -121,7 +121,7 @@ def go_json(value: Any) -> Any:
     if isinstance(value, ApiStruct):
         if type(value).__module__.endswith(".meta"):
             return msgspec.json.decode(msgspec.json.encode(value))
-        return {go: _nil(go_json(getattr(value, name))) for name, go in _go_names(type(value))}
+        return {go: _nil(getattr(value, name)) for name, go in _go_names(type(value))}
     if isinstance(value, Mapping):
         return {key: go_json(item) for key, item in sorted(value.items())}
     if isinstance(value, list | tuple):
@@ -130,27 +130,63 @@ def go_json(value: Any) -> Any:
 
 
 def _nil(value: Any) -> Any:
-    return None if value in ([], {}) else value
+    return None if isinstance(value, list | dict | bytes) and not value else go_json(value)
 
 
 _ACRONYMS = {
+    "apiGroup": "APIGroup",
+    "apiGroups": "APIGroups",
+    "apiVersion": "APIVersion",
+    "apiVersions": "APIVersions",
+    "awsElasticBlockStore": "AWSElasticBlockStore",
+    "caBundle": "CABundle",
+    "cel": "CEL",
+    "cephfs": "CephFS",
+    "cidr": "CIDR",
+    "cidrs": "CIDRs",
     "csi": "CSI",
     "dnsConfig": "DNSConfig",
     "dnsPolicy": "DNSPolicy",
     "fc": "FC",
+    "fsGroup": "FSGroup",
+    "fsGroupChangePolicy": "FSGroupChangePolicy",
+    "fsGroupPolicy": "FSGroupPolicy",
     "fsType": "FSType",
+    "gcePersistentDisk": "GCEPersistentDisk",
+    "gmsaCredentialSpec": "GMSACredentialSpec",
+    "gmsaCredentialSpecName": "GMSACredentialSpecName",
     "grpc": "GRPC",
+    "http": "HTTP",
     "httpGet": "HTTPGet",
     "httpHeaders": "HTTPHeaders",
     "ip": "IP",
+    "ipBlock": "IPBlock",
+    "ipFamilies": "IPFamilies",
+    "ipFamilyPolicy": "IPFamilyPolicy",
+    "ipMode": "IPMode",
+    "ips": "IPs",
+    "iqn": "IQN",
     "iscsi": "ISCSI",
+    "iscsiInterface": "ISCSIInterface",
+    "jsonPatch": "JSONPatch",
+    "lastState": "LastTerminationState",
     "nfs": "NFS",
     "os": "OS",
+    "osImage": "OSImage",
+    "pdName": "PDName",
+    "qosClass": "QOSClass",
     "rbd": "RBD",
+    "seLinuxChangePolicy": "SELinuxChangePolicy",
+    "seLinuxMount": "SELinuxMount",
     "seLinuxOptions": "SELinuxOptions",
+    "storageos": "StorageOS",
     "tcpSocket": "TCPSocket",
+    "tls": "TLS",
+    "ttlSecondsAfterFinished": "TTLSecondsAfterFinished",
     "tty": "TTY",
     "uid": "UID",
+    "url": "URL",
+    "wwids": "WWIDs",
 }
 
 

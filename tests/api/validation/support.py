@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from sagong.api import names
 from sagong.api.defaults import apply_defaults
 from sagong.api.normalize import normalize
 from sagong.api.types.base import ApiStruct
@@ -51,3 +52,26 @@ def update_complaints(kind: type[ApiStruct], new: dict[str, Any], old: dict[str,
     """Say what is wrong with an update; the changes shown after the first line of a message are cut."""
     causes = validate_update(make(kind, new), make(kind, old), subresource)
     return [f"{cause.field}: {cause.message}".split("\n")[0] for cause in causes]
+
+
+# Grammars are spelled out in the tests of names; here a word stands for what is said of those who break them.
+_SPOKEN = {
+    names.dns1123_subdomain("A")[0]: "<subdomain>",
+    names.dns1123_label("A")[0]: "<label>",
+    names.dns1035_label("A")[0]: "<DNS-1035 label>",
+    names.qualified_name("a b")[0].removeprefix("name part "): "<key>",
+    names.label_value("a b")[0]: "<value>",
+    names.wildcard_dns1123_subdomain("*")[0]: "<wildcard>",
+    names.c_identifier("a b")[0]: "<identifier>",
+    names.config_key("a b")[0]: "<config key>",
+    names.percent("x")[0]: "<percent>",
+}
+
+
+def problems(kind: type[ApiStruct], base: dict[str, Any], change: dict[str, Any], subresource: str | None = None) -> list[str]:
+    """Say what is wrong with a changed object as a new one; with a subresource, or "" for none, as an update of the unchanged."""
+    new = merged(base, change)
+    found = complaints(kind, new) if subresource is None else update_complaints(kind, new, base, subresource)
+    for text, word in _SPOKEN.items():
+        found = [line.replace(text, word) for line in found]
+    return found

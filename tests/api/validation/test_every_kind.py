@@ -1,12 +1,15 @@
 """Validation knows every kind, and stumbles over none."""
 
+from __future__ import annotations
+
 import pytest
+
 from sagong.api import defaults, validation
-from sagong.api.resources import BUILT_IN
+from sagong.api.resources import BUILT_IN, Resource
 
 
 @pytest.mark.parametrize("resource", BUILT_IN, ids=lambda resource: f"{resource.group_resource}/{resource.version}")
-def test_empty_objects_are_refused_not_stumbled_over(resource):
+def test_empty_objects_are_refused_not_stumbled_over(resource: Resource) -> None:
     new = resource.type()
     defaults.apply_defaults(new)
     new.metadata.name = "a"

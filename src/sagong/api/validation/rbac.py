@@ -33,7 +33,7 @@ def _cluster_role(errors: Errors, new: rbac.ClusterRole, old: rbac.ClusterRole |
         try:
             from_label_selector(selector)
         except SelectorError:
-            errors.invalid(f"{path}[{i}]", selector, "invalid label selector.")
+            errors.invalid(f"{path}[{i}]", None, "invalid label selector.")
 
 
 def _bad_selectors(role: rbac.ClusterRole) -> bool:
