@@ -17,6 +17,7 @@ from sagong.client.config import ClientConfig, KubeconfigError, in_cluster, load
 from sagong.cluster import process
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.network.http import Answer, listen
+from sagong.network.policy.enforcer import Enforcer
 from sagong.network.proxy.kernel import NodeKernel
 from sagong.network.proxy.proxy import Proxy, ProxyConfig
 from sagong.network.proxy.settings import Settings, networks
@@ -64,13 +65,16 @@ async def _run(options: argparse.Namespace, config: ClientConfig, settings: tupl
     proxy_config = ProxyConfig(options.node_name, settings)
     _set_sysctl("net/ipv4/ip_forward", "1")
     async with Client(config, clock=clock, random=RealRandom()) as client:
-        proxy = Proxy(client, NodeKernel(), proxy_config, clock=clock)
+        kernel = NodeKernel()
+        proxy = Proxy(client, kernel, proxy_config, clock=clock)
+        enforcer = Enforcer(client, kernel, options.node_name, [each.family for each in settings], clock=clock)
         health = await listen({"/healthz": proxy.health.healthz, "/livez": proxy.health.livez}, None, options.health_port)
         metrics = await listen(
             {"/metrics": proxy.metrics.page, "/proxyMode": lambda: Answer("nftables")}, "127.0.0.1", options.metrics_port
         )
         async with health, metrics, asyncio.TaskGroup() as group:
             group.create_task(proxy.run())
+            group.create_task(enforcer.run())
             await proxy.synced.wait()  # the rule that keeps the network from 127.0.0.1 comes first
             _set_sysctl("net/ipv4/conf/all/route_localnet", "1")
 

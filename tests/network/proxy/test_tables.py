@@ -9,7 +9,8 @@ from tests.network.proxy.model import ModelKernel
 
 from sagong.network.endpoints import Backend
 from sagong.network.proxy.nft import NftError
-from sagong.network.proxy.objects import TABLE
+from sagong.network.proxy.objects import TABLE, Ruleset
+from sagong.network.proxy.ruleset import build
 from sagong.network.proxy.settings import Settings
 from sagong.network.proxy.tables import Tables
 from sagong.network.service_table import ServicePort, ServiceTable
@@ -31,12 +32,12 @@ class HandClock:
         self.seconds += seconds
 
 
-def wanted(*names: str) -> list[tuple[ServiceTable, Settings]]:
+def wanted(*names: str) -> list[Ruleset]:
     rows = [
         ServicePort("default", n, "http", "tcp", 80, f"10.96.0.{ord(n)}", cluster=(Backend("10.244.0.5", 80),), anywhere=True)
         for n in names
     ]
-    return [(ServiceTable("ip", tuple(rows)), SETTINGS)]
+    return [build(ServiceTable("ip", tuple(rows)), SETTINGS)]
 
 
 async def test_first_whole_then_differences() -> None:

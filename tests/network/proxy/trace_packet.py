@@ -40,6 +40,10 @@ class Packet:
         return f"{self.destination}:{self.port}" + (" masq" if self.masqueraded else "")
 
 
+class Return(Exception):  # noqa: N818 - no error
+    """Back to the chain that jumped here."""
+
+
 class Stop(Exception):  # noqa: N818 - no error
     """A verdict that ends the walk of a base chain."""
 
@@ -55,6 +59,16 @@ def trace_packet(rules: Ruleset, packet: Packet, choose: int = 0) -> Packet:
     if from_here or not to_here:
         _base(rules, "nat-postrouting", packet, choose)
     return packet
+
+
+def _leave(how: type[Exception]) -> bool:
+    raise how
+
+
+def trace_policy(rules: Ruleset, packet: Packet) -> bool:
+    """Say whether network policies let a forwarded packet pass."""
+    _base(rules, "forward", packet, 0)
+    return not packet.outcome
 
 
 def _base(rules: Ruleset, chain: str, packet: Packet, choose: int) -> None:
@@ -82,7 +96,8 @@ def _verdict(rules: Ruleset, packet: Packet, text: str, choose: int) -> bool:
         raise Stop
     kind, _, chain = text.partition(" ")
     assert kind in ("goto", "jump"), text
-    _walk(rules, chain, packet, choose)
+    with contextlib.suppress(Return):
+        _walk(rules, chain, packet, choose)
     if kind == "goto":
         raise Stop
     return True
@@ -146,6 +161,10 @@ def _mark(_rules: Ruleset, packet: Packet, match: re.Match[str], _choose: int) -
 _Act = Callable[[Ruleset, Packet, re.Match[str], int], bool]
 _KEYS = r"((?:ip6? [sd]addr|meta l4proto|th dport)(?: \. (?:ip6? [sd]addr|meta l4proto|th dport))*)"
 _STATEMENTS: Sequence[tuple[str, _Act]] = (
+    (r"ct state established,related", lambda *_: False),
+    (r"accept", lambda *_: _leave(Stop)),
+    (r"return", lambda *_: _leave(Return)),
+    (r"th dport (\d+)(?:-(\d+))?", lambda _r, p, m, _c: int(m[1]) <= p.port <= int(m[2] or m[1])),
     (r"ct state new", lambda *_: True),
     (r"ct status dnat", lambda _r, p, _m, _c: p.rewritten),
     (r'iifname != "lo"', lambda _r, p, _m, _c: p.source not in p.local),

@@ -10,6 +10,7 @@ Sources: the Kubernetes DNS specification 1.1.0; CoreDNS with `pods insecure`, `
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import struct
 from collections.abc import Iterator, Sequence
@@ -66,10 +67,17 @@ class Found(NamedTuple):
     @property
     def address_type(self) -> int:
         """A, AAAA, or CNAME for a target that is a name."""
-        try:
-            return _ADDRESS_TYPES[ipaddress.ip_address(self.host).version]
-        except ValueError:
-            return CNAME
+        return _packed(self.host)[0]
+
+
+@functools.lru_cache(maxsize=2048)
+def _packed(host: str) -> tuple[int, bytes]:
+    """Return the record type of a host and, for an address, its bytes."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return CNAME, b""
+    return _ADDRESS_TYPES[address.version], address.packed
 
 
 class _NoSuchNameError(Exception):
@@ -268,8 +276,8 @@ def _matches(port: str, protocol: str, name: str, own: str) -> bool:
 
 
 def _address(name: str, address: str) -> Record:
-    parsed = ipaddress.ip_address(address)
-    return Record(name, _ADDRESS_TYPES[parsed.version], TTL, (parsed.packed,))
+    kind, data = _packed(address)
+    return Record(name, kind, TTL, (data,))
 
 
 def _srv(query: Query, found: Sequence[Found]) -> Reply:

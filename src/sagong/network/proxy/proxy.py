@@ -23,8 +23,9 @@ from sagong.network.proxy.health import HealthCheckPorts, ProxyHealth
 from sagong.network.proxy.kernel import Kernel
 from sagong.network.proxy.metrics import ProxyMetrics
 from sagong.network.proxy.nft import NftError
+from sagong.network.proxy.ruleset import Rulesets
 from sagong.network.proxy.settings import Settings
-from sagong.network.proxy.tables import STALE_SECONDS, Tables
+from sagong.network.proxy.tables import Tables
 from sagong.network.service_table import (
     FAMILY_NAMES,
     Family,
@@ -38,7 +39,6 @@ from sagong.network.service_table import (
 
 INTERVAL = 0.05
 RETRY = 1.0
-LOOK = 30.0
 SERVICE_NAME = "kubernetes.io/service-name"
 ZONE = "topology.kubernetes.io/zone"
 OWN_PROXY = "service.kubernetes.io/service-proxy-name"
@@ -61,7 +61,7 @@ class Proxy:
 
     def __init__(self, client: Client, kernel: Kernel, config: ProxyConfig, *, clock: Clock) -> None:
         self._config, self._clock, self._kernel = config, clock, kernel
-        self._tables = Tables(kernel, clock)
+        self._tables, self._rulesets = Tables(kernel, clock), Rulesets()
         self._services = Informer(client, Service, label_selector=f"!{OWN_PROXY}")
         self._slices = Informer(client, EndpointSlice, label_selector=f"!{HEADLESS},!{OWN_PROXY}")
         self._node = Informer(client, Node, field_selector=f"metadata.name={config.node_name}")
@@ -106,21 +106,7 @@ class Proxy:
                 self._changed.set()
                 pause = RETRY
             await self._clock.sleep(pause)
-            await self._wait()
-
-    async def _wait(self) -> None:
-        """Wait for a change; meanwhile delete what chains have become unused, and look now and then whether the tables are there."""
-        while True:
-            try:
-                async with asyncio.timeout(STALE_SECONDS if self._tables.stale else LOOK):
-                    await self._changed.wait()
-            except TimeoutError:
-                await self._tables.delete_stale()
-                if self._tables.lost():
-                    log.warning("the packet rules have been removed by someone else; they are put back")
-                    return
-            else:
-                return
+            await self._tables.wait(self._changed)
 
     async def _sync(self) -> None:
         started, full = self._clock.monotonic(), self._tables.fresh
@@ -132,7 +118,7 @@ class Proxy:
         for settings in self._config.settings:
             for network in settings.service_cidrs:
                 self._kernel.ensure_route(network)
-        applied = await self._tables.apply(wanted)
+        applied = await self._tables.apply([self._rulesets.build(table, settings) for table, settings in wanted])
         for table, settings in wanted:
             self.metrics.look_at(table)
             self._forget_flows(table, settings)

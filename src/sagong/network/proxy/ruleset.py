@@ -41,6 +41,26 @@ def build(table: ServiceTable, settings: Settings, fragment_of: FragmentOf = fra
     return Ruleset(settings.family, chains, filled)
 
 
+class Rulesets:
+    """Builds tables again and again; rows that have not changed keep their fragments."""
+
+    def __init__(self) -> None:
+        self._fragments: dict[str, dict[tuple[ServicePort, Settings], Fragment]] = {}
+
+    def build(self, table: ServiceTable, settings: Settings) -> Ruleset:
+        """Return the table's rules."""
+        before, used = self._fragments.get(table.family, {}), {}
+
+        def fragment_of(row: ServicePort, settings: Settings) -> Fragment:
+            key = row, settings
+            found = used[key] = before.get(key) or fragment(row, settings)
+            return found
+
+        ruleset = build(table, settings, fragment_of)
+        self._fragments[table.family] = used
+        return ruleset
+
+
 def _frame_containers(settings: Settings) -> dict[str, Container]:
     address = settings.address_type
     service = f"{address} . inet_proto . inet_service"

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from sagong.api.clock import Clock
 from sagong.network.proxy.diff import Transaction, diff, replace, together
 from sagong.network.proxy.kernel import Kernel
 from sagong.network.proxy.nft import NftError
 from sagong.network.proxy.objects import Ruleset
-from sagong.network.proxy.ruleset import build
-from sagong.network.proxy.service_rules import Fragment, fragment
-from sagong.network.proxy.settings import Settings
-from sagong.network.service_table import ServicePort, ServiceTable
 
 STALE_SECONDS = 1.0
+LOOK = 30.0
 log = logging.getLogger(__name__)
 
 
 class Tables:
-    """The kernel's tables, and how far they are from what is wanted."""
+    """A few tables that change together."""
 
     def __init__(self, kernel: Kernel, clock: Clock) -> None:
         self._kernel, self._clock = kernel, clock
         self._applied: dict[str, Ruleset] = {}
-        self._fragments: dict[tuple[ServicePort, Settings], Fragment] = {}
         self._stale: dict[tuple[str, str], float] = {}
 
     @property
@@ -38,46 +35,53 @@ class Tables:
         """Whether emptied chains wait for their deletion."""
         return bool(self._stale)
 
-    async def apply(self, wanted: Sequence[tuple[ServiceTable, Settings]]) -> bool:
+    async def apply(self, wanted: Iterable[Ruleset]) -> bool:
         """Make the kernel's tables those of `wanted`; return whether anything changed. Raises NftError, and starts anew next time."""
-        used: dict[tuple[ServicePort, Settings], Fragment] = {}
-
-        def reuse(row: ServicePort, settings: Settings) -> Fragment:
-            key = row, settings
-            found = used[key] = self._fragments.get(key) or fragment(row, settings)
-            return found
-
-        rulesets: dict[str, Ruleset] = {table.family: build(table, settings, reuse) for table, settings in wanted}
-        self._fragments = used
+        rulesets = {ruleset.place: ruleset for ruleset in wanted}
         transaction = together(self._step(ruleset) for ruleset in rulesets.values())
         if transaction:
             await self._run(transaction, rulesets)
         return bool(transaction)
 
     def _step(self, new: Ruleset) -> Transaction:
-        old = self._applied.get(new.family)
+        old = self._applied.get(new.place)
         return replace(new) if old is None else diff(old, new)
 
     async def _run(self, transaction: Transaction, rulesets: dict[str, Ruleset]) -> None:
         try:
             await self._kernel.run(transaction.commands)
         except NftError:
-            self._applied.clear()
-            self._stale.clear()
+            self._forget()
             raise
         self._applied = rulesets
-        live = {(ruleset.place, name) for ruleset in rulesets.values() for name in ruleset.chains}
-        now = self._clock.monotonic()
+        live = {(place, name) for place, ruleset in rulesets.items() for name in ruleset.chains}
         self._stale = {key: when for key, when in self._stale.items() if key not in live}
-        self._stale.update(dict.fromkeys(transaction.stale, now))
+        self._stale.update(dict.fromkeys(transaction.stale, self._clock.monotonic()))
+
+    async def wait(self, changed: asyncio.Event) -> None:
+        """Wait for a change; meanwhile delete chains that have become unused, and look now and then whether the tables are there."""
+        while True:
+            try:
+                async with asyncio.timeout(STALE_SECONDS if self._stale else LOOK):
+                    await changed.wait()
+            except TimeoutError:
+                await self.delete_stale()
+                if self.lost():
+                    return
+            else:
+                return
 
     def lost(self) -> bool:
         """Say whether somebody has removed a table (a firewall's restart flushes all rules); the next transaction puts all back."""
         if all(self._kernel.has_table(ruleset.family, ruleset.table) for ruleset in self._applied.values()):
             return False
+        log.warning("packet rules have been removed by someone else; they are put back")
+        self._forget()
+        return True
+
+    def _forget(self) -> None:
         self._applied.clear()
         self._stale.clear()
-        return True
 
     async def delete_stale(self) -> None:
         """Delete chains that have been empty for a while. One that the kernel still holds on to is tried again later."""
