@@ -33,6 +33,7 @@ def apiserver(cluster: ClusterConfig) -> ApiServerConfig:
         front_proxy_ca=str(pki / "front-proxy-ca.crt"),
         service_account_key=str(pki / "sa.key"),
         service_account_issuer=f"https://kubernetes.default.svc.{cluster.cluster_domain}",
+        kubelet_labels=[CONTROL_PLANE_LABEL],
         kubelet_ca=str(pki / "ca.crt"),
         kubelet_certificate=str(pki / "apiserver-kubelet-client.crt"),
         kubelet_key=str(pki / "apiserver-kubelet-client.key"),
@@ -63,5 +64,8 @@ def kubelet(cluster: ClusterConfig) -> KubeletConfig:
         hostnameOverride=cluster.node_name,
         nodeIP=cluster.node_ip,
         nodeLabels={CONTROL_PLANE_LABEL: ""},
+        # A laptop's disk is often nearly full: what is short there is the user's to decide, memory is the node's.
+        evictionHard={"memory.available": "100Mi", "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"},
+        imageGCHighThresholdPercent=100,
         rootDir=cluster.kubelet_dir,
     )
