@@ -29,6 +29,8 @@ class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     api_audiences: list[str] = msgspec.field(default_factory=list)
     """Audiences of tokens for this server; none: the issuer."""
 
+    kubelet_labels: list[str] = msgspec.field(default_factory=list)
+    """Labels of Kubernetes' own domains that kubelets may set on their nodes, beside those that NodeRestriction knows."""
     kubelet_ca: str = ""
     kubelet_certificate: str = ""
     kubelet_key: str = ""

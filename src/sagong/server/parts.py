@@ -61,7 +61,7 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
         documents = TokenDiscovery(config.service_account_issuer, [key.verification], external_address=address)
         pages[CONFIGURATION_PATH] = lambda _: documents.configuration()
         pages[JWKS_PATH] = lambda _: documents.keys()
-    registry.admission = plugins.chain(objects, registry, authorizer)
+    registry.admission = plugins.chain(objects, registry, authorizer, config.kubelet_labels)
     bootstrap = Bootstrap(_bootstrap_config(config), store, clock=clock, random=random)
     loops = (bootstrap.run, allocator.run, lambda: expire_events(store, clock), lambda: compact_regularly(store, clock))
     return Parts(authentication, authorizer, bootstrap, loops)

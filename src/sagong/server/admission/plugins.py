@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sagong.server.admission.certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
 from sagong.server.admission.chain import Chain
 from sagong.server.admission.claim_resize import PersistentVolumeClaimResize
@@ -9,6 +11,7 @@ from sagong.server.admission.default_classes import DefaultIngressClass, Default
 from sagong.server.admission.default_toleration_seconds import DefaultTolerationSeconds
 from sagong.server.admission.limit_ranger import LimitRanger
 from sagong.server.admission.namespace_lifecycle import NamespaceLifecycle
+from sagong.server.admission.node_restriction import NodeRestriction
 from sagong.server.admission.pod_resize import PodResizeValidator
 from sagong.server.admission.priority import Priority
 from sagong.server.admission.rbac_escalation import RbacEscalation
@@ -23,12 +26,13 @@ from sagong.server.contract import Objects
 from sagong.server.registry.registry import Registry
 
 
-def chain(objects: Objects, registry: Registry, authorizer: ChainAuthorizer) -> Chain:
-    """Return the admission chain."""
+def chain(objects: Objects, registry: Registry, authorizer: ChainAuthorizer, node_labels: Collection[str]) -> Chain:
+    """Return the admission chain. `node_labels`: see NodeRestriction."""
     return Chain(
         [
             NamespaceLifecycle(objects),
             LimitRanger(objects),
+            NodeRestriction(objects, authorizer, node_labels),
             ServiceAccounts(objects, registry.clock, registry.random),
             TaintNodesByCondition(),
             Priority(objects),

@@ -11,6 +11,7 @@ from sagong.api.resources import Resource, resource_of
 from sagong.api.types.core import Pod, PodCondition
 from sagong.api.types.meta import Condition, DeleteOptions, Preconditions
 from sagong.api.types.policy import Eviction, PodDisruptionBudget
+from sagong.server.admission.plugin import Review
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import answer
@@ -34,6 +35,10 @@ async def evict(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     if eviction.metadata.name != call.name:
         raise BadRequestError("name in URL does not match name in Eviction object")
     options = eviction.deleteOptions or DeleteOptions()
+    if registry.admission is not None:
+        review = Review("CREATE", row, call, eviction, None)
+        await registry.admission.mutate(review)
+        await registry.admission.validate(review)
     call.dry_run = call.dry_run or bool(options.dryRun)
     call.subresource, call.admit = "", False
     pod = _pod(registry, row, call)
