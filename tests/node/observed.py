@@ -60,13 +60,13 @@ def dead(sandbox: Sandbox = SANDBOX) -> Sandbox:
 
 @dataclass
 class NoHolds:
-    """Holds nothing back, but what it is told to, by container name."""
+    """Holds nothing back, but what it is told to, by container name; the name "" is the sandbox."""
 
     held: dict[str, float] = field(default_factory=dict)
 
     def until(self, key: str, since: float) -> float:
-        delay = next((delay for name, delay in self.held.items() if f"/{name}/" in key), 0.0)
+        delay = next((delay for name, delay in self.held.items() if (f"/{name}/" in key if name else key.endswith("/"))), 0.0)
         return since + delay if delay else 0.0
 
     def delay(self, key: str) -> float:
-        return next((delay for name, delay in self.held.items() if f"/{name}/" in key), 0.0)
+        return next((delay for name, delay in self.held.items() if (f"/{name}/" in key if name else key.endswith("/"))), 0.0)

@@ -84,7 +84,16 @@ def test_a_dead_sandbox_is_replaced_and_initialization_begins_anew() -> None:
 def test_a_dead_sandbox_of_a_pod_that_is_done_is_not_replaced() -> None:
     for spec, code in ((NEVER + ONE, 137), (ON_FAILURE + ONE, 0)):
         of = pod(spec)
-        assert judge(of, observed(run(of, "a", "exited", code=code), sandboxes=(dead(),))).summary() == "kill pod"
+        assert judge(of, observed(run(of, "a", "exited", code=code), sandboxes=(dead(),))).summary() == "nothing"
+
+
+def test_sandboxes_that_keep_dying_are_replaced_less_often_and_containers_do_not_pay_for_it() -> None:
+    of = pod(ONE)
+    seen = observed(run(of, "a", "exited", code=137, ended=99), sandboxes=(dead(),))
+    assert judge(of, seen, holds=NoHolds({"a": 10})).summary() == "kill pod, create sandbox 1, start a"
+    held = judge(of, seen, holds=NoHolds({"": 200}))
+    assert (held.summary(), held.sandbox_not_before) == ("hold sandbox", T0 + 200)
+    assert judge(of, seen, holds=NoHolds({"": 200}), now=T0 + 200.0).create_sandbox
 
 
 def test_what_succeeded_under_on_failure_is_not_run_again_in_a_new_sandbox() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,9 +17,9 @@ MANIFEST = b"apiVersion: v1\nkind: Pod\nmetadata: {name: web, labels: {a: b}}\ns
 
 
 def test_a_manifest_becomes_a_pod_of_this_node() -> None:
-    pod = parse(MANIFEST, "/m/web.yaml", "Node-1")
+    pod = parse(MANIFEST, "/m/web.yaml", "node-1")
     meta = pod.metadata
-    assert (meta.name, meta.namespace, pod.spec.nodeName, pod.status.phase) == ("web-node-1", "default", "Node-1", "Pending")
+    assert (meta.name, meta.namespace, pod.spec.nodeName, pod.status.phase) == ("web-node-1", "default", "node-1", "Pending")
     assert len(meta.uid) == 32
     assert meta.annotations == {"kubernetes.io/config.hash": meta.uid, "kubernetes.io/config.source": "file"}
     assert [(t.operator, t.effect) for t in pod.spec.tolerations] == [("Exists", "NoExecute")]
@@ -44,13 +45,18 @@ def test_the_uid_follows_content_path_and_node() -> None:
         (b"apiVersion: v1\nkind: Pod\nspec: {containers: []}", "name is needed for the pod"),
         (b"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}", "invalid pod: apps/v1, Kind=Deployment"),
         (b"apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {contianers: []}", "contianers"),
+        (MANIFEST.replace(b"image: x", b"image: x, resources: {requests: {cpu: much}}"), "couldn't parse as pod(quantities must match"),
+        (
+            MANIFEST.replace(b"image: x", b"image: x, ports: [{containerPort: 70000}]"),
+            "invalid pod: spec.containers[0].ports[0].containerPort",
+        ),
         (MANIFEST.replace(b"spec: {", b"spec: {serviceAccountName: a, "), "static pods may not reference serviceaccounts"),
         (MANIFEST.replace(b"spec: {", b"spec: {volumes: [{name: v, secret: {secretName: s}}], "), "static pods may not reference secrets"),
         (MANIFEST.replace(b"name: c,", b"name: c, envFrom: [{configMapRef: {name: m}}],"), "static pods may not reference configmaps"),
     ],
 )
 def test_what_cannot_be_a_static_pod(data: bytes, message: str) -> None:
-    with pytest.raises(ManifestError, match=message.replace("(", r"\(")):
+    with pytest.raises(ManifestError, match=re.escape(message)):
         parse(data, "/m/x.yaml", "n")
 
 

@@ -12,7 +12,7 @@ from sagong.node.container_statuses import Waiting
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError, Runtime
-from sagong.node.decide import AnyContainer, Decision, Hold, Start, backoff_key, pod_text
+from sagong.node.decide import AnyContainer, Decision, Hold, Start, backoff_key, pod_text, sandbox_key
 from sagong.node.downward import Facts
 from sagong.node.events import PodEvents
 from sagong.node.hooks import HookError, Hooks
@@ -127,6 +127,8 @@ class Actor:
             raise
 
     async def _make_sandbox(self, pod: Pod, decision: Decision, observed: Observed) -> _Place:
+        if observed.sandbox:
+            self.backoff.fail(sandbox_key(pod), observed.sandbox.created_at / 1e9)
         self.cgroups.ensure_pod(pod)
         config = self.sandbox_config(pod, decision.attempt)
         handler = self.sandboxes.runtime_handler(pod)

@@ -9,7 +9,7 @@ The order of thought is upstream's computePodActions:
 5. regular containers: start what should run and does not, end what changed or failed a probe;
 6. nothing to keep and nothing to start: the pod is done, its sandbox is stopped.
 
-A start that has failed before may be held back; a Hold says until when.
+A start that has failed before may be held back; a Hold says until when. So may a sandbox that died soon after it was made.
 """
 
 from __future__ import annotations
@@ -90,6 +90,8 @@ class Decision:
     create_sandbox: bool = False
     start: tuple[Start, ...] = ()
     hold: tuple[Hold, ...] = ()
+    sandbox_not_before: float = 0.0
+    """when a sandbox that died young may be replaced, in seconds since 1970; 0: nothing is waited for"""
 
     @property
     def idle(self) -> bool:
@@ -105,6 +107,7 @@ class Decision:
             f"create sandbox {self.attempt}" if self.create_sandbox else "",
             *(f"start {s.container.name}" for s in self.start),
             *(f"hold {h.container.name}" for h in self.hold),
+            "hold sandbox" if self.sandbox_not_before else "",
         ]
         return ", ".join(part for part in parts if part) or "nothing"
 
@@ -116,7 +119,7 @@ def decide(pod: Pod, observed: Observed, health: Health, holds: Holds, now: floa
     if (restarting_all or asks_restart_all(pod, observed)) and (resets := _resets(pod, observed)):
         return replace(base, reset=resets)
     if fresh:
-        return _hold_back(_in_new_sandbox(pod, observed, base), pod, observed, holds, now)
+        return _sandbox_held_back(_in_new_sandbox(pod, observed, base), pod, observed, holds, now)
     draft = _Draft()
     for container in pod.spec.ephemeralContainers:
         if observed.latest(container.name) is None:
@@ -168,7 +171,7 @@ def _resets(pod: Pod, observed: Observed) -> tuple[ContainerRun, ...]:
 
 
 def _in_new_sandbox(pod: Pod, observed: Observed, base: Decision) -> Decision:
-    base = replace(base, kill_pod=bool(observed.sandboxes or observed.running))
+    base = replace(base, kill_pod=observed.alive)
     ran_before = base.attempt != 0 and bool(observed.runs)
     if ran_before and not any(restarts_on_kill(container, pod.spec) for container in pod.spec.containers):
         return base
@@ -177,7 +180,8 @@ def _in_new_sandbox(pod: Pod, observed: Observed, base: Decision) -> Decision:
         return base
     first = [Start(container, "init") for container in pod.spec.initContainers[:1]]
     start = first or [Start(container, "regular") for container in wanted]
-    return replace(base, create_sandbox=True, start=tuple(start))
+    # a dead sandbox is ended too: that takes its network down
+    return replace(base, kill_pod=bool(observed.sandboxes or observed.running), create_sandbox=True, start=tuple(start))
 
 
 def _ran_once(container: Container, pod: Pod, observed: Observed) -> bool:
@@ -328,6 +332,21 @@ def _hold_back(decision: Decision, pod: Pod, observed: Observed, holds: Holds, n
         else:
             starts.append(replace(start, failed_at=failed_at))
     return replace(decision, start=tuple(starts), hold=tuple(held))
+
+
+def _sandbox_held_back(decision: Decision, pod: Pod, observed: Observed, holds: Holds, now: float) -> Decision:
+    """Replace sandboxes that keep dying ever less often. Containers are not held back: that theirs died was not their fault."""
+    if not decision.create_sandbox or observed.sandbox is None:
+        return decision
+    until = holds.until(sandbox_key(pod), observed.sandbox.created_at / 1e9)
+    if until <= now:
+        return decision
+    return replace(decision, kill_pod=observed.alive, create_sandbox=False, start=(), sandbox_not_before=until)
+
+
+def sandbox_key(pod: Pod) -> str:
+    """Return the key under which a pod's dead sandboxes are counted."""
+    return f"{pod.metadata.uid}/"
 
 
 def backoff_key(pod: Pod, container: AnyContainer) -> str:

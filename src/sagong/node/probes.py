@@ -6,6 +6,7 @@ One watcher belongs to one run of a container: it ends with the run, and the nex
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from sagong.node.probe_checks import Checker, CheckError, Finding
 
 Kind = Literal["startup", "liveness", "readiness"]
 TRIES = 3
+log = logging.getLogger(__name__)
 _TITLES: dict[Kind, str] = {"startup": "Startup", "liveness": "Liveness", "readiness": "Readiness"}
 
 
@@ -177,6 +179,9 @@ class Prober:
                     text = f"{_TITLES[kind]} probe errored and resulted in unknown state: {error}"
                     self._events.container(watch.pod, watch.container, "Warning", "Unhealthy", text)
                 continue
+            except Exception:  # a probe that nobody thought of must not end the node's other probes
+                log.exception("%s probe of %s", kind, watch.container.name)
+                return None
             self._report(watch, kind, finding)
             return finding.passed
         return None

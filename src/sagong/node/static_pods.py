@@ -16,7 +16,9 @@ import msgspec
 
 from sagong.api.clock import Clock, format_micro_time
 from sagong.api.defaults import apply_defaults
+from sagong.api.normalize import normalize
 from sagong.api.types.core import Pod, Toleration
+from sagong.api.validation import validate_create
 from sagong.node.inotify import watch_directory
 from sagong.node.volumes.sources import references
 
@@ -121,6 +123,10 @@ def parse(data: bytes, source: str, node_name: str) -> Pod:
         raise ManifestError(f"invalid pod: {pod.apiVersion}, Kind={pod.kind}")
     if not pod.metadata.name:
         raise ManifestError("invalid pod: name is needed for the pod")
+    try:
+        normalize(pod)
+    except ValueError as error:
+        raise ManifestError(f"couldn't parse as pod({error}), please check config file") from error
     apply_defaults(pod)
     meta = pod.metadata
     if not meta.uid:
@@ -131,6 +137,8 @@ def parse(data: bytes, source: str, node_name: str) -> Pod:
     pod.spec.nodeName = node_name
     pod.spec.tolerations = [*pod.spec.tolerations, Toleration(operator="Exists", effect="NoExecute")]
     pod.status.phase = "Pending"
+    if causes := validate_create(pod):
+        raise ManifestError("invalid pod: " + ", ".join(f"{cause.field}: {cause.message}" for cause in causes))
     if reference := _api_reference(pod):
         raise ManifestError(f"static pods may not reference {reference}")
     return pod

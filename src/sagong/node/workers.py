@@ -228,6 +228,8 @@ class PodWorker:
             self._publish(observed)
         self._memory.failures = 0
         times = [hold.until - self._now() for hold in decision.hold]
+        if decision.sandbox_not_before:
+            times.append(decision.sandbox_not_before - self._now())
         if deadline := self._deadline():
             times.append(deadline - self._now())
         resync = self._m.resync_seconds * (1 + 0.5 * self._m.random.uniform())
@@ -307,7 +309,10 @@ class PodWorker:
         return observed
 
     async def _show(self) -> None:
-        self._publish(await self._observe())
+        try:
+            self._publish(await self._observe())
+        except CriError as error:
+            log.debug("pod %s/%s not shown: %s", self.pod.metadata.namespace, self.pod.metadata.name, error)
 
     def _before(self) -> PodStatus:
         return self._m.statuses.get(self.uid) or self.pod.status

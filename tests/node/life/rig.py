@@ -20,7 +20,8 @@ from sagong.cluster.images import PAUSE, archive, built_in
 from sagong.node.config import KubeletConfig
 
 NODE = "testnode"
-SUBNET = "10.213.0.0/24"
+SUBNET = f"10.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}.0/24"
+"""Each test process has its own, so that several can run at once."""
 
 _CONFIG = """version = 2
 root = "{base}/root"
