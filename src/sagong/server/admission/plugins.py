@@ -13,6 +13,7 @@ from sagong.server.admission.limit_ranger import LimitRanger
 from sagong.server.admission.namespace_lifecycle import NamespaceLifecycle
 from sagong.server.admission.node_restriction import NodeRestriction
 from sagong.server.admission.pod_resize import PodResizeValidator
+from sagong.server.admission.pod_security import PodSecurity
 from sagong.server.admission.priority import Priority
 from sagong.server.admission.rbac_escalation import RbacEscalation
 from sagong.server.admission.runtime_class import RuntimeClasses
@@ -35,6 +36,7 @@ def chain(objects: Objects, registry: Registry, authorizer: ChainAuthorizer, nod
             NodeRestriction(objects, authorizer, node_labels),
             ServiceAccounts(objects, registry.clock, registry.random),
             TaintNodesByCondition(),
+            PodSecurity(objects),
             Priority(objects),
             DefaultTolerationSeconds(),
             DefaultStorageClass(objects),

@@ -13,7 +13,7 @@ from sagong.server.registry.storage import encode
 from sagong.store.base import Entry
 
 DEPRECATED = "v1 ComponentStatus is deprecated in v1.19+"
-_NAMES = ("controller-manager", "etcd-0", "scheduler")
+_NAMES = ("etcd-0", "controller-manager", "scheduler")
 
 
 def _entry(name: str) -> Entry:

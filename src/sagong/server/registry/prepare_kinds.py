@@ -87,7 +87,8 @@ def update_volume_status(new: PersistentVolume, old: PersistentVolume, circumsta
 
 
 def create_claim(claim: PersistentVolumeClaim, _: Any) -> None:
-    """Fill dataSource and dataSourceRef from each other (KEP-1495)."""
+    """Begin Pending; fill dataSource and dataSourceRef from each other (KEP-1495)."""
+    claim.status.phase = "Pending"
     _sync_data_source(claim.spec)
 
 

@@ -36,6 +36,8 @@ def _drop_addresses(after: ServiceSpec, before: ServiceSpec) -> None:
             after.ipFamilies = []
         if after.ipFamilyPolicy == before.ipFamilyPolicy:
             after.ipFamilyPolicy = None
+        if after.internalTrafficPolicy == before.internalTrafficPolicy:
+            after.internalTrafficPolicy = None
 
 
 def _drop_ports(new: Service, old: Service) -> None:
