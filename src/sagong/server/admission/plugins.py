@@ -16,6 +16,7 @@ from sagong.server.admission.pod_resize import PodResizeValidator
 from sagong.server.admission.pod_security import PodSecurity
 from sagong.server.admission.priority import Priority
 from sagong.server.admission.rbac_escalation import RbacEscalation
+from sagong.server.admission.resource_quota import ResourceQuotas
 from sagong.server.admission.runtime_class import RuntimeClasses
 from sagong.server.admission.service_account import ServiceAccounts
 from sagong.server.admission.storage_protection import StorageObjectInUseProtection
@@ -50,5 +51,6 @@ def chain(objects: Objects, registry: Registry, authorizer: ChainAuthorizer, nod
             PodTopologyLabels(objects),
             PodResizeValidator(objects),
             RbacEscalation(EscalationCheck(authorizer)),
+            ResourceQuotas(objects, registry.clock),
         ]
     )
