@@ -1,125 +1,195 @@
-"""The queue's contract, in virtual time."""
+"""The queue's contract."""
+
+from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 from sagong.api.types.core import Pod, PodSchedulingGate, PodSpec
 from sagong.api.types.meta import ObjectMeta
 from sagong.cluster.clock import RealClock
-from sagong.scheduler.framework import Change
-from sagong.scheduler.queue import SchedulingQueue
+from sagong.scheduler.events import ADD, DELETE, POD_GATES, Change, pod_changes
+from sagong.scheduler.pod_info import PodInfo
+from sagong.scheduler.queue import Backoff, Gates, QueuedPod, SchedulingQueue
+
+NODE_CAME, POD_WENT = Change("Node", ADD, None, None), Change("Pod", DELETE, Pod(), None)
 
 
-def pod(name: str, priority: int = 0, *, gates: int = 0) -> Pod:
+def pod(name: str, priority: int = 0, *, gates: int = 0) -> PodInfo:
     spec = PodSpec(priority=priority, schedulingGates=[PodSchedulingGate(name=f"g{n}") for n in range(gates)])
-    return Pod(metadata=ObjectMeta(name=name, uid=name, generation=1), spec=spec)
+    return PodInfo.of(Pod(metadata=ObjectMeta(name=name, uid=name, generation=1), spec=spec))
 
 
-def queue(clock: RealClock | None = None) -> SchedulingQueue:
-    def may_help(_pod: Pod, rejected_by: frozenset[str], change: Change) -> bool:
-        return change.kind in rejected_by
-
-    return SchedulingQueue(clock or RealClock(), may_help, lambda p: "gated" if p.spec.schedulingGates else None)
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(main)
-
-
-async def nothing_to_pop(q: SchedulingQueue) -> bool:
-    try:
-        async with asyncio.timeout(0.05):
-            await q.pop()
-    except TimeoutError:
-        return True
-    return False
-
-
-class Later(RealClock):
-    """A clock that can be moved on."""
+class Clock(RealClock):
+    """A clock that stands still unless it is moved on."""
 
     def __init__(self) -> None:
-        self.ahead = 0.0
+        self.time = 1000.0
 
     def monotonic(self) -> float:
-        return super().monotonic() + self.ahead
+        return self.time
 
 
-def test_the_most_urgent_first_then_the_oldest() -> None:
-    async def main() -> None:
-        q = queue()
-        for p in (pod("a"), pod("b"), pod("urgent", 10)):
-            q.put(p)
-        assert [(await q.pop()).pod.metadata.name for _ in range(3)] == ["urgent", "a", "b"]
-
-    run(main())
+def queue(clock: Clock | None = None, backoff: Backoff | None = None) -> SchedulingQueue:
+    """A queue where a plugin's name is the kind it waits for."""
+    gates = Gates(lambda info: "gates" if info.pod.spec.schedulingGates else "", lambda _, change: change.action == POD_GATES)
+    may_help = lambda _, rejected_by, change: change.kind in rejected_by or change.action == POD_GATES  # noqa: E731 - two lines otherwise
+    return SchedulingQueue(clock or Clock(), may_help, gates, backoff)
 
 
-def test_a_rejected_pod_waits_for_a_change_that_may_help() -> None:
-    async def main() -> None:
-        clock = Later()
-        q = queue(clock)
-        q.put(pod("a"))
-        await q.pop()
-        q.failed("a", frozenset({"Node"}))
-        clock.ahead = 60
-        q.changed(Change("Pod", None, None))
-        assert await nothing_to_pop(q)
-        q.changed(Change("Node", None, None))
-        assert (await q.pop()).attempts == 2
-
-    run(main())
+async def take(q: SchedulingQueue) -> QueuedPod | None:
+    """Pop, if there is anything to pop now."""
+    try:
+        async with asyncio.timeout(0.05):
+            return await q.pop()
+    except TimeoutError:
+        return None
 
 
-def test_a_change_during_the_attempt_counts() -> None:
-    async def main() -> None:
-        q = queue()
-        q.put(pod("a"))
-        await q.pop()
-        q.changed(Change("Node", None, None))
-        q.failed("a", frozenset({"Node"}))
-        assert await nothing_to_pop(q), "backs off first"
-        async with asyncio.timeout(5):
-            assert (await q.pop()).attempts == 2
-
-    run(main())
+async def reject(q: SchedulingQueue, by: str) -> QueuedPod:
+    queued = await q.pop()
+    q.failed(queued, frozenset({by} if by else ()))
+    return queued
 
 
-def test_gates_keep_a_pod_out_until_the_last_is_gone() -> None:
-    async def main() -> None:
-        q = queue()
-        q.put(pod("a", gates=2))
-        assert await nothing_to_pop(q)
-        q.changed(Change("Node", None, None))
-        q.put(pod("a", gates=1))
-        assert await nothing_to_pop(q)
-        q.put(pod("a"))
-        assert (await q.pop()).pod.metadata.name == "a"
-
-    run(main())
+async def test_the_most_urgent_first_then_the_oldest() -> None:
+    clock = Clock()
+    q = queue(clock)
+    for info in (pod("a"), pod("b"), pod("urgent", 10)):
+        q.add(info)
+        clock.time += 1
+    assert [(await q.pop()).info.name for _ in range(3)] == ["urgent", "a", "b"]
 
 
-def test_a_dropped_pod_never_comes() -> None:
-    async def main() -> None:
-        q = queue()
-        q.put(pod("a"))
-        q.put(pod("b"))
-        q.drop("a")
-        assert (await q.pop()).pod.metadata.name == "b"
-        assert len(q) == 1
+async def test_a_rejected_pod_waits_for_a_change_that_may_help() -> None:
+    q = queue()
+    q.add(pod("a"))
+    await reject(q, "Node")
+    q.changed(POD_WENT)
+    assert await take(q) is None
+    assert q.pending()["unschedulable"] == 1
+    q.changed(NODE_CAME)
+    again = await take(q)
+    assert again is not None
+    assert again.attempts == 2
 
-    run(main())
+
+async def test_a_change_during_the_attempt_counts() -> None:
+    q = queue()
+    q.add(pod("a"))
+    queued = await q.pop()
+    q.changed(NODE_CAME)
+    q.failed(queued, frozenset({"Node"}))
+    assert await take(q) is queued
 
 
-def test_an_error_is_tried_again_after_the_pause() -> None:
-    async def main() -> None:
-        q = queue()
-        q.put(pod("a"))
-        await q.pop()
-        q.failed("a", frozenset())
-        assert await nothing_to_pop(q)
-        async with asyncio.timeout(5):
-            await q.pop()
+async def test_after_done_changes_are_no_longer_kept_but_the_pod_can_come_back() -> None:
+    q = queue()
+    q.add(pod("a"))
+    queued = await q.pop()
+    q.done("a")
+    q.changed(NODE_CAME)
+    q.failed(queued, frozenset())
+    assert q.pending()["backoff"] == 1
 
-    run(main())
+
+async def test_pauses_double_up_to_ten_seconds_and_end_on_whole_seconds() -> None:
+    clock, backoff = Clock(), Backoff()
+    queued = QueuedPod(pod("a"), clock.time + 0.5)
+    assert backoff.until(queued) == 0
+    for rejections, until in ((1, 1001), (2, 1002), (3, 1004), (4, 1008), (5, 1010), (9, 1010)):
+        queued.rejections = rejections
+        assert backoff.until(queued) == until
+    queued.errors = 1
+    assert backoff.until(queued) == 1001, "errors pause by themselves"
+
+
+async def test_what_pauses_is_taken_early_when_nothing_else_is_to_do() -> None:
+    q = queue()
+    q.add(pod("a"))
+    await reject(q, "Node")
+    q.changed(NODE_CAME)
+    assert q.pending()["backoff"] == 1
+    q.add(pod("b"))
+    assert (await q.pop()).info.name == "b"
+    assert (await q.pop()).info.name == "a"
+
+
+async def test_after_an_error_the_pause_is_kept() -> None:
+    clock = Clock()
+    q = queue(clock)
+    q.add(pod("a"))
+    await reject(q, "")
+    assert await take(q) is None
+    clock.time += 2.1
+    assert (await q.pop()).attempts == 2
+
+
+async def test_nobody_waits_longer_than_five_minutes() -> None:
+    clock = Clock()
+    q = queue(clock)
+    q.add(pod("a"))
+    await reject(q, "Node")
+    clock.time += 299
+    assert await take(q) is None
+    clock.time += 2
+    again = await q.pop()
+    assert again.flushed
+
+
+async def test_gates_keep_a_pod_out_until_the_last_is_gone() -> None:
+    q = queue()
+    two, one, none = pod("a", gates=2), pod("a", gates=1), pod("a")
+    q.add(two)
+    assert q.pending()["gated"] == 1
+    q.changed(NODE_CAME)
+    q.update(one, pod_changes(two, one))
+    assert await take(q) is None
+    q.update(none, pod_changes(one, none))
+    assert (await q.pop()).info is none
+
+
+async def test_a_dropped_pod_never_comes() -> None:
+    q = queue()
+    q.add(pod("a"))
+    q.add(pod("b"))
+    q.drop("a")
+    assert (await q.pop()).info.name == "b"
+    assert len(q) == 1
+
+
+async def test_an_activated_pod_is_tried_at_once_also_when_it_is_in_an_attempt() -> None:
+    q = queue()
+    q.add(pod("a"))
+    queued = await reject(q, "Node")
+    q.activate("a")
+    assert await q.pop() is queued
+    q.activate("a")
+    q.failed(queued, frozenset({"Node"}))
+    assert await take(q) is queued
+
+
+async def test_an_updated_pod_is_seen_in_its_new_version() -> None:
+    q = queue()
+    old, new = pod("a"), pod("a", 5)
+    q.add(old)
+    q.update(new, pod_changes(old, new))
+    assert (await q.pop()).info is new
+
+
+async def test_a_waiting_pop_wakes_for_a_new_pod() -> None:
+    q = queue()
+    waiting = asyncio.create_task(q.pop())
+    await asyncio.sleep(0)
+    q.add(pod("a"))
+    assert (await waiting).info.name == "a"
+
+
+async def test_only_those_are_moved_that_a_change_is_meant_for() -> None:
+    q = queue()
+    q.add(pod("low"))
+    q.add(pod("high", 10))
+    await reject(q, "Pod")
+    await reject(q, "Pod")
+    q.changed(POD_WENT, lambda info: info.priority <= 5)
+    assert (await q.pop()).info.name == "low"
+    assert await take(q) is None

@@ -20,11 +20,17 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=10259)
     options = parser.parse_args()
     health = process.HealthPort(options.port, certificate=options.pki / "scheduler.crt", key=options.pki / "scheduler.key")
+    running: list[Scheduler] = []
 
     async def work(client: Client) -> None:
-        await Scheduler(client, clock=RealClock(), random=RealRandom()).run()
+        scheduler = Scheduler(client, clock=RealClock(), random=RealRandom())
+        running.append(scheduler)
+        await scheduler.run()
 
-    process.run(lambda: process.lead(load_kubeconfig(options.kubeconfig), "kube-scheduler", health, work))
+    def page(path: str) -> bytes | None:
+        return running[-1].page(path) if running else None
+
+    process.run(lambda: process.lead(load_kubeconfig(options.kubeconfig), "kube-scheduler", health, work, page))
 
 
 if __name__ == "__main__":

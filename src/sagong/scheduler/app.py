@@ -1,182 +1,306 @@
-"""The scheduler as a process: informers feed cache and queue; one loop schedules, bindings run beside it."""
+"""The scheduler as a process: informers feed cache and queue; one loop schedules; bindings, evictions and reports run beside it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from sagong.api import pods as facts
-from sagong.api.clock import Clock, Random, format_time
-from sagong.api.errors import ApiError, NotFoundError
-from sagong.api.types.core import Binding, Namespace, Node, ObjectReference, Pod
-from sagong.api.types.meta import ObjectMeta
+from sagong.api.clock import Clock, Random
+from sagong.api.types.core import Namespace, Node, Pod, PodCondition
 from sagong.client.client import Client
 from sagong.client.events import Recorder
-from sagong.client.informer import Informer
-from sagong.scheduler.cycle import Cycle, NoFit, Placement
-from sagong.scheduler.framework import Change, Plugin, PreBind, PreEnqueue, QueueingHint, Reserve
-from sagong.scheduler.plugins import Profile, default_profile
-from sagong.scheduler.queue import QueuedPod, SchedulingQueue
-from sagong.scheduler.snapshot import Cache, PodInfo
+from sagong.scheduler.binder import Binder
+from sagong.scheduler.cache import Cache
+from sagong.scheduler.cycle import Cycle, Placement
+from sagong.scheduler.events import ADD, DELETE, Change, change, node_changes, pod_changes
+from sagong.scheduler.evictor import Evictor
+from sagong.scheduler.framework import NoFit, Nomination, Plugin, PluginError, PostFilter, PreEnqueue, QueueingHint, Reads
+from sagong.scheduler.metrics import Metrics
+from sagong.scheduler.nominator import Nominator
+from sagong.scheduler.plugins import Tools, default_profile
+from sagong.scheduler.pod_info import PodInfo
+from sagong.scheduler.profile import Profile
+from sagong.scheduler.queue import Gates, QueuedPod, SchedulingQueue
+from sagong.scheduler.reports import Reports, note
+from sagong.scheduler.sources import Sources
 
 log = logging.getLogger(__name__)
+UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """A profile at work."""
+
+    profile: Profile
+    cycle: Cycle
+    recorder: Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why an attempt failed; `nominated` None leaves the pod's nomination as it is."""
+
+    message: str
+    reason: str = "SchedulerError"
+    rejected_by: frozenset[str] = frozenset()
+    nominated: str | None = ""
 
 
 class Scheduler:
     """Gives pods their nodes."""
 
-    def __init__(self, client: Client, *, clock: Clock, random: Random, profile: Profile | None = None) -> None:
-        self._client, self._clock = client, clock
-        self.profile = profile or default_profile()
+    def __init__(
+        self, client: Client, *, clock: Clock, random: Random, profiles: Callable[[Tools], Sequence[Profile]] | None = None
+    ) -> None:
+        self._client, self._clock, self._random = client, clock, random
+        self.metrics = Metrics()
         self.cache = Cache()
-        self.queue = SchedulingQueue(clock, self._may_help, self._pre_enqueue)
-        self._cycle = Cycle(self.profile, random)
-        self._recorder = Recorder(client, self.profile.name)
-        self._pods: Informer[Pod] = Informer(client, Pod)
-        self._nodes: Informer[Node] = Informer(client, Node)
-        self._namespaces: Informer[Namespace] = Informer(client, Namespace)
+        self.nominator = Nominator()
+        self._sources = Sources(client, lambda kind, old, new: self._changed(change(kind, old, new)))
+        self._binder = Binder(client)
+        self._evictor = Evictor(client, clock, find_pod=lambda *key: self._sources.get(Pod, *key), cancel=self._binder.cancel)
+        self._reports = Reports(client, clock)
+        tools = Tools(self._sources, random, self._evictor.is_running)
+        made = profiles(tools) if profiles is not None else [default_profile(tools)]
+        self._profiles = {
+            profile.name: _Served(profile, Cycle(profile, random, self.nominator), Recorder(client, profile.name)) for profile in made
+        }
+        self.queue = SchedulingQueue(clock, self._may_help, Gates(self._gate_of, self._opens))
+        self._nodes = self._sources.informer(Node)
+        self._namespaces = self._sources.informer(Namespace)
+        self._pods = self._sources.informer(Pod, field_selector=UNFINISHED)
         self._nodes.add_handler(self._node_changed)
-        self._pods.add_handler(self._pod_changed)
         self._namespaces.add_handler(self._namespace_changed)
+        self._pods.add_handler(self._pod_changed)
+        self._interest = _interest(plugin for profile in made for plugin in profile.at(Plugin))
 
     async def run(self) -> None:
         """Schedule until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._recorder.run())
-            for informer in (self._nodes, self._namespaces, self._pods):
-                tasks.create_task(informer.run())
+            for served in self._profiles.values():
+                tasks.create_task(served.recorder.run())
+            tasks.create_task(self._sources.run())
             for informer in (self._nodes, self._namespaces, self._pods):
                 await informer.wait_synced()
             while True:
-                queued = await self.queue.pop()
-                self._attempt(queued, tasks)
+                await self._attempt(await self.queue.pop(), tasks)
                 await asyncio.sleep(0)  # noqa: TID251 - lets informers and bindings in; no time passes
 
-    def _attempt(self, queued: QueuedPod, tasks: asyncio.TaskGroup) -> None:
-        pod = queued.pod
-        uid = pod.metadata.uid
-        if self.cache.is_assumed(uid) or pod.metadata.deletionTimestamp is not None:
-            self.queue.done(uid)
-            return
-        result = self._cycle.schedule(pod, self.cache.snapshot())
-        if isinstance(result, NoFit):
-            tasks.create_task(self._report(pod, result))
-            return
-        unfit = self._reserve(pod, result)
-        if unfit is not None:
-            tasks.create_task(self._report(pod, unfit))
-            return
-        self.cache.assume(PodInfo.of(pod), result.node)
-        tasks.create_task(self._bind(pod, result))
+    def page(self, path: str) -> bytes | None:
+        """Return what the health port shows besides health."""
+        if path != "/metrics":
+            return None
+        return self.metrics.page(self.queue, self.cache.sizes(), next(iter(self._profiles), "")).encode()
 
-    def _reserve(self, pod: Pod, placement: Placement) -> NoFit | None:
-        for plugin in self.profile.at(Reserve):
-            unfit = plugin.reserve(placement.state, pod, placement.node)
-            if unfit is not None:
-                self._unreserve(pod, placement)
-                return NoFit(1, placement.state, {placement.node: unfit})
-        return None
+    # One attempt.
 
-    def _unreserve(self, pod: Pod, placement: Placement) -> None:
-        for plugin in reversed(self.profile.at(Reserve)):
-            plugin.unreserve(placement.state, pod, placement.node)
-
-    async def _bind(self, pod: Pod, placement: Placement) -> None:
-        meta = pod.metadata
+    async def _attempt(self, queued: QueuedPod, tasks: asyncio.TaskGroup) -> None:
+        info, started = queued.info, self._clock.monotonic()
+        served = self._profiles[info.pod.spec.schedulerName]
+        if self.cache.is_assumed(info.uid) or info.leaving:
+            self.queue.drop(info.uid)
+            return
         try:
-            for plugin in self.profile.at(PreBind):
-                unfit = await plugin.pre_bind(placement.state, pod, placement.node)
-                if unfit is not None:
-                    self._give_up(pod, placement)
-                    await self._report(pod, NoFit(1, placement.state, {placement.node: unfit}))
-                    return
-            target = ObjectReference(apiVersion="v1", kind="Node", name=placement.node)
-            binding = Binding(metadata=ObjectMeta(name=meta.name, namespace=meta.namespace, uid=meta.uid), target=target)
-            await self._client.create_subresource(Pod, meta.name, meta.namespace, "binding", binding)
-        except (ApiError, OSError) as error:
-            self._give_up(pod, placement)
-            if isinstance(error, NotFoundError):
-                self.queue.done(meta.uid)
-                return
-            log.warning("binding %s/%s to %s: %s", meta.namespace, meta.name, placement.node, error)
-            self._recorder.event(pod, "Warning", "FailedScheduling", f"binding rejected: {error}")
-            self.queue.failed(meta.uid, frozenset())
+            result = await self._place(served, info, tasks)
+        except PluginError as error:
+            result = _Failure(str(error))
+        except Exception as error:
+            log.exception("scheduling %s/%s", info.namespace, info.name)
+            result = _Failure(str(error))
+        self.metrics.algorithm_seconds.observe(self._clock.monotonic() - started, ())
+        if isinstance(result, _Failure):
+            self._failed(served, queued, result, started, tasks)
             return
-        self._recorder.event(pod, "Normal", "Scheduled", f"Successfully assigned {meta.namespace}/{meta.name} to {placement.node}")
-        self.queue.done(meta.uid)
+        self.nominator.forget(info.uid)
+        tasks.create_task(self._bind(served, queued, result, started, tasks))
 
-    def _give_up(self, pod: Pod, placement: Placement) -> None:
-        self.cache.forget(pod.metadata.uid)
-        self._unreserve(pod, placement)
+    async def _place(self, served: _Served, info: PodInfo, tasks: asyncio.TaskGroup) -> Placement | _Failure:
+        """Choose a node and hold it, or make room on one."""
+        await self._sources.follow(kind for plugin in served.profile.at(Reads) for kind in plugin.reads(info))
+        result = served.cycle.schedule(info, self.cache.snapshot())
+        if isinstance(result, NoFit) and result.nodes:
+            kinds = [kind for plugin in served.profile.at(PostFilter) for kind in plugin.post_filter_reads]
+            if await self._sources.follow(kinds):
+                result = served.cycle.schedule(info, self.cache.snapshot())
+        if isinstance(result, NoFit):
+            nomination = self._make_room(served, info, result, tasks) if result.nodes else Nomination("")
+            return _Failure(result.message(), "Unschedulable", result.rejected_by, nomination.node)
+        self.cache.assume(info, result.node)
+        try:
+            unfit = self._binder.reserve(served.profile, info, result)
+        except PluginError:
+            self.cache.forget(info.uid)
+            raise
+        if unfit is None:
+            return result
+        self.cache.forget(info.uid)
+        return _Failure(unfit.message(), "Unschedulable", unfit.rejected_by)
 
-    async def _report(self, pod: Pod, nofit: NoFit) -> None:
-        message = nofit.message()
-        self._recorder.event(pod, "Warning", "FailedScheduling", message)
-        condition = {
-            "type": "PodScheduled",
-            "status": "False",
-            "reason": "Unschedulable",
-            "message": message,
-            "observedGeneration": pod.metadata.generation,
-        }
-        existing = facts.condition(pod, "PodScheduled")
-        if existing is None or (existing.status, existing.reason, existing.message) != ("False", "Unschedulable", message):
-            if existing is None or existing.status != "False":
-                condition["lastTransitionTime"] = format_time(self._clock.now())
-            body: dict[str, Any] = {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [condition]}}
-            try:
-                await self._client.patch(Pod, pod.metadata.name, pod.metadata.namespace, body, patch_type="strategic", subresource="status")
-            except (ApiError, OSError) as error:
-                log.debug("status of %s/%s: %s", pod.metadata.namespace, pod.metadata.name, error)
-        self.queue.failed(pod.metadata.uid, nofit.rejected_by)
+    def _make_room(self, served: _Served, info: PodInfo, nofit: NoFit, tasks: asyncio.TaskGroup) -> Nomination:
+        self.metrics.preemption_attempts += 1
+        nomination = served.cycle.post_filter(info, self.cache.snapshot(), nofit)
+        if nomination.node and nomination.victims:
+            self.metrics.victims.observe(len(nomination.victims), ())
+            self._evictor.begin(info)
+            tasks.create_task(self._evict(served, info, nomination, tasks))
+        return nomination
 
-    def _pre_enqueue(self, pod: Pod) -> str | None:
-        return next((why for plugin in self.profile.at(PreEnqueue) if (why := plugin.pre_enqueue(pod)) is not None), None)
+    async def _evict(self, served: _Served, info: PodInfo, nomination: Nomination, tasks: asyncio.TaskGroup) -> None:
+        """Evict the victims; those of lower priority that are nominated to the node find another."""
+        node = nomination.node or ""
+        for other in tuple(self.nominator.on(node)):
+            if other.priority < info.priority:
+                self._reports.write(other.pod, tasks, nominated="")
+        well = await self._evictor.evict(info, node, nomination.victims, served.recorder)
+        self.metrics.evictions["success" if well else "error"] += 1
+        if not well:
+            self.queue.activate(info.uid)
 
-    def _may_help(self, pod: Pod, rejected_by: frozenset[str], change: Change) -> bool:
-        if not rejected_by:
-            return True
-        for plugin in self.profile.at(Plugin):
-            concerned = plugin.name in rejected_by and change.kind in plugin.events
-            if concerned and (not isinstance(plugin, QueueingHint) or plugin.may_help(pod, change)):
-                return True
-        return False
+    async def _bind(self, served: _Served, queued: QueuedPod, placement: Placement, started: float, tasks: asyncio.TaskGroup) -> None:
+        info = queued.info
+        self.queue.done(info.uid)
+        await self._reports.settle(info.uid)
+        try:
+            await self._binder.bind(served.profile, info, placement, lambda: self._reports.write(info.pod, tasks, nominated=placement.node))
+        except PluginError as error:
+            self._binder.unreserve(served.profile, info, placement)
+            if self.cache.forget(info.uid):
+                self._changed(Change("Pod", DELETE, _placed(info.pod, placement.node), None))
+            self._failed(served, queued, _Failure(str(error)), started, tasks)
+            return
+        meta = info.pod.metadata
+        served.recorder.event(info.pod, "Normal", "Scheduled", f"Successfully assigned {meta.namespace}/{meta.name} to {placement.node}")
+        now = self._clock.monotonic()
+        self.metrics.attempted("scheduled", served.profile.name, now - started)
+        self.metrics.bound(queued.attempts, now - (queued.first_tried or started))
+        self.metrics.after_flush += queued.flushed
+        self.queue.drop(info.uid)
+
+    def _failed(self, served: _Served, queued: QueuedPod, failure: _Failure, started: float, tasks: asyncio.TaskGroup) -> None:
+        """Take the pod back into the queue, and tell it why."""
+        result = "unschedulable" if failure.reason == "Unschedulable" else "error"
+        self.metrics.attempted(result, served.profile.name, self._clock.monotonic() - started)
+        info = queued.info
+        seen = self._pods.get(info.namespace, info.name)
+        if seen is None or seen.metadata.uid != info.uid or seen.spec.nodeName:
+            self.queue.drop(info.uid)
+            self.nominator.forget(info.uid)
+            return
+        self.queue.failed(queued, failure.rejected_by)
+        self.nominator.nominate(info, seen.status.nominatedNodeName if failure.nominated is None else failure.nominated)
+        served.recorder.event(seen, "Warning", "FailedScheduling", note(failure.message))
+        condition = PodCondition(type="PodScheduled", status="False", reason=failure.reason, message=failure.message)
+        self._reports.write(seen, tasks, condition=condition, nominated=failure.nominated)
+
+    # What the queue asks.
+
+    def _served(self, pod: Pod) -> _Served | None:
+        return self._profiles.get(pod.spec.schedulerName)
+
+    def _gate_of(self, info: PodInfo) -> str:
+        served = self._served(info.pod)
+        gates = served.profile.at(PreEnqueue) if served is not None else ()
+        return next((plugin.name for plugin in gates if plugin.pre_enqueue(info) is not None), "")
+
+    def _opens(self, gate: str, change: Change) -> bool:
+        plugins = (plugin for served in self._profiles.values() for plugin in served.profile.at(Plugin))
+        return any(plugin.name == gate and change.is_one_of(plugin.events.get(change.kind, 0)) for plugin in plugins)
+
+    def _may_help(self, info: PodInfo, rejected_by: frozenset[str], change: Change) -> bool:
+        served = self._served(info.pod)
+        waiting = [plugin for plugin in served.profile.at(Plugin) if plugin.name in rejected_by] if served is not None else []
+        return any(
+            change.is_one_of(plugin.events.get(change.kind, 0)) and (not isinstance(plugin, QueueingHint) or plugin.may_help(info, change))
+            for plugin in waiting
+        )
+
+    # What the informers tell.
+
+    def _changed(self, change: Change, only: Callable[[PodInfo], bool] | None = None) -> None:
+        if any(change.is_one_of(actions) for actions in self._interest.get(change.kind, ())):
+            self.queue.changed(change, only)
 
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
         self.cache.set_node(old, new)
-        if new is not None and (old is None or _matters(old, new)):
-            self.queue.changed(Change("Node", old, new))
+        for found in node_changes(old, new):
+            self._changed(found)
 
     def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
         if new is not None:
             self.cache.namespaces[new.metadata.name] = new.metadata.labels
-            if old is None or old.metadata.labels != new.metadata.labels:
-                self.queue.changed(Change("Namespace", old, new))
         elif old is not None:
             self.cache.namespaces.pop(old.metadata.name, None)
+        if old is None or new is None or old.metadata.labels != new.metadata.labels:
+            self._changed(change("Namespace", old, new))
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        self.cache.set_pod(old, new)
         pod = new or old
         if pod is None:
             return
-        waits = new is not None and not new.spec.nodeName and facts.is_active(new) and new.spec.schedulerName == self.profile.name
-        if waits and new is not None:
-            if not self.cache.is_assumed(new.metadata.uid):
-                self.queue.put(new)
+        uid, was_assumed = pod.metadata.uid, self.cache.is_assumed(pod.metadata.uid)
+        if new is not None and not new.spec.nodeName and new.metadata.deletionTimestamp is None:
+            if not was_assumed and self._served(new) is not None:
+                self._pending_changed(old, new)
             return
-        self.queue.drop(pod.metadata.uid)
-        placed = (old is not None and old.spec.nodeName) or (new is not None and new.spec.nodeName)
-        if placed:
-            self.queue.changed(Change("Pod", old, new))
+        if was_assumed and not pod.spec.nodeName:
+            self._assumed_is_leaving(uid)
+            return
+        before, now = self.cache.set_pod(new, old)
+        self.queue.drop(uid)
+        self.nominator.forget(uid)
+        if before is not None and now is not None:
+            for found in pod_changes(before, now) if not was_assumed else (Change("Pod", ADD, None, new),):
+                self._changed(found)
+        elif now is not None:
+            self._changed(Change("Pod", ADD, None, new))
+        elif before is not None:
+            self._changed(Change("Pod", DELETE, old or new, None))
+        elif old is not None and old.status.nominatedNodeName:
+            self._nomination_ended(old)
+
+    def _pending_changed(self, old: Pod | None, new: Pod) -> None:
+        queued = self.queue.get(new.metadata.uid)
+        before = queued.info if queued is not None else None
+        info = PodInfo.of(new, before)
+        self.nominator.follow(info, before)
+        if before is None:
+            self.queue.add(info)
+        else:
+            self.queue.update(info, pod_changes(before, info))
+        if old is not None and old.status.nominatedNodeName not in ("", new.status.nominatedNodeName):
+            self._nomination_ended(old)
+
+    def _nomination_ended(self, pod: Pod) -> None:
+        """Let those try again for whom a nominated pod counted as if it were there."""
+        priority = facts.priority(pod)
+        self._changed(Change("Pod", DELETE, pod, None), lambda info: info.priority <= priority)
+
+    def _assumed_is_leaving(self, uid: str) -> None:
+        """Free what a pod holds that is deleted before it was seen bound; its binding will fail."""
+        info = self.cache.get(uid)
+        if info is not None:
+            node = self.cache.node_of(uid)
+            self.cache.forget(uid)
+            self._changed(Change("Pod", DELETE, _placed(info.pod, node), None))
 
 
-def _matters(old: Node, new: Node) -> bool:
-    """Say whether a node's change can make a pod schedulable: heartbeats cannot."""
-    return (
-        old.spec != new.spec
-        or old.metadata.labels != new.metadata.labels
-        or old.status.allocatable != new.status.allocatable
-        or [(c.type, c.status) for c in old.status.conditions] != [(c.type, c.status) for c in new.status.conditions]
-    )
+def _placed(pod: Pod, node: str) -> Pod:
+    """Return a pod as it would be on a node."""
+    return msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, nodeName=node))
+
+
+def _interest(plugins: Iterable[Any]) -> dict[str, list[int]]:
+    """Return, by kind, the unions of actions that some plugin waits for."""
+    found: dict[str, list[int]] = {}
+    for plugin in plugins:
+        for kind, actions in plugin.events.items():
+            if actions not in found.setdefault(kind, []):
+                found[kind].append(actions)
+    return found

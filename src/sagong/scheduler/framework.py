@@ -1,153 +1,277 @@
-"""What a plugin may do, and the table of plugins: upstream's scheduling framework (KEP-624) as optional methods.
+"""What a plugin may do: upstream's scheduling framework (KEP-624) as optional methods.
 
-A plugin is one object with the methods of the points it takes part in. Each pod's attempt has a `State`, where a plugin keeps what it
-computed at PreFilter or PreScore. Plugins read the snapshot and never change it; only Reserve, PreBind and Bind act.
+A plugin is one object with a name, the changes it waits for, and the methods of the points it takes part in. Each pod's attempt has a
+`State`, where a plugin notes what it computed at PreFilter. Plugins read the snapshot and never change it; only Reserve and PreBind
+act. Score is upstream's PreScore, Score and NormalizeScore in one call for all nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from sagong.api.types.core import Pod
+from sagong.scheduler.events import Change
+from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.snapshot import NodeInfo, Snapshot
 
+T = TypeVar("T")
 MAX_SCORE = 100
 
-State = dict[str, Any]
-"""One attempt's notes, by plugin name."""
+
+class PluginError(Exception):
+    """A plugin could not decide: the pod is tried again after a pause, with reason SchedulerError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
+class Unfit(NamedTuple):
     """Why a pod does not fit. `resolvable`: removing other pods from the node could help, so preemption may try."""
 
+    plugin: str
     reasons: tuple[str, ...]
     resolvable: bool = True
-    plugin: str = ""
+
+
+class Skip(Enum):
+    """PreFilter's way to say that the plugin's Filter has nothing to do for this pod."""
+
+    SKIP = "skip"
+
+
+SKIP: Final = Skip.SKIP
+Verdict = Unfit | frozenset[str] | Skip | None
+
+
+@runtime_checkable
+class Forkable(Protocol):
+    """A note that changes as pods are tried on and off a node."""
+
+    def fork(self) -> Any:
+        """Return a copy that changes by itself."""
+        ...
+
+
+@dataclass(slots=True)
+class State:
+    """One attempt's notes by plugin name, and the plugins whose Filter is skipped."""
+
+    notes: dict[str, Any] = field(default_factory=dict)
+    skipped: set[str] = field(default_factory=set)
+
+    def fork(self) -> State:
+        """Return a copy for a trial."""
+        return State({name: note.fork() if isinstance(note, Forkable) else note for name, note in self.notes.items()}, self.skipped)
+
+
+class Listers(Protocol):
+    """Objects of any kind that plugins read."""
+
+    def get(self, kind: type[T], namespace: str, name: str) -> T | None:
+        """Return one object; the namespace is empty for cluster-scoped kinds."""
+        ...
+
+    def list(self, kind: type[T], namespace: str = "") -> Iterable[T]:
+        """Return all objects of a kind, or a namespace's."""
+        ...
+
+
+class Trial(Protocol):
+    """Tries a pod on a node with other pods moved on and off it: what a PostFilter plugin works with."""
+
+    def fits(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+        """Return why the pod does not fit, counting pods of its priority or more that are nominated to the node."""
+        ...
+
+    def add(self, state: State, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
+        """Put another pod on the node."""
+        ...
+
+    def remove(self, state: State, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
+        """Take another pod off the node."""
+        ...
+
+
+@dataclass(slots=True)
+class NoFit:
+    """Why no node can take a pod: by node name, for all other nodes, or, from PreFilter, before any node was looked at."""
+
+    nodes: int
+    state: State
+    by_node: dict[str, Unfit] = field(default_factory=dict)
+    others: Unfit | None = None
+    at_once: Unfit | None = None
+    narrowed_by: frozenset[str] = frozenset()
+    preemption: str = ""
+
+    def of(self, node: str) -> Unfit | None:
+        """Return why this node cannot take the pod."""
+        return self.by_node.get(node, self.at_once or self.others)
+
+    @property
+    def rejected_by(self) -> frozenset[str]:
+        """The plugins that said no."""
+        found = {unfit.plugin for unfit in self.by_node.values()} | self.narrowed_by
+        if self.at_once is not None:
+            found.add(self.at_once.plugin)
+        return frozenset(found - {""})
+
+    def message(self) -> str:
+        """Return the text of the FailedScheduling event and of the PodScheduled condition."""
+        if not self.nodes:
+            return "no nodes available to schedule pods"
+        if self.at_once is not None:
+            reasons = ", ".join(self.at_once.reasons)
+        else:
+            reasons = ", ".join(sorted(f"{count} {reason}" for reason, count in self._histogram().items()))
+        text = f"0/{self.nodes} nodes are available:"
+        if reasons:
+            text += f" {reasons}."
+        return f"{text} {self.preemption}" if self.preemption else text
+
+    def _histogram(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for unfit in self.by_node.values():
+            for reason in unfit.reasons:
+                counts[reason] = counts.get(reason, 0) + 1
+        rest = self.nodes - len(self.by_node)
+        if rest > 0 and self.others is not None:
+            for reason in self.others.reasons:
+                counts[reason] = counts.get(reason, 0) + rest
+        return counts
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """Something in the cluster changed that may make a pod schedulable: the kind's name, and the objects before and after."""
+class Nomination:
+    """What PostFilter found: the node a pod is nominated to ("": to none any more, None: as before), and whom to evict for it."""
 
-    kind: str
-    old: Any
-    new: Any
+    node: str | None
+    victims: tuple[PodInfo, ...] = ()
+    message: str = ""
 
 
-@runtime_checkable
-class PreEnqueue(Protocol):
-    """Decides whether a pod may enter the active queue."""
+class Named(Protocol):
+    """What every point of a plugin has."""
 
-    def pre_enqueue(self, pod: Pod) -> str | None:
-        """Return why not, or None."""
-        ...
+    name: str
 
 
 @runtime_checkable
-class PreFilter(Protocol):
-    """Computes what Filter needs; may narrow the nodes or give up at once."""
+class Plugin(Named, Protocol):
+    """What every plugin has."""
 
-    def pre_filter(self, state: State, pod: Pod, snapshot: Snapshot) -> Unfit | frozenset[str] | None:
-        """Return the names of the only candidate nodes, why no node can do, or None."""
-        ...
-
-
-@runtime_checkable
-class PreFilterExtensions(Protocol):
-    """Keeps PreFilter's notes true while preemption tries a node without some of its pods."""
-
-    def add_pod(self, state: State, pod: Pod, other: Pod, node: NodeInfo) -> None:
-        """Another pod is now on the node."""
-        ...
-
-    def remove_pod(self, state: State, pod: Pod, other: Pod, node: NodeInfo) -> None:
-        """Another pod is no longer on the node."""
-        ...
+    events: Mapping[str, int]
+    """Kinds and actions (`scheduler.events`) that can make a pod that this plugin rejected schedulable."""
 
 
 @runtime_checkable
-class Filter(Protocol):
-    """Says whether a node can run a pod."""
+class QueueingHint(Named, Protocol):
+    """Looks closer at a change of `events` (KEP-4247). Without it each of them may help."""
 
-    def filter(self, state: State, pod: Pod, node: NodeInfo) -> Unfit | None:
-        """Return why not, or None."""
-        ...
-
-
-@runtime_checkable
-class PreScore(Protocol):
-    """Computes what Score needs."""
-
-    def pre_score(self, state: State, pod: Pod, nodes: Sequence[NodeInfo]) -> bool:
-        """Return whether this plugin has anything to score for this pod."""
-        ...
-
-
-@runtime_checkable
-class Score(Protocol):
-    """Rates a node, 0 to 100 after `normalize`."""
-
-    def score(self, state: State, pod: Pod, node: NodeInfo) -> int:
-        """Return the raw rating."""
-        ...
-
-
-@runtime_checkable
-class Normalize(Protocol):
-    """Brings raw ratings into 0 to 100."""
-
-    def normalize(self, state: State, pod: Pod, scores: Mapping[str, int]) -> Mapping[str, int]:
-        """Return the ratings by node name."""
-        ...
-
-
-@runtime_checkable
-class Reserve(Protocol):
-    """Holds something for a pod whose node is chosen."""
-
-    def reserve(self, state: State, pod: Pod, node: str) -> Unfit | None:
-        """Hold; return why it cannot be held."""
-        ...
-
-    def unreserve(self, state: State, pod: Pod, node: str) -> None:
-        """Let go; must not fail."""
-        ...
-
-
-@runtime_checkable
-class PreBind(Protocol):
-    """Does what must be done before a pod is bound, such as provisioning its volumes."""
-
-    async def pre_bind(self, state: State, pod: Pod, node: str) -> Unfit | None:
-        """Do it; return why it could not be done."""
-        ...
-
-
-@runtime_checkable
-class QueueingHint(Protocol):
-    """Says which changes may help a pod that this plugin rejected (KEP-4247). Without it every change of `events` may."""
-
-    def may_help(self, pod: Pod, change: Change) -> bool:
+    def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Return whether the pod is worth another attempt."""
         ...
 
 
 @runtime_checkable
-class Plugin(Protocol):
-    """What every plugin has."""
+class Reads(Named, Protocol):
+    """Names the kinds that a plugin looks up for a pod, so that they are followed from the first pod on that needs them."""
 
-    name: str
-    events: frozenset[str]
-    """Kinds whose changes can make a pod that this plugin rejected schedulable."""
+    def reads(self, pod: PodInfo) -> Iterable[type]:
+        """Return the kinds."""
+        ...
 
 
-def normalize(scores: Mapping[str, int], *, reverse: bool = False) -> Mapping[str, int]:
+@runtime_checkable
+class PreEnqueue(Named, Protocol):
+    """Decides whether a pod may enter the active queue."""
+
+    def pre_enqueue(self, pod: PodInfo) -> str | None:
+        """Return why not, or None."""
+        ...
+
+
+@runtime_checkable
+class PreFilter(Named, Protocol):
+    """Computes what Filter needs; may narrow the nodes, give up at once, or say that Filter has nothing to do."""
+
+    def pre_filter(self, state: State, pod: PodInfo, snapshot: Snapshot) -> Verdict:
+        """Return the names of the only candidate nodes, why no node can do, SKIP, or None."""
+        ...
+
+
+@runtime_checkable
+class PodExtensions(Named, Protocol):
+    """Keeps PreFilter's notes true while a node is tried with more or fewer pods."""
+
+    def add_pod(self, state: State, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
+        """Another pod is now on the node."""
+        ...
+
+    def remove_pod(self, state: State, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
+        """Another pod is no longer on the node."""
+        ...
+
+
+@runtime_checkable
+class Filter(Named, Protocol):
+    """Says whether a node can run a pod."""
+
+    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+        """Return why not, or None."""
+        ...
+
+
+@runtime_checkable
+class PostFilter(Named, Protocol):
+    """Tries to make room for a pod that fits nowhere."""
+
+    post_filter_reads: Sequence[type]
+
+    def post_filter(self, pod: PodInfo, snapshot: Snapshot, nofit: NoFit, trial: Trial) -> Nomination:
+        """Return what to do."""
+        ...
+
+
+@runtime_checkable
+class Score(Named, Protocol):
+    """Rates the nodes that a pod fits."""
+
+    def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
+        """Return a rating of 0 to 100 for each node, None when there is nothing to say."""
+        ...
+
+
+@runtime_checkable
+class Reserve(Named, Protocol):
+    """Holds something for a pod whose node is chosen."""
+
+    def reserve(self, state: State, pod: PodInfo, node: str) -> Unfit | None:
+        """Hold; return why it cannot be held."""
+        ...
+
+    def unreserve(self, state: State, pod: PodInfo, node: str) -> None:
+        """Let go; must not fail, and may be called twice."""
+        ...
+
+
+@runtime_checkable
+class PreBind(Named, Protocol):
+    """Does what must be done before a pod is bound, such as provisioning its volumes."""
+
+    def has_work(self, state: State, pod: PodInfo, node: str) -> bool:
+        """Say whether `pre_bind` will do anything (KEP-5278)."""
+        ...
+
+    async def pre_bind(self, state: State, pod: PodInfo, node: str) -> None:
+        """Do it. Raises PluginError."""
+        ...
+
+
+def normalize(scores: Sequence[int], *, reverse: bool = False) -> Sequence[int]:
     """Scale ratings so that the greatest is 100; `reverse` makes the greatest the worst."""
-    most = max(scores.values(), default=0)
+    most = max(scores, default=0)
     if most == 0:
-        return dict.fromkeys(scores, MAX_SCORE) if reverse else dict(scores)
-    scaled = {name: value * MAX_SCORE // most for name, value in scores.items()}
-    return {name: MAX_SCORE - value for name, value in scaled.items()} if reverse else scaled
+        return [MAX_SCORE if reverse else 0] * len(scores)
+    if reverse:
+        return [MAX_SCORE - MAX_SCORE * score // most for score in scores]
+    return [MAX_SCORE * score // most for score in scores]

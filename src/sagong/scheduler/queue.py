@@ -1,159 +1,288 @@
-"""The scheduling queue: three places a waiting pod can be.
+"""The scheduling queue: the places where a waiting pod can be.
 
-`active` holds pods to try now, by priority, then age. A pod that failed goes to `unschedulable` until something changes that may help it,
-or five minutes have passed; then to `backoff` until its pause (1 s, doubled for each attempt, 10 s at most) is over, then to `active`. A
-change that comes while a pod is being tried counts too: it could not be seen by that attempt.
+`active` holds pods to try now, by priority, then age. A pod that was rejected goes to `unschedulable` until a change comes that one of
+the plugins that rejected it waits for, or five minutes have passed; it then goes to `backoff` until its pause is over (1 s, doubled for
+each rejection, 10 s at most). A pod whose attempt ended in an error goes to `error` for a pause of its own. While nothing is active,
+pods of `backoff` are taken before their time (KEP-5142). A gated pod is unschedulable, and only what its gate waits for moves it.
+
+A change that comes while a pod is being tried could not be seen by that attempt: it is kept, and looked at when the pod comes back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
-from sagong.api import pods as facts
 from sagong.api.clock import Clock
-from sagong.api.types.core import Pod
-from sagong.scheduler.framework import Change
+from sagong.scheduler.events import Change
+from sagong.scheduler.pod_info import PodInfo
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 10.0
-UNSCHEDULABLE_SECONDS = 300.0
+UNSCHEDULABLE_SECONDS, FLUSH_SECONDS = 300.0, 30.0
+WINDOW = 1.0
+"""Pauses end on whole seconds, so that all pods of a second are ordered by priority."""
 
-MayHelp = Callable[[Pod, frozenset[str], Change], bool]
+Place = Literal["active", "backoff", "error", "unschedulable", "in flight", "gone"]
+_PAUSING: tuple[Place, ...] = ("backoff", "error")
+MayHelp = Callable[[PodInfo, frozenset[str], Change], bool]
 """(pod, names of the plugins that rejected it, change) -> whether the change may make it schedulable."""
 
 
 @dataclass(slots=True)
 class QueuedPod:
-    """A waiting pod: attempts so far, since when, and who rejected it last."""
+    """A waiting pod, and what its attempts came to. `since`: when it was put into the queue, last time."""
 
-    pod: Pod
+    info: PodInfo
     since: float
+    place: Place = "gone"
     attempts: int = 0
+    first_tried: float | None = None
+    rejections: int = 0
+    errors: int = 0
     rejected_by: frozenset[str] = frozenset()
-    failed_at: float = 0.0
-    gated: bool = False
-
-    def backoff_until(self) -> float:
-        """Return when the pod may be tried again."""
-        if self.attempts == 0:
-            return 0.0
-        return self.failed_at + min(FIRST_BACKOFF * float(2 ** min(self.attempts - 1, 10)), LONGEST_BACKOFF)
+    gate: str = ""
+    flushed: bool = False
+    ticket: int = 0
 
 
 @dataclass(order=True, slots=True)
 class _Entry:
-    order: tuple[float, float, int]
-    uid: str = field(compare=False)
+    order: tuple[float, float, float, int]
+    queued: QueuedPod = field(compare=False)
+    ticket: int = field(compare=False)
+
+    def is_current(self, place: Place) -> bool:
+        return self.queued.ticket == self.ticket and self.queued.place == place
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds of the first and the longest pause; a longest of 0 means none."""
+
+    first: float = FIRST_BACKOFF
+    longest: float = LONGEST_BACKOFF
+
+    def until(self, queued: QueuedPod) -> float:
+        """Return when a pod may be tried again."""
+        count = queued.errors or queued.rejections
+        if not count or not self.longest:
+            return 0.0
+        pause = min(self.first * 2.0 ** min(count - 1, 30), self.longest)
+        return (queued.since + pause) // WINDOW * WINDOW
+
+
+class Gates:
+    """What keeps pods out of the queue: `gate_of` names the plugin that does, "" for none; `opens` tells which changes it waits for."""
+
+    def __init__(self, gate_of: Callable[[PodInfo], str], opens: Callable[[str, Change], bool]) -> None:
+        self.gate_of, self.opens = gate_of, opens
 
 
 class SchedulingQueue:
     """Pods without a node, of the profiles we serve. For one event loop."""
 
-    def __init__(self, clock: Clock, may_help: MayHelp, pre_enqueue: Callable[[Pod], str | None]) -> None:
-        self._clock, self._may_help, self._pre_enqueue = clock, may_help, pre_enqueue
+    def __init__(self, clock: Clock, may_help: MayHelp, gates: Gates, backoff: Backoff | None = None) -> None:
+        self._clock, self._may_help, self._gates, self._backoff = clock, may_help, gates, backoff or Backoff()
         self._pods: dict[str, QueuedPod] = {}
-        self._active: list[_Entry] = []
-        self._in_active: set[str] = set()
-        self._backoff: set[str] = set()
+        self._heaps: dict[str, list[_Entry]] = {"active": [], "backoff": [], "error": []}
+        self._unschedulable: dict[str, QueuedPod] = {}
         self._in_flight: dict[str, list[Change]] = {}
         self._wake = asyncio.Event()
-        self._count = 0
+        self._tickets = 0
+        self.incoming: Counter[tuple[str, str]] = Counter()
+        """How many pods came into each place, by (place, what for)."""
 
     def __len__(self) -> int:
         return len(self._pods)
 
-    def put(self, pod: Pod) -> None:
-        """Add a pod, or take a new version of one that waits."""
-        uid = pod.metadata.uid
-        queued = self._pods.get(uid)
+    def get(self, uid: str) -> QueuedPod | None:
+        """Return a waiting pod, or one that is being tried."""
+        return self._pods.get(uid)
+
+    def pending(self) -> dict[str, int]:
+        """Count the waiting pods as the metric scheduler_pending_pods names them."""
+        counts = {"active": 0, "backoff": 0, "gated": 0, "unschedulable": 0}
+        for queued in self._pods.values():
+            if queued.place == "unschedulable":
+                counts["gated" if queued.gate else "unschedulable"] += 1
+            elif queued.place != "in flight":
+                counts["backoff" if queued.place == "error" else queued.place] += 1
+        return counts
+
+    def rejected(self) -> Counter[str]:
+        """Count the waiting pods by the plugins that rejected them."""
+        return Counter(plugin for queued in self._pods.values() for plugin in queued.rejected_by)
+
+    # Coming and going.
+
+    def add(self, info: PodInfo) -> None:
+        """Add a pod."""
+        queued = self._pods[info.uid] = QueuedPod(info, self._clock.monotonic())
+        self._activate(queued, "UnschedulablePodAdd")
+
+    def update(self, info: PodInfo, changes: Iterable[Change]) -> None:
+        """Take a new version of a pod that waits, or is being tried."""
+        queued = self._pods.get(info.uid)
         if queued is None:
-            queued = self._pods[uid] = QueuedPod(pod, self._clock.monotonic())
-            self._try_activate(queued)
+            self.add(info)
             return
-        changed = queued.pod.metadata.generation != pod.metadata.generation or queued.pod.metadata.labels != pod.metadata.labels
-        old, queued.pod = queued.pod, pod
-        if queued.gated:
-            self._try_activate(queued)
-        elif uid in self._in_flight:
-            self._in_flight[uid].append(Change("Pod", old, pod))
-        elif changed and uid not in self._in_active:
-            self._retry(queued)
+        queued.info = info
+        if queued.place == "in flight":
+            self._in_flight.get(info.uid, []).extend(changes)
+        elif queued.place == "unschedulable":
+            for change in changes:
+                if self._is_worth(queued, change) and self._requeue(queued, change.label):
+                    break
 
     def drop(self, uid: str) -> None:
-        """Forget a pod that is bound elsewhere, finished or deleted."""
-        self._pods.pop(uid, None)
-        self._in_active.discard(uid)
-        self._backoff.discard(uid)
+        """Forget a pod that has its node, is finished or deleted."""
+        queued = self._pods.pop(uid, None)
+        if queued is not None:
+            self._leave(queued)
         self._in_flight.pop(uid, None)
 
     async def pop(self) -> QueuedPod:
         """Wait for the most urgent pod and take it; `failed` or `done` must follow."""
         while True:
-            while self._active:
-                uid = heapq.heappop(self._active).uid
-                if uid in self._in_active:
-                    self._in_active.discard(uid)
-                    self._in_flight[uid] = []
-                    queued = self._pods[uid]
-                    queued.attempts += 1
-                    return queued
-            self._wake.clear()
-            await self._wake.wait()
+            self.flush()
+            queued = self._first("active") or self._first("backoff")
+            if queued is not None:
+                self._leave(queued)
+                queued.place = "in flight"
+                self._in_flight[queued.info.uid] = []
+                queued.attempts += 1
+                queued.first_tried = queued.first_tried or self._clock.monotonic()
+                return queued
+            await self._wait()
 
     def done(self, uid: str) -> None:
-        """Forget a pod that has its node."""
-        self.drop(uid)
+        """Forget the changes of a pod that needs no other attempt as it seems; it is still ours if binding fails."""
+        self._in_flight.pop(uid, None)
 
-    def failed(self, uid: str, rejected_by: frozenset[str]) -> None:
+    def failed(self, queued: QueuedPod, rejected_by: frozenset[str]) -> None:
         """Take back a pod whose attempt failed; an empty `rejected_by` means an error, which is tried again after the pause."""
+        uid = queued.info.uid
         changes = self._in_flight.pop(uid, [])
+        if self._pods.get(uid) is not queued:
+            return
+        queued.since, queued.rejected_by, queued.flushed = self._clock.monotonic(), rejected_by, False
+        if rejected_by:
+            queued.rejections += 1
+            queued.errors = 0
+        else:
+            queued.errors += 1
+        if not rejected_by or any(self._is_worth(queued, change) for change in changes):
+            self._requeue(queued, "ScheduleAttemptFailure")
+        else:
+            self._park(queued)
+
+    # Moving.
+
+    def changed(self, change: Change, only: Callable[[PodInfo], bool] | None = None) -> None:
+        """Something in the cluster changed: let the pods that it may help try again."""
+        for changes in self._in_flight.values():
+            changes.append(change)
+        if not self._unschedulable:
+            return
+        for queued in list(self._unschedulable.values()):
+            if only is not None and not only(queued.info):
+                continue
+            if (not queued.gate or self._gates.opens(queued.gate, change)) and self._is_worth(queued, change):
+                self._requeue(queued, change.label)
+
+    def activate(self, uid: str) -> None:
+        """Try a pod at once, or once more when it comes back from an attempt."""
         queued = self._pods.get(uid)
         if queued is None:
             return
-        queued.failed_at, queued.rejected_by = self._clock.monotonic(), rejected_by
-        if not rejected_by or any(self._may_help(queued.pod, rejected_by, change) for change in changes):
-            self._retry(queued)
-            return
-        asyncio.get_running_loop().call_later(UNSCHEDULABLE_SECONDS, self._flush, uid, queued.attempts)
+        if queued.place == "in flight":
+            self._in_flight.get(uid, []).append(Change("*", 0, None, None))
+        elif queued.place != "active":
+            self._activate(queued, "ForceActivate")
 
-    def changed(self, change: Change) -> None:
-        """Something in the cluster changed: let the pods that it may help try again."""
-        for waiting in self._in_flight.values():
-            waiting.append(change)
-        for uid, queued in list(self._pods.items()):
-            idle = uid not in self._in_active and uid not in self._backoff and uid not in self._in_flight
-            if idle and not queued.gated and self._may_help(queued.pod, queued.rejected_by, change):
-                self._retry(queued)
+    def flush(self) -> None:
+        """Move what has waited long enough."""
+        now = self._clock.monotonic()
+        for place in _PAUSING:
+            heap = self._heaps[place]
+            while heap and (not heap[0].is_current(place) or heap[0].order[0] < now // WINDOW * WINDOW):
+                entry = heapq.heappop(heap)
+                if entry.is_current(place):
+                    self._push(entry.queued, "active", "BackoffComplete")
+        for queued in list(self._unschedulable.values()):
+            if now - queued.since > UNSCHEDULABLE_SECONDS and not queued.gate:
+                queued.flushed = True
+                self._requeue(queued, "UnschedulableTimeout")
 
-    def _try_activate(self, queued: QueuedPod) -> None:
-        queued.gated = self._pre_enqueue(queued.pod) is not None
-        if not queued.gated:
-            self._activate(queued)
+    def _is_worth(self, queued: QueuedPod, change: Change) -> bool:
+        return not queued.rejected_by or change.kind == "*" or self._may_help(queued.info, queued.rejected_by, change)
 
-    def _activate(self, queued: QueuedPod) -> None:
-        uid = queued.pod.metadata.uid
-        self._backoff.discard(uid)
-        self._in_active.add(uid)
-        self._count += 1
-        heapq.heappush(self._active, _Entry((-facts.priority(queued.pod), queued.since, self._count), uid))
+    def _requeue(self, queued: QueuedPod, why: str) -> bool:
+        """Move to backoff while the pause lasts, else to active; return whether nothing gates it."""
+        if self._is_gated(queued):
+            return False
+        if self._backoff.until(queued) >= self._clock.monotonic() // WINDOW * WINDOW:
+            self._push(queued, "backoff" if queued.rejected_by else "error", why)
+        else:
+            self._push(queued, "active", why)
+        return True
+
+    def _activate(self, queued: QueuedPod, why: str) -> None:
+        if not self._is_gated(queued):
+            self._push(queued, "active", why)
+
+    def _is_gated(self, queued: QueuedPod) -> bool:
+        """Ask the gates; a pod that one holds is parked."""
+        queued.gate = self._gates.gate_of(queued.info)
+        if queued.gate:
+            queued.rejected_by |= {queued.gate}
+            self._park(queued)
+        return bool(queued.gate)
+
+    def _park(self, queued: QueuedPod) -> None:
+        if queued.place != "unschedulable":
+            self._leave(queued)
+            queued.place = "unschedulable"
+            self._unschedulable[queued.info.uid] = queued
+            self.incoming["gated" if queued.gate else "unschedulable", "ScheduleAttemptFailure"] += 1
+
+    def _push(self, queued: QueuedPod, place: Place, why: str) -> None:
+        self._leave(queued)
+        queued.place = place
+        self._tickets += 1
+        queued.ticket = self._tickets
+        until = 0.0 if place == "active" else self._backoff.until(queued)
+        order = (until, float(-queued.info.priority), queued.since, queued.ticket)
+        heapq.heappush(self._heaps[place], _Entry(order, queued, queued.ticket))
+        self.incoming["backoff" if place == "error" else place, why] += 1
         self._wake.set()
 
-    def _retry(self, queued: QueuedPod) -> None:
-        uid = queued.pod.metadata.uid
-        pause = queued.backoff_until() - self._clock.monotonic()
-        if pause <= 0:
-            self._activate(queued)
-        elif uid not in self._backoff:
-            self._backoff.add(uid)
-            asyncio.get_running_loop().call_later(pause, self._backoff_over, uid)
+    def _leave(self, queued: QueuedPod) -> None:
+        """Leave the place where the pod is; its entries in heaps are void."""
+        if queued.place == "unschedulable":
+            self._unschedulable.pop(queued.info.uid, None)
+        queued.place = "gone"
 
-    def _backoff_over(self, uid: str) -> None:
-        if uid in self._backoff:
-            self._activate(self._pods[uid])
+    def _first(self, place: Place) -> QueuedPod | None:
+        heap = self._heaps[place]
+        while heap:
+            entry = heapq.heappop(heap)
+            if entry.is_current(place):
+                return entry.queued
+        return None
 
-    def _flush(self, uid: str, attempts: int) -> None:
-        queued = self._pods.get(uid)
-        if queued is not None and queued.attempts == attempts and uid not in self._in_active and uid not in self._in_flight:
-            self._retry(queued)
+    async def _wait(self) -> None:
+        """Wait for a pod, or for the next pause or term to end; without waiting pods nothing ticks."""
+        self._wake.clear()
+        pauses = [entry.order[0] + WINDOW - self._clock.monotonic() for entry in self._heaps["error"][:1]]
+        pauses += [FLUSH_SECONDS] if self._unschedulable else []
+        timer = asyncio.get_running_loop().call_later(max(min(pauses), 0.01), self._wake.set) if pauses else None
+        try:
+            await self._wake.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
 
+from sagong.api.clock import Random
+from sagong.scheduler.framework import Listers
 from sagong.scheduler.plugins.balanced_allocation import BalancedAllocation
+from sagong.scheduler.plugins.default_preemption import DefaultPreemption
 from sagong.scheduler.plugins.image_locality import ImageLocality
+from sagong.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from sagong.scheduler.plugins.node_affinity import NodeAffinity
 from sagong.scheduler.plugins.node_name import NodeName
 from sagong.scheduler.plugins.node_ports import NodePorts
@@ -14,35 +18,21 @@ from sagong.scheduler.plugins.node_unschedulable import NodeUnschedulable
 from sagong.scheduler.plugins.resources_fit import ResourcesFit
 from sagong.scheduler.plugins.scheduling_gates import SchedulingGates
 from sagong.scheduler.plugins.taint_toleration import TaintToleration
-
-P = TypeVar("P")
-
-
-class Profile:
-    """A scheduler name and its plugins with weights; the plugins of a point come in the table's order."""
-
-    def __init__(self, name: str, plugins: Sequence[tuple[Any, int]]) -> None:
-        self.name = name
-        self.plugins = tuple(plugin for plugin, _ in plugins)
-        self._weights = {plugin.name: weight for plugin, weight in plugins}
-        self._found: dict[type[Any], tuple[Any, ...]] = {}
-
-    def at(self, point: type[P]) -> tuple[P, ...]:
-        """Return the plugins that take part in an extension point (a Protocol of `framework`)."""
-        if point not in self._found:
-            self._found[point] = tuple(plugin for plugin in self.plugins if isinstance(plugin, point))
-        return self._found[point]
-
-    def name_of(self, plugin: object) -> str:
-        """Return a plugin's name."""
-        return str(getattr(plugin, "name", ""))
-
-    def weight_of(self, plugin: object) -> int:
-        """Return the weight of a plugin's ratings."""
-        return self._weights[self.name_of(plugin)]
+from sagong.scheduler.plugins.topology_spread import TopologySpread
+from sagong.scheduler.profile import Profile
 
 
-def default_profile(name: str = "default-scheduler") -> Profile:
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What plugins are made with."""
+
+    listers: Listers
+    random: Random
+    is_preempting: Callable[[str], bool] = lambda _: False
+    """Whether the preemption for a pod, by uid, is still being carried out."""
+
+
+def default_profile(tools: Tools, name: str = "default-scheduler") -> Profile:
     """Return upstream's default plugins."""
     return Profile(
         name,
@@ -54,6 +44,9 @@ def default_profile(name: str = "default-scheduler") -> Profile:
             (NodeAffinity(), 2),
             (NodePorts(), 0),
             (ResourcesFit(), 1),
+            (TopologySpread(tools.listers), 2),
+            (InterPodAffinity(), 2),
+            (DefaultPreemption(tools.listers, tools.random, tools.is_preempting), 0),
             (BalancedAllocation(), 1),
             (ImageLocality(), 1),
         ),

@@ -1,35 +1,54 @@
-"""NodeResourcesBalancedAllocation: prefer nodes whose cpu and memory would be used in equal shares."""
+"""NodeResourcesBalancedAllocation: prefer nodes whose resources the pod makes more evenly used."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from sagong.api.types.core import Pod
+from sagong.scheduler.events import on
 from sagong.scheduler.framework import MAX_SCORE, State
-from sagong.scheduler.plugins.resources_fit import ResourcesFit
-from sagong.scheduler.snapshot import NodeInfo, PodInfo
+from sagong.scheduler.pod_info import PodInfo
+from sagong.scheduler.snapshot import NodeInfo, Snapshot
+
+_HALF = MAX_SCORE // 2
 
 
 class BalancedAllocation:
     """Score."""
 
     name = "NodeResourcesBalancedAllocation"
-    events: frozenset[str] = frozenset()
+    events = on()
 
-    def pre_score(self, state: State, pod: Pod, nodes: Sequence[NodeInfo]) -> bool:
-        """Leave out best-effort pods, which change no balance."""
-        del pod, nodes
-        info: PodInfo = state[ResourcesFit.name]
-        return bool(info.asked.get("cpu") or info.asked.get("memory"))
+    def __init__(self, resources: Sequence[str] = ("cpu", "memory")) -> None:
+        self._resources = tuple(resources)
 
-    def score(self, state: State, pod: Pod, node: NodeInfo) -> int:
-        """Rate by the spread of the used shares of what the pods ask for."""
-        del pod
-        info: PodInfo = state[ResourcesFit.name]
-        shares = []
-        for name in ("cpu", "memory"):
-            capacity = node.allocatable.get(name, 0)
-            if capacity:
-                shares.append(min(1.0, (node.asked.get(name, 0) + info.asked.get(name, 0)) / capacity))
-        spread = abs(shares[0] - shares[1]) / 2 if len(shares) == 2 else 0.0  # noqa: PLR2004 - cpu and memory
-        return int((1 - spread) * MAX_SCORE)
+    def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
+        """Rate by how much more even the used shares become: 75 for no change. Best-effort pods change no balance."""
+        del state, snapshot
+        asked = {name: pod.asked.get(name, 0) for name in self._resources}
+        if not any(asked.values()):
+            return None
+        plain = ("cpu", "memory", "ephemeral-storage")
+        counted = [(name, wanted) for name, wanted in asked.items() if wanted or name in plain]
+        found = []
+        for node in nodes:
+            before, after = [], []
+            for name, wanted in counted:
+                if capacity := node.allocatable.get(name, 0):
+                    used = node.asked.get(name, 0)
+                    before.append(min(used / capacity, 1.0))
+                    after.append(min((used + wanted) / capacity, 1.0))
+            found.append(_HALF + (_HALF + _evenness(after) - _evenness(before)) // 2)
+        return found
+
+
+def _evenness(shares: Sequence[float]) -> int:
+    """Return 100 for equal shares, less the more they deviate."""
+    if len(shares) == 2:  # noqa: PLR2004 - cpu and memory, the common case
+        deviation = abs(shares[0] - shares[1]) / 2
+    elif len(shares) > 2:  # noqa: PLR2004
+        mean = sum(shares) / len(shares)
+        deviation = math.sqrt(sum((share - mean) ** 2 for share in shares) / len(shares))
+    else:
+        deviation = 0.0
+    return int((1 - deviation) * MAX_SCORE)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sagong.api.types.core import Pod
+from sagong.scheduler.events import on
 from sagong.scheduler.framework import MAX_SCORE, State
+from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.snapshot import NodeInfo, Snapshot
 
 _MB = 2**20
@@ -14,22 +18,28 @@ class ImageLocality:
     """Score."""
 
     name = "ImageLocality"
-    events: frozenset[str] = frozenset()
+    events = on()
 
-    def pre_filter(self, state: State, pod: Pod, snapshot: Snapshot) -> None:
-        """Count on how many nodes each image is, since an image that is everywhere tells nothing."""
-        names = {_normalized(c.image) for c in (*pod.spec.initContainers, *pod.spec.containers)}
-        spread = {name: sum(name in node.images for node in snapshot.nodes.values()) / len(snapshot) for name in names}
-        state[self.name] = spread
+    def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
+        """Rate by the size of the images that are there, weighed by their spread: an image that is rare should not draw all to it."""
+        del state
+        spread = {name: count / len(snapshot) for name in set(_images(pod.pod)) if (count := snapshot.image_nodes.get(name))}
+        if not spread:
+            return None
+        images = [name for name in _images(pod.pod) if name in spread]
+        most = MOST_PER_CONTAINER * len((*pod.pod.spec.initContainers, *pod.pod.spec.containers))
+        found = []
+        for node in nodes:
+            total = sum(int(node.images[name] * spread[name]) for name in images if name in node.images)
+            found.append(MAX_SCORE * (min(max(total, LEAST), most) - LEAST) // (most - LEAST))
+        return found
 
-    def score(self, state: State, pod: Pod, node: NodeInfo) -> int:
-        """Rate by the size of the images that are there, weighed by their spread."""
-        spread: dict[str, float] = state[self.name]
-        containers = (*pod.spec.initContainers, *pod.spec.containers)
-        images = [_normalized(container.image) for container in containers]
-        total = sum(int(node.images[image] * spread[image]) for image in images if image in node.images)
-        most = MOST_PER_CONTAINER * len(containers)
-        return MAX_SCORE * (min(max(total, LEAST), most) - LEAST) // (most - LEAST)
+
+def _images(pod: Pod) -> list[str]:
+    spec = pod.spec
+    names = [container.image for container in (*spec.initContainers, *spec.containers)]
+    names += [volume.image.reference for volume in spec.volumes if volume.image is not None]
+    return [_normalized(name) for name in names]
 
 
 def _normalized(image: str) -> str:

@@ -2,58 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from sagong.api.nodes import matches_required_affinity, matches_term
-from sagong.api.types.core import Pod, PreferredSchedulingTerm
-from sagong.scheduler.framework import State, Unfit, normalize
+from sagong.api.nodes import matches_required_affinity, matches_selector, matches_term
+from sagong.api.types.core import NodeAffinity as Affinity
+from sagong.api.types.core import NodeSelectorTerm
+from sagong.scheduler.events import ADD, NODE_LABEL, Change, on
+from sagong.scheduler.framework import SKIP, State, Unfit, Verdict, normalize
+from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.snapshot import NodeInfo, Snapshot
 
-_UNFIT = Unfit(("node(s) didn't match Pod's node affinity/selector",), resolvable=False)
+_NAME = "NodeAffinity"
+_UNFIT = Unfit(_NAME, ("node(s) didn't match Pod's node affinity/selector",), resolvable=False)
+_ENFORCED = Unfit(_NAME, ("node(s) didn't match scheduler-enforced node affinity",), resolvable=False)
+_CONFLICT = Unfit(_NAME, ("pod affinity terms conflict",), resolvable=False)
 
 
 class NodeAffinity:
-    """PreFilter, Filter and Score."""
+    """PreFilter, Filter and Score. `added` is affinity that the profile gives to all its pods."""
 
-    name = "NodeAffinity"
-    events = frozenset({"Node"})
+    name = _NAME
+    events = on(Node=ADD | NODE_LABEL)
 
-    def pre_filter(self, state: State, pod: Pod, snapshot: Snapshot) -> frozenset[str] | Unfit | None:
+    def __init__(self, added: Affinity | None = None) -> None:
+        self._enforced = added.requiredDuringSchedulingIgnoredDuringExecution if added else None
+        self._preferred = added.preferredDuringSchedulingIgnoredDuringExecution if added else []
+
+    def pre_filter(self, state: State, pod: PodInfo, snapshot: Snapshot) -> Verdict:
         """Look only at the nodes that are named by metadata.name, when every term names some."""
         del state, snapshot
-        affinity = pod.spec.affinity.nodeAffinity if pod.spec.affinity else None
+        affinity = _affinity(pod)
         required = affinity.requiredDuringSchedulingIgnoredDuringExecution if affinity else None
-        if required is None or not required.nodeSelectorTerms:
+        if required is None:
+            return SKIP if self._enforced is None and not pod.pod.spec.nodeSelector else None
+        if not required.nodeSelectorTerms:
             return None
         names: set[str] = set()
         for term in required.nodeSelectorTerms:
-            named = [set(f.values) for f in term.matchFields if f.key == "metadata.name" and f.operator == "In"]
-            if not named:
+            named = _names(term)
+            if named is None:
                 return None
-            names |= set.intersection(*named)
-        return frozenset(names)
+            names |= named
+        return frozenset(names) if names else _CONFLICT
 
-    def filter(self, state: State, pod: Pod, node: NodeInfo) -> Unfit | None:
+    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
         """Refuse nodes that do not match."""
         del state
-        return None if node.node is not None and matches_required_affinity(pod, node.node) else _UNFIT
+        if self._enforced is not None and not matches_selector(self._enforced, node.node):
+            return _ENFORCED
+        return None if matches_required_affinity(pod.pod, node.node) else _UNFIT
 
-    def pre_score(self, state: State, pod: Pod, nodes: Sequence[NodeInfo]) -> bool:
-        """Rate only for pods with preferences."""
-        del state, nodes
-        return bool(_preferred(pod))
-
-    def score(self, state: State, pod: Pod, node: NodeInfo) -> int:
+    def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
         """Add the weights of the terms that match."""
-        del state
-        return sum(p.weight for p in _preferred(pod) if node.node is not None and matches_term(p.preference, node.node))
+        del state, snapshot
+        affinity = _affinity(pod)
+        terms = [*self._preferred, *(affinity.preferredDuringSchedulingIgnoredDuringExecution if affinity else ())]
+        if not terms:
+            return None
+        return normalize([sum(p.weight for p in terms if matches_term(p.preference, node.node)) for node in nodes])
 
-    def normalize(self, state: State, pod: Pod, scores: Mapping[str, int]) -> Mapping[str, int]:
-        """Scale to the best."""
-        del state, pod
-        return normalize(scores)
+    def may_help(self, pod: PodInfo, change: Change) -> bool:
+        """Wait for a node that matches and did not."""
+        if self._enforced is not None and not matches_selector(self._enforced, change.new):
+            return False
+        return matches_required_affinity(pod.pod, change.new) and (change.old is None or not matches_required_affinity(pod.pod, change.old))
 
 
-def _preferred(pod: Pod) -> Sequence[PreferredSchedulingTerm]:
-    affinity = pod.spec.affinity.nodeAffinity if pod.spec.affinity else None
-    return affinity.preferredDuringSchedulingIgnoredDuringExecution if affinity else ()
+def _affinity(pod: PodInfo) -> Affinity | None:
+    affinity = pod.pod.spec.affinity
+    return affinity.nodeAffinity if affinity else None
+
+
+def _names(term: NodeSelectorTerm) -> set[str] | None:
+    """Return the nodes that a term names, None if it names none and so may mean all."""
+    named = [set(f.values) for f in term.matchFields if f.key == "metadata.name" and f.operator == "In"]
+    return set.intersection(*named) if named else None

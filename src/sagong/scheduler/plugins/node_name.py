@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from sagong.api.types.core import Pod
-from sagong.scheduler.framework import State, Unfit
-from sagong.scheduler.snapshot import NodeInfo
+from sagong.scheduler.events import ADD, on
+from sagong.scheduler.framework import SKIP, State, Unfit, Verdict
+from sagong.scheduler.pod_info import PodInfo
+from sagong.scheduler.snapshot import NodeInfo, Snapshot
 
-_UNFIT = Unfit(("node(s) didn't match the requested node name",), resolvable=False)
+_UNFIT = Unfit("NodeName", ("node(s) didn't match the requested node name",), resolvable=False)
 
 
 class NodeName:
-    """Filter."""
+    """PreFilter and Filter."""
 
     name = "NodeName"
-    events = frozenset({"Node"})
+    events = on(Node=ADD)
 
-    def filter(self, state: State, pod: Pod, node: NodeInfo) -> Unfit | None:
+    def pre_filter(self, state: State, pod: PodInfo, snapshot: Snapshot) -> Verdict:
+        """Skip pods that name no node: all that the queue hands out."""
+        del state, snapshot
+        return None if pod.pod.spec.nodeName else SKIP
+
+    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
         """Refuse other nodes."""
         del state
-        return _UNFIT if pod.spec.nodeName and pod.spec.nodeName != node.name else None
+        return _UNFIT if pod.pod.spec.nodeName != node.name else None

@@ -5,32 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sagong.api.pods import HostPort, host_ports
-from sagong.api.types.core import Pod
-from sagong.scheduler.framework import State, Unfit
-from sagong.scheduler.snapshot import NodeInfo
+from sagong.scheduler.events import ADD, DELETE, Change, on
+from sagong.scheduler.framework import SKIP, State, Unfit, Verdict
+from sagong.scheduler.pod_info import PodInfo
+from sagong.scheduler.snapshot import NodeInfo, Snapshot
 
-_ANY = ("0.0.0.0", "::", "")
-_UNFIT = Unfit(("node(s) didn't have free ports for the requested pod ports",))
+_ANY = "0.0.0.0"
+_UNFIT = Unfit("NodePorts", ("node(s) didn't have free ports for the requested pod ports",))
 
 
 class NodePorts:
-    """Filter."""
+    """PreFilter and Filter."""
 
     name = "NodePorts"
-    events = frozenset({"Node", "Pod"})
+    events = on(Node=ADD, Pod=DELETE)
 
-    def filter(self, state: State, pod: Pod, node: NodeInfo) -> Unfit | None:
+    def pre_filter(self, state: State, pod: PodInfo, snapshot: Snapshot) -> Verdict:
+        """Skip pods without host ports."""
+        del state, snapshot
+        return None if pod.ports else SKIP
+
+    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
         """Refuse nodes on which another pod holds one of the ports."""
         del state
-        wanted = tuple(host_ports(pod))
-        if not wanted:
-            return None
-        held = [port for info in node.pods.values() for port in info.ports]
-        return _UNFIT if any(_conflicts(port, held) for port in wanted) else None
+        return _UNFIT if node.ports and _conflict(pod.ports, node.ports) else None
+
+    def may_help(self, pod: PodInfo, change: Change) -> bool:
+        """Wait for a node, or for a pod that held one of the ports to go."""
+        if change.kind == "Node":
+            return True
+        gone = change.old
+        return bool(gone.spec.nodeName or gone.status.nominatedNodeName) and _conflict(pod.ports, list(host_ports(gone)))
 
 
-def _conflicts(wanted: HostPort, held: Iterable[HostPort]) -> bool:
+def _conflict(wanted: Iterable[HostPort], held: Iterable[HostPort]) -> bool:
     return any(
-        port.port == wanted.port and port.protocol == wanted.protocol and (port.ip == wanted.ip or port.ip in _ANY or wanted.ip in _ANY)
-        for port in held
+        port.port == other.port and port.protocol == other.protocol and (port.ip == other.ip or _ANY in (port.ip, other.ip))
+        for port in wanted
+        for other in held
     )

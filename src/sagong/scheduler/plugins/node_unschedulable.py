@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from sagong.api.nodes import tolerates
 from sagong.api.types.core import Pod, Taint
+from sagong.scheduler.events import ADD, NODE_TAINT, POD_TOLERATION, Change, on
 from sagong.scheduler.framework import State, Unfit
+from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.snapshot import NodeInfo
 
 _TAINT = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
-_UNFIT = Unfit(("node(s) were unschedulable",), resolvable=False)
+_UNFIT = Unfit("NodeUnschedulable", ("node(s) were unschedulable",), resolvable=False)
 
 
 class NodeUnschedulable:
     """Filter."""
 
     name = "NodeUnschedulable"
-    events = frozenset({"Node"})
+    events = on(Node=ADD | NODE_TAINT, Pod=POD_TOLERATION)
 
-    def filter(self, state: State, pod: Pod, node: NodeInfo) -> Unfit | None:
+    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
         """Refuse nodes with spec.unschedulable."""
         del state
-        if node.node is None or not node.node.spec.unschedulable:
-            return None
-        return None if any(tolerates(toleration, _TAINT) for toleration in pod.spec.tolerations) else _UNFIT
+        return _UNFIT if node.node.spec.unschedulable and not _tolerates(pod.pod) else None
+
+    def may_help(self, pod: PodInfo, change: Change) -> bool:
+        """Wait for a node that is not, or no longer, cordoned, or for a toleration."""
+        if change.kind == "Pod":
+            return change.new.metadata.uid == pod.uid and _tolerates(change.new)
+        return not change.new.spec.unschedulable and (change.old is None or change.old.spec.unschedulable)
+
+
+def _tolerates(pod: Pod) -> bool:
+    return any(tolerates(toleration, _TAINT) for toleration in pod.spec.tolerations)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from sagong.api.types.core import Pod
+from sagong.scheduler.events import POD_GATES, Change, on
+from sagong.scheduler.pod_info import PodInfo
 
 
 class SchedulingGates:
     """PreEnqueue."""
 
     name = "SchedulingGates"
-    events = frozenset({"Pod"})
+    events = on(Pod=POD_GATES)
 
-    def pre_enqueue(self, pod: Pod) -> str | None:
+    def pre_enqueue(self, pod: PodInfo) -> str | None:
         """Refuse while any gate is left."""
-        gates = [gate.name for gate in pod.spec.schedulingGates]
+        gates = [gate.name for gate in pod.pod.spec.schedulingGates]
         return f"waiting for scheduling gates: [{' '.join(gates)}]" if gates else None
+
+    def may_help(self, pod: PodInfo, change: Change) -> bool:
+        """Wait for the last of the pod's own gates to go."""
+        return bool(change.new.metadata.uid == pod.uid)

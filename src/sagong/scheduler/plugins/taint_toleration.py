@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from sagong.api.nodes import tolerates, untolerated
-from sagong.api.types.core import Pod
+from sagong.api.types.core import Taint, Toleration
+from sagong.scheduler.events import ADD, NODE_TAINT, POD_TOLERATION, Change, on
 from sagong.scheduler.framework import State, Unfit, normalize
-from sagong.scheduler.snapshot import NodeInfo
+from sagong.scheduler.pod_info import PodInfo
+from sagong.scheduler.snapshot import NodeInfo, Snapshot
+
+_UNFIT = Unfit("TaintToleration", ("node(s) had untolerated taint(s)",), resolvable=False)
+_SOFT = "PreferNoSchedule"
 
 
 class TaintToleration:
     """Filter and Score."""
 
     name = "TaintToleration"
-    events = frozenset({"Node"})
+    events = on(Node=ADD | NODE_TAINT, Pod=POD_TOLERATION)
 
-    def filter(self, state: State, pod: Pod, node: NodeInfo) -> Unfit | None:
+    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
         """Refuse nodes with an untolerated NoSchedule or NoExecute taint."""
         del state
-        taint = untolerated(node.node.spec.taints, pod.spec.tolerations) if node.node else None
-        if taint is None:
+        taints = node.node.spec.taints
+        return _UNFIT if taints and untolerated(taints, pod.pod.spec.tolerations) else None
+
+    def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
+        """Rate the nodes with the fewest untolerated PreferNoSchedule taints best."""
+        del state, snapshot
+        if not any(node.node.spec.taints for node in nodes):
             return None
-        return Unfit((f"node(s) had untolerated taint(s) {{{taint.key}: {taint.value}}}",), resolvable=False)
+        tolerations = [t for t in pod.pod.spec.tolerations if t.effect in ("", _SOFT)]
+        return normalize([_disliked(node.node.spec.taints, tolerations) for node in nodes], reverse=True)
 
-    def score(self, state: State, pod: Pod, node: NodeInfo) -> int:
-        """Count the PreferNoSchedule taints that are not tolerated."""
-        del state
-        soft = [t for t in pod.spec.tolerations if t.effect in ("", "PreferNoSchedule")]
-        taints = node.node.spec.taints if node.node else []
-        return sum(taint.effect == "PreferNoSchedule" and not any(tolerates(t, taint) for t in soft) for taint in taints)
+    def may_help(self, pod: PodInfo, change: Change) -> bool:
+        """Wait for a node whose taints the pod tolerates now, or for a new toleration."""
+        if change.kind == "Pod":
+            return bool(change.new.metadata.uid == pod.uid)
+        tolerations = pod.pod.spec.tolerations
+        was_kept_away = change.old is None or untolerated(change.old.spec.taints, tolerations) is not None
+        return was_kept_away and untolerated(change.new.spec.taints, tolerations) is None
 
-    def normalize(self, state: State, pod: Pod, scores: Mapping[str, int]) -> Mapping[str, int]:
-        """Make the fewest the best."""
-        del state, pod
-        return normalize(scores, reverse=True)
+
+def _disliked(taints: Sequence[Taint], tolerations: Sequence[Toleration]) -> int:
+    return sum(taint.effect == _SOFT and not any(tolerates(t, taint) for t in tolerations) for taint in taints)

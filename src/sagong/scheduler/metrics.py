@@ -1,0 +1,145 @@
+"""What the scheduler counts, under upstream's names, as /metrics shows it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Protocol
+
+from sagong.api.exposition import Histogram, Metric, exposition
+
+
+def _doubling(first: float, count: int) -> list[float]:
+    return [first * 2**power for power in range(count)]
+
+
+class Observed(Protocol):
+    """What is asked for when the page is read."""
+
+    def pending(self) -> Mapping[str, int]:
+        """Return the waiting pods by place."""
+        ...
+
+    def rejected(self) -> Mapping[str, int]:
+        """Return the waiting pods by the plugin that rejected them."""
+        ...
+
+    @property
+    def incoming(self) -> Mapping[tuple[str, str], int]:
+        """How many pods came into each place, by (place, event)."""
+        ...
+
+
+class Metrics:
+    """Counters and histograms of one process."""
+
+    def __init__(self) -> None:
+        self.attempts: Counter[tuple[str, str]] = Counter()
+        self.preemption_attempts = 0
+        self.after_flush = 0
+        self.evictions: Counter[str] = Counter()
+        self.attempt_seconds = Histogram(
+            "scheduler_scheduling_attempt_duration_seconds",
+            "Scheduling attempt latency in seconds (scheduling algorithm + binding)",
+            ("result", "profile"),
+            _doubling(0.001, 15),
+        )
+        self.algorithm_seconds = Histogram(
+            "scheduler_scheduling_algorithm_duration_seconds", "Scheduling algorithm latency in seconds", (), _doubling(0.001, 15)
+        )
+        self.sli_seconds = Histogram(
+            "scheduler_pod_scheduling_sli_duration_seconds",
+            "E2e latency for a pod being scheduled, from the time the pod enters the scheduling queue "
+            "and might involve multiple scheduling attempts.",
+            ("attempts",),
+            _doubling(0.01, 20),
+        )
+        self.pod_attempts = Histogram(
+            "scheduler_pod_scheduling_attempts", "Number of attempts to successfully schedule a pod.", (), _doubling(1, 5)
+        )
+        self.victims = Histogram("scheduler_preemption_victims", "Number of selected preemption victims", (), _doubling(1, 7))
+
+    def attempted(self, result: str, profile: str, seconds: float) -> None:
+        """Count an attempt: scheduled, unschedulable or error."""
+        self.attempts[result, profile] += 1
+        self.attempt_seconds.observe(seconds, (result, profile))
+
+    def bound(self, attempts: int, seconds: float) -> None:
+        """Count a pod that got its node, with its attempts and the time since the first."""
+        self.pod_attempts.observe(attempts, ())
+        self.sli_seconds.observe(seconds, ("15+" if attempts >= 15 else str(attempts),))  # noqa: PLR2004 - upstream's bound
+
+    def page(self, queue: Observed, cache: Mapping[str, int], profile: str) -> str:
+        """Return the page."""
+        attempts = Metric(
+            "scheduler_schedule_attempts_total",
+            "counter",
+            "Number of attempts to schedule pods, by the result. 'unschedulable' means a pod could not be scheduled, "
+            "while 'error' means an internal scheduler problem.",
+        )
+        for (result, name), count in self.attempts.items():
+            attempts.add(count, result=result, profile=name)
+        rejected = Metric(
+            "scheduler_unschedulable_pods",
+            "gauge",
+            "The number of unschedulable pods broken down by plugin name. A pod will increment the gauge for all plugins that caused it "
+            "to not schedule and so this metric have meaning only when broken down by plugin.",
+        )
+        for plugin, count in queue.rejected().items():
+            rejected.add(count, plugin=plugin, profile=profile)
+        incoming = Metric(
+            "scheduler_queue_incoming_pods_total", "counter", "Number of pods added to scheduling queues by event and queue type."
+        )
+        for (place, event), count in queue.incoming.items():
+            incoming.add(count, queue=place, event=event)
+        return exposition(
+            [
+                attempts,
+                _gauge("scheduler_pending_pods", _PENDING, "queue", queue.pending()),
+                rejected,
+                incoming,
+                _gauge("scheduler_cache_size", _CACHE, "type", cache),
+                _counter(
+                    "scheduler_preemption_attempts_total", "Total preemption attempts in the cluster till now", self.preemption_attempts
+                ),
+                _counter("scheduler_pod_scheduled_after_flush_total", _FLUSHED, self.after_flush),
+                _by_result("scheduler_preemption_goroutines_execution_total", self.evictions),
+                self.attempt_seconds,
+                self.algorithm_seconds,
+                self.sli_seconds,
+                self.pod_attempts,
+                self.victims,
+            ]
+        )
+
+
+_PENDING = (
+    "Number of pending pods, by the queue type. 'active' means number of pods in activeQ; 'backoff' means number of pods in backoffQ; "
+    "'unschedulable' means number of pods in unschedulablePods that the scheduler attempted to schedule and failed; 'gated' is the number "
+    "of unschedulable pods that the scheduler never attempted to schedule because they are gated."
+)
+_CACHE = "Number of nodes, pods, and assumed (bound) pods in the scheduler cache."
+_FLUSHED = (
+    "Number of pods that were successfully scheduled after being flushed from unschedulablePods due to timeout. "
+    "This metric helps detect potential queueing hint misconfigurations or event handling issues."
+)
+
+
+def _gauge(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    metric = Metric(name, "gauge", text)
+    for key, value in values.items():
+        metric.add(value, **{label: key})
+    return metric
+
+
+def _counter(name: str, text: str, value: int) -> Metric:
+    metric = Metric(name, "counter", text)
+    metric.add(value)
+    return metric
+
+
+def _by_result(name: str, values: Mapping[str, int]) -> Metric:
+    metric = Metric(name, "counter", "Number of preemption goroutines executed.")
+    for result, value in values.items():
+        metric.add(value, result=result)
+    return metric

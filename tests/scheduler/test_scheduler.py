@@ -1,0 +1,115 @@
+"""The scheduler against a real API server: what pods, events and conditions show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.scheduler.rig import scheduling, unscheduled
+
+MERGE = "application/merge-patch+json"
+
+
+async def test_a_pod_gets_its_node_and_an_event(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.nodes("a")
+        await rig.pod("p")
+        assert await rig.bound("p") == "a"
+        assert await rig.events("p", "Scheduled") == ["Successfully assigned t/p to a"]
+
+
+async def test_a_pod_that_fits_nowhere_is_told_why_and_tried_again_when_a_node_comes(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.pod("p", cpu="3")
+        assert await rig.refused("p") == "no nodes available to schedule pods"
+        await rig.nodes("a")
+        message = (
+            "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+        )
+        await rig.wait("p", lambda pod: unscheduled(pod).message == message)
+        assert message in await rig.events("p", "FailedScheduling")
+        await rig.nodes("b", cpu="8")
+        assert await rig.bound("p") == "b"
+        assert unscheduled(await rig.get("p")) is None
+
+
+async def test_gates_hold_a_pod_until_the_last_is_gone(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.nodes("a")
+        await rig.pod("p", schedulingGates=[{"name": "example.com/one"}, {"name": "example.com/two"}])
+        await rig.pod("q")
+        await rig.bound("q")
+        pod = await rig.get("p")
+        assert not pod.spec.nodeName
+        assert unscheduled(pod).reason == "SchedulingGated"
+        assert rig.scheduler.queue.pending()["gated"] == 1
+        for left in ([{"name": "example.com/two"}], []):
+            await rig.api.ok("PATCH", "/api/v1/namespaces/t/pods/p", {"spec": {"schedulingGates": left}}, Content_Type=MERGE)
+        assert await rig.bound("p") == "a"
+
+
+async def test_the_more_important_pod_takes_the_place_of_the_less_important(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.priority("low", 1)
+        await rig.priority("high", 1000)
+        await rig.nodes("a")
+        await rig.pod("small", cpu="200m", priorityClassName="low")
+        await rig.pod("big", cpu="1500m", priorityClassName="low")
+        assert [await rig.bound("small"), await rig.bound("big")] == ["a", "a"]
+        await rig.pod("urgent", cpu="1500m", priorityClassName="high")
+        victim = await rig.wait("big", lambda pod: pod.metadata.deletionTimestamp)
+        target = next(c for c in victim.status.conditions if c.type == "DisruptionTarget")
+        assert (target.status, target.reason) == ("True", "PreemptionByScheduler")
+        assert target.message == "default-scheduler: preempting to accommodate a higher priority pod"
+        urgent = await rig.wait("urgent", lambda pod: pod.status.nominatedNodeName == "a")
+        assert await rig.events("big", "Preempted") == [f"Preempted by pod {urgent.metadata.uid} on node a"]
+        assert unscheduled(urgent).message == "0/1 nodes are available: 1 Insufficient cpu."
+        await rig.pod("sneaky", cpu="1", priorityClassName="low")
+        await rig.refused("sneaky")
+        await rig.kill("big")
+        assert await rig.bound("urgent") == "a"
+        assert (await rig.get("small")).metadata.deletionTimestamp is None
+        assert not (await rig.get("sneaky")).spec.nodeName
+
+
+async def test_never_preempting(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.priority("high", 1000, preemptionPolicy="Never")
+        await rig.nodes("a")
+        await rig.pod("big", cpu="2")
+        await rig.bound("big")
+        await rig.pod("urgent", cpu="1", priorityClassName="high")
+        assert await rig.refused("urgent") == (
+            "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never."
+        )
+
+
+async def test_a_replica_set_is_spread_by_default(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.nodes("a", "b", "c")
+        await rig.api.ok(
+            "POST",
+            "/api/v1/namespaces/t/services",
+            {"metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}},
+        )
+        for number in range(6):
+            await rig.pod(f"web-{number}", labels={"app": "web"})
+        nodes = [await rig.bound(f"web-{number}") for number in range(6)]
+        assert sorted(nodes) == ["a", "a", "b", "b", "c", "c"]
+
+
+async def test_metrics(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.nodes("a")
+        await rig.pod("p")
+        await rig.pod("q", cpu="3")
+        await rig.bound("p")
+        await rig.refused("q")
+        await rig.events("p", "Scheduled")
+        page = (rig.scheduler.page("/metrics") or b"").decode()
+        for line in (
+            'scheduler_schedule_attempts_total{profile="default-scheduler",result="scheduled"} 1',
+            'scheduler_pending_pods{queue="unschedulable"} 1',
+            'scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="default-scheduler"} 1',
+            'scheduler_cache_size{type="nodes"} 1',
+        ):
+            assert line in page, page
