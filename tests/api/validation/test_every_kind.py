@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sagong.api import defaults, validation
@@ -10,7 +12,7 @@ from sagong.api.resources import BUILT_IN, Resource
 
 @pytest.mark.parametrize("resource", BUILT_IN, ids=lambda resource: f"{resource.group_resource}/{resource.version}")
 def test_empty_objects_are_refused_not_stumbled_over(resource: Resource) -> None:
-    new = resource.type()
+    new: Any = resource.type()
     defaults.apply_defaults(new)
     new.metadata.name = "a"
     new.metadata.resourceVersion = "1"
