@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from sagong.api.errors import BadRequestError, Cause, GoneError, TimeoutApiError, invalid
+from sagong.api.errors import ApiError, BadRequestError, Cause, GoneError, TimeoutApiError, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.types.meta import ListMeta, Status
 from sagong.server.messages import Request
@@ -47,7 +47,7 @@ def list_options(request: Request, *, watch: bool) -> ListOptions:
     raw_revision = request.param("resourceVersion")
     initial = "sendInitialEvents" in request.query
     options = ListOptions(
-        revision=_revision(raw_revision) if raw_revision else None,
+        revision=_revision(raw_revision, watch=watch) if raw_revision else None,
         match=request.param("resourceVersionMatch"),
         limit=max(_integer(request, "limit"), 0),
         continue_token=request.param("continue"),
@@ -90,17 +90,19 @@ def _check_watch(options: ListOptions, errors: Errors) -> None:
             errors.forbidden(field, "resourceVersionMatch is forbidden when continue is provided")
 
 
-def _revision(text: str) -> int:
+def _revision(text: str, *, watch: bool) -> int:
     try:
         return parse_revision(text)
     except ValueError as error:
+        if watch:
+            raise ApiError(str(error), reason="") from error
         raise BadRequestError(f"invalid resource version: {error}") from error
 
 
 def parse_revision(text: str) -> int:
     """Read a resourceVersion. Raises ValueError with Go's text."""
     if not text.isascii() or not text.isdecimal():
-        raise ValueError(f'strconv.ParseUint: parsing "{text}": invalid syntax')
+        raise ValueError(f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
     return int(text)
 
 

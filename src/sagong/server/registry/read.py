@@ -42,7 +42,7 @@ def _revision(said: str) -> int:
     try:
         return parse_revision(said)
     except ValueError as error:
-        raise ApiError(f'resourceVersion: Invalid value: "{said}": {error}', reason="") from error
+        raise ApiError(str(error), reason="") from error
 
 
 async def list_(registry: Registry, exchange: Exchange, row: Resource) -> Answer:

@@ -89,6 +89,13 @@ class Renderer:
         """Return the Table of a watch event; only the first one of a stream has the columns."""
         return self._table([(value, revision)], ListParts(str(revision)), columns=columns)
 
+    def empty_cells(self) -> Sequence[Any]:
+        """Return the cells of a table's row that is about no object."""
+        from sagong.api import printers  # noqa: PLC0415 - not needed before the first Table
+
+        empty: Any = self._row.type() if self._row.module is not None else {}
+        return printers.row(empty, self._clock.now())
+
     def _table(self, objects: Sequence[tuple[bytes, int]], parts: ListParts, *, columns: bool) -> bytes:
         from sagong.api import printers  # noqa: PLC0415 - not needed before the first Table
 

@@ -25,7 +25,7 @@ from sagong.server.registry.read import list_prefix
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.render import Renderer, event_line, to_protobuf
 from sagong.server.registry.selection import Matcher, selection
-from sagong.store.base import CompactedError, Event, FutureRevisionError, SlowWatcherError, Watch
+from sagong.store.base import CompactedError, Event, SlowWatcherError, StoreWriteError, Watch
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +97,10 @@ class _WatchStream:
         """Yield events, several to a chunk when there are several."""
         try:
             since = self._options.revision or 0
-            if since:
+            if self._options.send_initial_events:
                 await self._registry.wait_fresh(since)
+            elif since > self._registry.store.revision and not await self._comes_up(since):
+                return
             if not since or self._options.send_initial_events:
                 since = self._registry.store.revision
                 async for chunk in self._initial(since):
@@ -107,8 +109,6 @@ class _WatchStream:
         except CompactedError as error:
             old = self._options.revision or 0
             yield error_line(GoneError(f"too old resource version: {old} ({error.oldest})"))
-            return
-        except FutureRevisionError:
             return
         except ApiError as error:
             yield error_line(error)
@@ -122,6 +122,15 @@ class _WatchStream:
             yield error_line(error)
         finally:
             watch.close()
+
+    async def _comes_up(self, revision: int) -> bool:
+        """Wait for a revision that has not been written yet; tell whether it came before the watch is over."""
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                await self._registry.store.wait_revision(revision)
+        except (TimeoutError, StoreWriteError):
+            return False
+        return True
 
     async def _initial(self, revision: int) -> AsyncIterator[bytes]:
         buffer: list[bytes] = []
@@ -194,7 +203,8 @@ class _WatchStream:
         obj: dict[str, Any] = {"kind": self._row.kind, "apiVersion": self._row.api_version, "metadata": metadata}
         if target == "Table":
             obj = {"kind": "Table", "apiVersion": f"meta.k8s.io/{version}", "metadata": {"resourceVersion": str(revision)}}
-            obj |= {"columnDefinitions": None, "rows": [{"cells": None, "object": {"kind": "PartialObjectMetadata", "metadata": metadata}}]}
+            partial = {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{version}", "metadata": metadata}
+            obj |= {"columnDefinitions": None, "rows": [{"cells": self._renderer.empty_cells(), "object": partial}]}
         elif target:
             obj |= {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{version}"}
         return event_line(b"BOOKMARK", msgspec.json.encode(obj))
