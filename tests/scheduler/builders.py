@@ -53,12 +53,25 @@ class Objects:
         return next((obj for obj in found if obj.metadata.name == name), None)
 
     def list(self, kind: type[T], namespace: str = "") -> Sequence[T]:
-        return [obj for obj in self.objects if type(obj) is kind and namespace in ("", obj.metadata.namespace)]
+        objects: list[Any] = self.objects
+        return [obj for obj in objects if isinstance(obj, kind) and namespace in ("", _namespace(obj))]
+
+
+def _namespace(obj: Any) -> str:
+    return str(obj.metadata.namespace)
 
 
 def node(
-    name: str, *, taints: Iterable[Taint] = (), cordoned: bool = False, allocatable: dict[str, str] | None = None, **labels: str
+    name: str,
+    *,
+    taints: Iterable[Taint] = (),
+    cordoned: bool = False,
+    allocatable: dict[str, str] | None = None,
+    zone: str = "",
+    **labels: str,
 ) -> Node:
+    """Return a node; `zone` is the well-known label."""
+    labels = {HOST: name} | ({ZONE: zone} if zone else {}) | labels
     return Node(
         metadata=ObjectMeta(name=name, labels=labels),
         spec=NodeSpec(taints=list(taints), unschedulable=cordoned),
