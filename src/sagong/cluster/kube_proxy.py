@@ -77,6 +77,16 @@ async def _run(options: argparse.Namespace, config: ClientConfig, settings: tupl
             group.create_task(enforcer.run())
             await proxy.synced.wait()  # the rule that keeps the network from 127.0.0.1 comes first
             _set_sysctl("net/ipv4/conf/all/route_localnet", "1")
+            _tune_tracking()
+
+
+def _tune_tracking() -> None:
+    """Set up connection tracking, which the first rules have loaded, as upstream does by default."""
+    most = max(131072, 32768 * (os.cpu_count() or 1))
+    if int(_sysctl("net/netfilter/nf_conntrack_max") or most) < most:
+        _set_sysctl("net/netfilter/nf_conntrack_max", str(most))
+    _set_sysctl("net/netfilter/nf_conntrack_tcp_timeout_established", "86400")
+    _set_sysctl("net/netfilter/nf_conntrack_tcp_timeout_close_wait", "3600")
 
 
 def _settings(options: argparse.Namespace) -> Iterable[Settings]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,11 +28,13 @@ class ModelKernel:
         self.forgotten: list[Frontends] = []
         self.routes: set[str] = set()
         self.broken = False
+        self.seconds = 0.0
 
     async def run(self, commands: Iterable[str]) -> None:
         if self.broken:
             raise NftError("broken")
         todo = list(commands)
+        await asyncio.sleep(self.seconds)
         self.transactions.append(todo)
         for command in todo:
             self._do(command)

@@ -83,6 +83,7 @@ async def test_host_ports_follow_this_nodes_pods(tmp_path: Path) -> None:
 
 async def test_many_changes_share_transactions_and_quiet_means_quiet(tmp_path: Path) -> None:
     kernel = ModelKernel()
+    kernel.seconds = 0.02
     async with api(tmp_path) as client, background((proxy := make(client, kernel)).run()):
         await proxy.synced.wait()
         for number in range(20, 60):

@@ -161,7 +161,7 @@ def _mark(_rules: Ruleset, packet: Packet, match: re.Match[str], _choose: int) -
 _Act = Callable[[Ruleset, Packet, re.Match[str], int], bool]
 _KEYS = r"((?:ip6? [sd]addr|meta l4proto|th dport)(?: \. (?:ip6? [sd]addr|meta l4proto|th dport))*)"
 _STATEMENTS: Sequence[tuple[str, _Act]] = (
-    (r"ct state established,related", lambda *_: False),
+    (r"ct state (?:established,related|invalid)", lambda *_: False),
     (r"accept", lambda *_: _leave(Stop)),
     (r"return", lambda *_: _leave(Return)),
     (r"th dport (\d+)(?:-(\d+))?", lambda _r, p, m, _c: int(m[1]) <= p.port <= int(m[2] or m[1])),

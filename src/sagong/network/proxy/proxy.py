@@ -1,6 +1,7 @@
 """The service proxy of one node: informers on one side, the kernel's packet rules on the other.
 
-A change after a quiet time takes effect at once; changes in quick succession share a transaction, one in each interval.
+A change after a quiet time takes effect at once; changes in quick succession share a transaction, and each is
+followed by a pause as long as itself, an interval at most: who waits for a backend's removal does not wait for long.
 While nothing changes, a look every half a minute whether the rules are still there is all that happens.
 """
 
@@ -97,7 +98,7 @@ class Proxy:
     async def _follow(self) -> None:
         while True:
             self._changed.clear()
-            pause = self._config.interval
+            started, pause = self._clock.monotonic(), self._config.interval
             try:
                 await self._sync()
             except NftError as error:
@@ -105,6 +106,8 @@ class Proxy:
                 log.error("packet rules were refused: %s", error)  # noqa: TRY400 - a trace would say nothing more
                 self._changed.set()
                 pause = RETRY
+            else:
+                pause = min(pause, self._clock.monotonic() - started)
             await self._clock.sleep(pause)
             await self._tables.wait(self._changed)
 

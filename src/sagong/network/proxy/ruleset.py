@@ -88,7 +88,7 @@ def _frame(settings: Settings) -> dict[str, Chain]:
         "filter-prerouting-pre-dnat": Chain(firewall, "type filter hook prerouting priority -110"),
         "filter-output-pre-dnat": Chain(firewall, "type filter hook output priority -110"),
         "filter-input": Chain(checks[:2], "type filter hook input priority 0"),
-        "filter-forward": Chain((checks[0], checks[2]), "type filter hook forward priority 0"),
+        "filter-forward": Chain((*_strays(settings), checks[0], checks[2]), "type filter hook forward priority 0"),
         "filter-output": Chain((checks[0], checks[2]), "type filter hook output priority 0"),
         "nat-prerouting": Chain(("jump services",), "type nat hook prerouting priority -100"),
         "nat-output": Chain(("jump services",), "type nat hook output priority -100"),
@@ -109,6 +109,12 @@ def _guard(settings: Settings) -> dict[str, Chain]:
     if settings.family != "ip" or not settings.localhost:
         return {}
     return {"raw-prerouting": Chain(('iifname != "lo" ip daddr 127.0.0.0/8 drop',), "type filter hook prerouting priority -300")}
+
+
+def _strays(settings: Settings) -> Iterable[str]:
+    """Stop packets of a pod that fit no connection: their source is not rewritten, and the client would break its connection off."""
+    if settings.cluster_cidrs:
+        yield f"ct state invalid {settings.family} saddr {{ {', '.join(settings.cluster_cidrs)} }} drop"
 
 
 def _to_node(settings: Settings) -> str:
