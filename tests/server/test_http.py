@@ -30,6 +30,8 @@ class Handler:
             return Stream(self.chunks(), content_type="text/plain")
         if request.path == "/upgrade":
             return Upgrade(self.echo, [("Connection", "Upgrade"), ("Upgrade", "echo")])
+        if request.path == "/flood":
+            return Stream(self.flood(), content_type="text/plain")
         if request.path == "/slow":
             self.begun.set()
             await self.proceed.wait()
@@ -41,6 +43,13 @@ class Handler:
             for part in (b"one", b"two"):
                 yield part
             await self.proceed.wait()
+        finally:
+            self.stream_ended.set()
+
+    async def flood(self) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 100_000
         finally:
             self.stream_ended.set()
 
@@ -157,6 +166,15 @@ async def test_slow_clients_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None
                 line.send(request)
                 assert (await line.answer())[0] == code
             assert await line.ended()
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagong.server.http.SWEEP_SECONDS", 0.02)
+    async with serving(Limits(write_seconds=0.1)) as (_, handler, line):
+        line.reader._transport.pause_reading()  # type: ignore[attr-defined] # the client stops reading
+        line.send(GET % b"/flood")
+        async with asyncio.timeout(5):
+            await handler.stream_ended.wait()
 
 
 async def test_a_cautious_client_is_told_to_go_on() -> None:

@@ -70,6 +70,10 @@ class Resource:
     list_kind: str = ""
     extra: Any = field(default=None, compare=False)
 
+    def __hash__(self) -> int:
+        """Hash by what names the row: rows are keys of caches on the hot path."""
+        return hash((self.group, self.version, self.plural))
+
     @property
     def api_version(self) -> str:
         """`v1` or `apps/v1`."""

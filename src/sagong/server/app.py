@@ -83,10 +83,14 @@ class ApiServer:
 
 
 def listen(address: str, port: int) -> socket.socket:
-    """Return a bound socket. Raises OSError when the port is taken."""
+    """Return a bound socket. Raises OSError, naming the port, when it is taken."""
     listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((address, port))
+    try:
+        listener.bind((address, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"cannot listen on {address}:{port}: {error.strerror}") from error
     listener.setblocking(False)  # noqa: FBT003 - the socket's own signature
     return listener
 

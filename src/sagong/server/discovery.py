@@ -15,7 +15,7 @@ import msgspec
 from sagong.api.errors import NotFoundError
 from sagong.api.resources import Resource, ResourceTable, Sub
 from sagong.server.exchange import Exchange
-from sagong.server.messages import JSON, TEXT, Answer, Response
+from sagong.server.messages import JSON, Answer, Response, page_not_found
 from sagong.server.negotiation import YAML
 from sagong.server.registry import versions
 from sagong.server.registry.render import to_yaml
@@ -77,9 +77,9 @@ class Discovery:
         parts = exchange.info.path.strip("/").split("/")
         group, version, depth = ("", parts[1], 3) if parts[0] == "api" else (parts[1], parts[2] if len(parts) > 2 else "", len(parts))  # noqa: PLR2004
         if not any(row.group == group and version in ("", row.version) for row in self._table):
-            if parts[0] == "api":
+            if parts[0] == "api" or group in self.group_names():
                 raise NotFoundError("the server could not find the requested resource", generic=True)
-            return Response(b"404 page not found\n", 404, TEXT)
+            return page_not_found()
         if depth == 2:  # noqa: PLR2004 - /apis/<group>
             return self._answer(exchange, f"/apis/{group}", lambda: {"kind": "APIGroup", "apiVersion": "v1", **self._group(group)})
         return self._answer(exchange, f"{group}/{version}", functools.partial(self._resources, group, version))

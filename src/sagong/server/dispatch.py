@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from sagong.server.exchange import Exchange
-from sagong.server.messages import TEXT, Answer, Response
+from sagong.server.messages import Answer, page_not_found
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.serving import not_allowed, sub_verb, verb_of
 
 Page = Callable[[Exchange], Awaitable[Answer] | Answer]
+_DEPRECATED = {
+    "v1": {
+        "componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
+        "endpoints": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    }
+}
 _BY_NAME = ("get", "update", "patch", "delete")
 _SELECTING = ("list", "watch")
 _ALL_NAMESPACES = ("list", "watch", "deletecollection")
@@ -38,6 +44,10 @@ class Dispatch:
         row = self._registry.table.by_path(info.group, info.version, info.resource)
         if row is None and not self._registry.table.has(info.group, info.version):
             return _no_page(exchange)
+        if row is not None and row.api_version in _DEPRECATED and row.plural in _DEPRECATED[row.api_version]:
+            exchange.warnings.append(_DEPRECATED[row.api_version][row.plural])
+        if exchange.request.method == "HEAD":
+            raise not_allowed()
         if row is None or (row.namespaced and not info.namespace and info.verb not in _ALL_NAMESPACES):
             return None
         if not info.subresource:
@@ -58,4 +68,4 @@ class Dispatch:
 
 def _no_page(exchange: Exchange) -> Answer | None:
     """Say that nothing is there: under /api as a Status, elsewhere in plain text, as upstream's muxes do."""
-    return None if exchange.info.path.startswith("/api/") else Response(b"404 page not found\n", 404, TEXT)
+    return None if exchange.info.path.startswith("/api/") else page_not_found()

@@ -34,6 +34,11 @@ class Gate:
         self.resume()
 
     @property
+    def closed(self) -> bool:
+        """Whether writers wait."""
+        return self._paused
+
+    @property
     def lost(self) -> bool:
         """Whether the peer is gone."""
         return self._lost

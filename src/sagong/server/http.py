@@ -42,6 +42,7 @@ class Limits:
     head_seconds: float = 32
     body_seconds: float = 60
     idle_seconds: float = 90
+    write_seconds: float = 60
     handshake_seconds: float = 10
     connections: int = 20_000
 
@@ -175,12 +176,14 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def pause_writing(self) -> None:
-        """Hold answers back."""
+        """Hold answers back; a client that takes nothing for too long is cut off."""
         self._gate.pause()
+        self.deadline = self.loop.time() + self.server.limits.write_seconds
 
     def resume_writing(self) -> None:
         """Let answers go on."""
         self._gate.resume()
+        self.deadline = NEVER
 
     # --- parsing
 
@@ -368,7 +371,9 @@ class Connection(asyncio.Protocol):
     def time_out(self) -> None:
         """End because a deadline passed: an idle client, or one that sends too slowly."""
         self.deadline = NEVER
-        if self._in_message or self._head_size:
+        if self._gate.closed:
+            self.transport.abort()
+        elif self._in_message or self._head_size:
             self._refuse(RefusedError(408, "408 Request Timeout"))
         else:
             self.transport.close()

@@ -69,6 +69,11 @@ class Response:
     headers: Sequence[tuple[str, str]] = ()
 
 
+def page_not_found() -> Response:
+    """Return the answer for a path that nobody serves."""
+    return Response(b"404 page not found\n", 404, TEXT)
+
+
 @dataclass(slots=True)
 class Stream:
     """An answer sent in chunks as they come; a chunk is written before the next is asked for (backpressure)."""

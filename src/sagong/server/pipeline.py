@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sagong.api import cause
 from sagong.api.clock import Clock, Random
-from sagong.api.errors import ApiError, NotFoundError
+from sagong.api.errors import ApiError, NotFoundError, ServiceUnavailableError
 from sagong.server import impersonation
 from sagong.server.authz.authorizer import forbidden_error
 from sagong.server.contract import Attributes, Authenticator, Authorizer
@@ -17,6 +17,7 @@ from sagong.server.messages import Answer, Request
 from sagong.server.metrics import Metrics
 from sagong.server.request_info import request_info
 from sagong.server.status import error_response
+from sagong.store.base import StoreClosedError, StoreWriteError
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,10 @@ class Pipeline:
             answer = await self._pass(exchange)
         except ApiError as error:
             answer = error_response(error)
+        except StoreWriteError as error:
+            answer = error_response(ApiError(f"Internal error occurred: the write was not kept: {error}"))
+        except StoreClosedError as error:
+            answer = error_response(ServiceUnavailableError(f"the server keeps no state any more: {error}"))
         except Exception as error:
             log.exception("%s %s", request.method, request.path)
             answer = error_response(ApiError(f"Internal error occurred: {error}"))

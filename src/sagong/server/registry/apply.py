@@ -6,13 +6,13 @@ from typing import Any
 
 from sagong.api.errors import UnsupportedMediaTypeError, invalid
 from sagong.api.field_errors import Errors
-from sagong.api.fields.manager import field_manager
 from sagong.api.fields.track import apply_body
 from sagong.api.resources import Resource
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import versions
 from sagong.server.registry.body import check_name, finish
+from sagong.server.registry.managed import manager_of
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.write import Call, update_object
 from sagong.store.base import Entry
@@ -29,7 +29,7 @@ async def apply(registry: Registry, exchange: Exchange, row: Resource, call: Cal
         raise invalid("meta.k8s.io", "PatchOptions", "", errors)
     call.applied, call.force_create = True, not call.subresource
     force, strict = request.flag("force"), _strictness(request.param("fieldValidation"))
-    manager = field_manager(row, call.subresource)
+    manager = manager_of(row, call.subresource)
 
     def transform(old: Any, _: Entry | None) -> Any:
         live = None if old is None else versions.to_served(row, old)

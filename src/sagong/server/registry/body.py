@@ -38,7 +38,7 @@ def write_call(exchange: Exchange, kind: str, *, from_agent: bool = True) -> Cal
     if any(value != "All" for value in dry_run):
         errors.not_supported("dryRun", dry_run, ["All"])
     if len(manager.encode()) > MAX_MANAGER:
-        errors.invalid("fieldManager", manager, "may not be more than 128 bytes")
+        errors.too_long("fieldManager", MAX_MANAGER)
     if not manager.isprintable():
         errors.invalid("fieldManager", manager, "should only contain printable characters")
     if (said := request.param("fieldValidation")) and said not in VALIDATIONS:

@@ -12,7 +12,6 @@ from sagong.server.registry.splice import ListParts
 from sagong.server.registry.storage import encode
 from sagong.store.base import Entry
 
-DEPRECATED = "v1 ComponentStatus is deprecated in v1.19+"
 _NAMES = ("etcd-0", "controller-manager", "scheduler")
 
 
@@ -24,7 +23,6 @@ def _entry(name: str) -> Entry:
 
 async def get_component(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     """Answer with one component."""
-    exchange.warnings.append(DEPRECATED)
     if exchange.info.name not in _NAMES:
         raise registry.missing(row, exchange.info.name)
     return registry.answer(exchange, row, _entry(exchange.info.name).value, 0)
@@ -32,6 +30,5 @@ async def get_component(registry: Registry, exchange: Exchange, row: Resource) -
 
 async def list_components(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     """Answer with all of them."""
-    exchange.warnings.append(DEPRECATED)
     renderer = registry.renderer(exchange, row)
     return renderer.response(renderer.list([_entry(name) for name in _NAMES], ListParts()))

@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from sagong.api.clock import Clock
-from sagong.api.fields.manager import FieldManager, field_manager
+from sagong.api.fields.manager import FieldManager, Version, field_manager
 from sagong.api.fields.track import track_update
 from sagong.api.resources import Resource
+from sagong.api.schema import shape_of
 from sagong.server.registry import versions
+from sagong.server.registry.storage import to_dict
 
 
-def manager_of(row: Resource, subresource: str) -> FieldManager | None:
-    """Return the field management of an endpoint, at the storage version; None where fields are not tracked."""
-    return field_manager(versions.stored_row(row), subresource) if row.module is not None else None
+@functools.cache
+def manager_of(row: Resource, subresource: str) -> FieldManager:
+    """Return the field management of an endpoint; where a kind has two versions, managers of the other one are understood."""
+    manager = field_manager(row, subresource)
+    others = [other for other in versions.siblings(row) if other is not row]
+    return replace(manager, versions={other.api_version: _version(row, other) for other in others}) if others else manager
+
+
+def _version(here: Resource, there: Resource) -> Version:
+    def convert(source: Resource, target: Resource, obj: dict[str, Any]) -> dict[str, Any]:
+        typed = msgspec.convert(obj, source.type)
+        converted: dict[str, Any] = to_dict(versions.to_served(target, versions.to_stored(source, typed)))
+        return converted
+
+    return Version(shape_of(there.type), functools.partial(convert, here, there), functools.partial(convert, there, here))
 
 
 def track(row: Resource, old: Any | None, new: Any, call: Any, clock: Clock) -> None:
     """Note in `new` what this write changes compared with `old` (None: a creation); an apply has noted it itself."""
-    manager = None if call.applied else manager_of(row, call.subresource)
-    if manager is not None:
-        track_update(manager, old, new, call.manager, clock.now())
+    if call.applied or row.module is None:
+        return
+    served, before = versions.to_served(row, new), None if old is None else versions.to_served(row, old)
+    track_update(manager_of(row, call.subresource), before, served, call.manager, clock.now())
+    new.metadata.managedFields = served.metadata.managedFields
 
 
 def ignore_timestamps(new: Any, old: Any) -> None:

@@ -59,6 +59,13 @@ def stored_row(row: Resource) -> Resource:
     return TABLE.by_path(*_CONVERTED[row.group, row.version, row.plural][0]) or row
 
 
+def siblings(row: Resource) -> list[Resource]:
+    """Return all versions of `row`'s objects, itself among them; most kinds have but one."""
+    stored = stored_row(row)
+    keys = [key for key, (target, _, _) in _CONVERTED.items() if target == (stored.group, stored.version, stored.plural)]
+    return [stored, *(found for key in keys if (found := TABLE.by_path(*key)) is not None)]
+
+
 def to_served(row: Resource, obj: Any) -> Any:
     """Return a stored object as `row` serves it."""
     return obj if is_stored(row) else _CONVERTED[row.group, row.version, row.plural][1](obj)

@@ -23,6 +23,10 @@ from sagong.server.registry.strategies import Circumstances, Strategy, strategy_
 from sagong.store.base import Entry, RevisionMismatchError
 
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+_DOUBLE_OWNERS = (
+    ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such "
+    "requests as early as 1.24; please fix your requests"
+)
 NAME_BASE = 58
 GENERATE_TRIES = 8
 WRITE_TRIES = 200
@@ -102,6 +106,7 @@ class _Write:
     async def create(self, obj: Any) -> Written:
         row, call, registry = self._row, self._call, self._registry
         match_namespace(row, obj.metadata, call.namespace)
+        drop_double_owners(obj.metadata, call)
         managed.track(row, None, obj, call, registry.clock)
         review = await self._mutated("CREATE", obj, None)
         obj = review.obj
@@ -173,6 +178,7 @@ class _Write:
         old = registry.storage.decode(row, entry.value, entry.revision)
         new = transform(old, entry)
         match_namespace(row, new.metadata, call.namespace)
+        drop_double_owners(new.metadata, call)
         self._check_version(entry, new.metadata)
         managed.track(row, old, new, call, registry.clock)
         review = await self._mutated("UPDATE", new, old)
@@ -261,6 +267,17 @@ def match_namespace(row: Resource, meta: Any, namespace: str) -> None:
     if meta.namespace:
         raise BadRequestError("the namespace of the provided object does not match the namespace sent on the request")
     meta.namespace = namespace
+
+
+def drop_double_owners(meta: Any, call: Call) -> None:
+    """Keep one of several owner references to the same owner, and warn."""
+    owners = meta.ownerReferences
+    if len(owners) < 2 or len({owner.uid for owner in owners}) == len(owners):  # noqa: PLR2004 - one cannot be double
+        return
+    double = list(dict.fromkeys(owner.uid for owner in owners if owners.count(owner) > 1))
+    meta.ownerReferences = [owner for index, owner in enumerate(owners) if owner not in owners[:index]]
+    if double:
+        call.warnings.append(f"{_DOUBLE_OWNERS}; duplicate UID(s) observed: {', '.join(double)}")
 
 
 def keep_system_fields(new: Any, old: Any) -> None:
