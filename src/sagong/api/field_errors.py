@@ -159,6 +159,7 @@ _ACRONYMS = {
     "http": "HTTP",
     "httpGet": "HTTPGet",
     "httpHeaders": "HTTPHeaders",
+    "id": "ID",
     "ip": "IP",
     "ipBlock": "IPBlock",
     "ipFamilies": "IPFamilies",
@@ -192,4 +193,10 @@ _ACRONYMS = {
 
 @functools.cache
 def _go_names(kind: type[ApiStruct]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, _ACRONYMS.get(name, name[0].upper() + name[1:].rstrip("_"))) for name in kind.__struct_fields__)
+    return tuple((name, _go_name(name)) for name in kind.__struct_fields__)
+
+
+def _go_name(name: str) -> str:
+    if name.startswith("x_kubernetes_"):
+        return "X" + name.removeprefix("x_kubernetes_").title().replace("_", "")
+    return _ACRONYMS.get(name, name[0].upper() + name[1:].rstrip("_"))

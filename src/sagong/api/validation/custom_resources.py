@@ -142,9 +142,19 @@ def _versions(errors: Errors, spec: Spec) -> None:
         for complaint in _warning_complaints(version):
             errors.invalid(f"spec.versions[{i}].deprecationWarning", version.deprecationWarning, complaint)
     if len({version.name for version in spec.versions}) < len(spec.versions):
-        errors.invalid("spec.versions", spec.versions, "must contain unique version names")
+        errors.invalid("spec.versions", _without_shared(spec), "must contain unique version names")
     if sum(version.storage for version in spec.versions) != 1:
-        errors.invalid("spec.versions", spec.versions, "must have exactly one version marked as storage version")
+        errors.invalid("spec.versions", _without_shared(spec), "must have exactly one version marked as storage version")
+
+
+def _without_shared(spec: Spec) -> list[Version]:
+    """Return the versions as upstream shows them: without what they share."""
+    versions = [version.copy() for version in spec.versions]
+    for name in ("schema", "subresources", "additionalPrinterColumns", "selectableFields"):
+        if _common(spec.versions, name):
+            for version in versions:
+                setattr(version, name, None)
+    return versions
 
 
 def _warning_complaints(version: Version) -> Iterator[str]:

@@ -44,6 +44,15 @@ _UNSUPPORTED = (
 )
 # Syntax of RE2 that Python's does not have, and the reverse.
 _RE2_ONLY = re.compile(r"\\[pP]\{\^?\w+\}|\\[pP]\w|\\[zCQE]|\[:\^?\w+:\]")
+# What RE2 says instead of Python, and which part of the pattern it shows; None: from where the error is.
+_RE2_SPOKEN: dict[str, tuple[str, slice | None]] = {
+    "missing ), unterminated subpattern": ("missing closing )", slice(None)),
+    "unbalanced parenthesis": ("unexpected )", slice(None)),
+    "multiple repeat": ("invalid nested repetition operator", None),
+    "nothing to repeat": ("missing argument to repetition operator", None),
+    "unterminated character set": ("missing closing ]", None),
+    "bad escape (end of pattern)": ("trailing backslash at end of expression", slice(0, 0)),
+}
 _NOT_RE2 = re.compile(r"\(\?(?:[=!]|<[=!])|\\[1-9]")
 
 
@@ -171,7 +180,8 @@ def _pattern_complaint(pattern: str) -> str:
     try:
         re.compile(_RE2_ONLY.sub("a", pattern))
     except re.error as error:
-        return str(error)
+        spoken, quoted = _RE2_SPOKEN.get(error.msg, (error.msg, None))
+        return f"{spoken}: `{pattern[quoted] if quoted is not None else pattern[error.pos :]}`"
     return ""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sagong.api import names
-from sagong.api.field_errors import Errors
+from sagong.api.field_errors import Errors, quote
 
 REVIEW_VERSIONS = ("v1", "v1beta1")
 _SPOKEN_VERSIONS = ", ".join(REVIEW_VERSIONS)
@@ -29,8 +29,8 @@ def url(errors: Errors, path: str, text: str) -> None:
     """Check a webhook's URL."""
     try:
         parts = urlsplit(text)
-    except ValueError as error:
-        errors.required(path, f"url must be a valid URL: {error}{_FORM}")
+    except ValueError:
+        errors.required(path, f"url must be a valid URL: parse {quote(text)}: missing ']' in host{_FORM}")
         return
     user, at, host = parts.netloc.rpartition("@")
     rules = (
