@@ -22,6 +22,8 @@ from sagong.network.dns.server import DnsServer
 from sagong.network.dns.view import InformerView
 from sagong.network.http import Answer, listen
 
+LAMEDUCK = 1.0
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run until SIGTERM."""
@@ -47,6 +49,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _run(options: argparse.Namespace, config: ClientConfig) -> None:
+    """Serve until told to stop, and a moment longer: questions come until all proxies know that this pod leaves."""
+    stopping = asyncio.Event()
+    work = asyncio.ensure_future(_serve(options, config, stopping))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stopping.set()
+        await asyncio.wait([work], timeout=LAMEDUCK)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        raise
+
+
+async def _serve(options: argparse.Namespace, config: ClientConfig, stopping: asyncio.Event) -> None:
     clock, random, metrics = RealClock(), RealRandom(), DnsMetrics()
     own = _own_addresses(config.server)
     forwarder = Forwarder(resolvers(_read(options.resolv_conf), own), clock=clock, random=random)
@@ -55,7 +71,7 @@ async def _run(options: argparse.Namespace, config: ClientConfig) -> None:
         view = InformerView(client, clock)
         names = ClusterNames(options.domain, view, own)
         server = DnsServer(names, forwarder, metrics, clock=clock, random=random, synced=synced)
-        ready = lambda: Answer("OK") if synced.is_set() else Answer("kubernetes", 503)  # noqa: E731 - one of three answers
+        ready = lambda: Answer("OK") if synced.is_set() and not stopping.is_set() else Answer("kubernetes", 503)  # noqa: E731 - one of three
         pages = (
             await listen({"/health": lambda: Answer("OK")}, None, options.health_port),
             await listen({"/ready": ready}, None, options.ready_port),
