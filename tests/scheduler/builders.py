@@ -23,7 +23,7 @@ from sagong.api.types.core import (
     WeightedPodAffinityTerm,
 )
 from sagong.api.types.meta import LabelSelector, ObjectMeta
-from sagong.cluster.clock import RealRandom
+from sagong.cluster.clock import RealClock, RealRandom
 from sagong.scheduler.cache import Cache
 from sagong.scheduler.cycle import Cycle, Placement
 from sagong.scheduler.framework import NoFit
@@ -32,6 +32,7 @@ from sagong.scheduler.plugins import Tools, default_profile
 from sagong.scheduler.pod_info import PodInfo
 
 T = TypeVar("T")
+NO_CLIENT: Any = None  # what is tested here only decides
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 
@@ -137,7 +138,7 @@ class Cluster:
         for other in pods:
             self.cache.set_pod(other)
         self.listers = Objects(*objects)
-        self.profile = default_profile(Tools(self.listers, Fixed()))
+        self.profile = default_profile(Tools(NO_CLIENT, RealClock(), self.listers, Fixed()))
         self.cycle = Cycle(self.profile, Fixed(), self.nominator)
 
     def schedule(self, wanted: Pod) -> Placement | NoFit:

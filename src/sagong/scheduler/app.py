@@ -67,7 +67,7 @@ class Scheduler:
         self._binder = Binder(client)
         self._evictor = Evictor(client, clock, find_pod=lambda *key: self._sources.get(Pod, *key), cancel=self._binder.cancel)
         self._reports = Reports(client, clock)
-        tools = Tools(self._sources, random, self._evictor.is_running)
+        tools = Tools(client, clock, self._sources, random, self._evictor.is_running)
         made = profiles(tools) if profiles is not None else [default_profile(tools)]
         self._profiles = {
             profile.name: _Served(profile, Cycle(profile, random, self.nominator), Recorder(client, profile.name)) for profile in made

@@ -36,6 +36,7 @@ def web(name: str, on: str = "", **more: Any) -> Pod:
     return pod(name, on=on, labels=WEB, **more)
 
 
+TWO = [web("x", "a1"), web("y", "b1")]
 TAINTED = node("c1", zone="c", taints=[Taint(key="k", effect="NoSchedule")])
 
 EACH_ZONE = [web("x", "a1"), web("y", "b1")]
@@ -56,8 +57,8 @@ EACH_ZONE = [web("x", "a1"), web("y", "b1")]
         (ZONES, [web("x", "a1"), web("y", "b1")], web("p", spec=spread(ZONE, minDomains=3)), {"a1": SKEWED, "a2": SKEWED, "b1": SKEWED}),
         (ZONES, [web("x", "a1"), web("y", "b1")], web("p", spec=spread(ZONE, minDomains=2)), {"a1": "", "a2": "", "b1": ""}),
         # a tainted node is a domain unless taints are honoured
-        ([*ZONES, TAINTED], EACH_ZONE, web("p", spec=spread(ZONE)), {"a1": SKEWED, "a2": SKEWED, "b1": SKEWED, "c1": TAINT}),
-        ([*ZONES, TAINTED], EACH_ZONE, web("p", spec=spread(ZONE, nodeTaintsPolicy="Honor")), {"a1": "", "a2": "", "b1": "", "c1": TAINT}),
+        ([*ZONES, TAINTED], TWO, web("p", spec=spread(ZONE)), {"a1": SKEWED, "a2": SKEWED, "b1": SKEWED, "c1": TAINT}),
+        ([*ZONES, TAINTED], TWO, web("p", spec=spread(ZONE, nodeTaintsPolicy="Honor")), {"a1": "", "a2": "", "b1": "", "c1": TAINT}),
     ],
 )  # fmt: skip
 def test_where_a_pod_may_go(nodes: list[Node], pods: list[Pod], wanted: Pod, expected: dict[str, str]) -> None:

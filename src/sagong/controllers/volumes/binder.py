@@ -12,10 +12,7 @@ from typing import NamedTuple
 from sagong.api.errors import NotFoundError
 from sagong.api.types.core import ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod
 from sagong.api.types.storage import StorageClass
-from sagong.client.plan import NOTHING, Action, Delete, Emit, Plan, Update
-from sagong.controllers.declaration import Controller, Key, Watch, own_key, writes
-from sagong.controllers.view import Live, View
-from sagong.controllers.volumes.matching import (
+from sagong.api.volumes import (
     SELECTED_NODE,
     best_match,
     claim_class,
@@ -24,6 +21,9 @@ from sagong.controllers.volumes.matching import (
     same_mode,
     waits_for_consumer,
 )
+from sagong.client.plan import NOTHING, Action, Delete, Emit, Plan, Update
+from sagong.controllers.declaration import Controller, Key, Watch, own_key, writes
+from sagong.controllers.view import Live, View
 
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
 BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
