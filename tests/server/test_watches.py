@@ -102,6 +102,7 @@ async def test_a_watch_ends_in_time_and_with_the_server(tmp_path: Path) -> None:
         open_end = await api.watch(f"{MAPS}?watch=true")
         asyncio.get_running_loop().call_soon(api.server.stop)
         assert await open_end.event() is None, "a stream is ended, not cut off"
+        assert await open_end.client.reader.read() == b"", "and the server does not wait for the client"
 
 
 async def test_many_watchers_see_the_same(tmp_path: Path) -> None:

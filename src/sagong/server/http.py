@@ -308,6 +308,7 @@ class Connection(asyncio.Protocol):
             await self._gate.wait_open()
         elif isinstance(answer, Stream):
             await self._write_stream(answer, close=close)
+            close = close or self.server.stopping
         else:
             await self._hand_over(answer)
             return False

@@ -20,6 +20,7 @@ from sagong.server.registry.options import (
     too_large_revision,
 )
 from sagong.server.registry.registry import Registry
+from sagong.server.registry.render import compressed
 from sagong.server.registry.selection import Matcher, selection
 from sagong.server.registry.splice import ListParts
 from sagong.store.base import CompactedError, Entry, FutureRevisionError, Store
@@ -59,7 +60,7 @@ async def list_(registry: Registry, exchange: Exchange, row: Resource) -> Answer
         parts = ListParts(str(registry.store.revision))
     else:
         found, parts = await page(registry, prefix, options, chosen.matcher)
-    return renderer.response(renderer.list(found, parts), accept_encoding=request.header("accept-encoding"))
+    return await compressed(renderer.response(renderer.list(found, parts)), request)
 
 
 def list_prefix(row: Resource, namespace: str) -> str:

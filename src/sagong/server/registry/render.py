@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import importlib
 from collections import OrderedDict
@@ -20,6 +21,7 @@ from sagong.server.registry.storage import Storage, to_dict
 from sagong.store.base import Entry
 
 GZIP_FROM = 128 * 1024
+THREAD_FROM = 1024 * 1024
 RENDERED = 4096
 _encoder = msgspec.json.Encoder()
 
@@ -66,8 +68,8 @@ class Renderer:
             metadata[1:],
         )
 
-    def response(self, body: bytes, *, status: int = 200, headers: Sequence[tuple[str, str]] = (), accept_encoding: str = "") -> Response:
-        """Finish an answer: its media type, indentation, compression of what is large."""
+    def response(self, body: bytes, *, status: int = 200) -> Response:
+        """Finish an answer: its media type and indentation."""
         media, pretty = self.representation.media, self.representation.pretty
         if media == YAML:
             body = to_yaml(body)
@@ -75,9 +77,7 @@ class Renderer:
             body = to_protobuf(body, self._row)
         elif pretty:
             body = msgspec.json.format(body, indent=2) + b"\n"
-        if len(body) >= GZIP_FROM and "gzip" in accept_encoding:
-            return Response(gzip.compress(body, 1), status, media, [*headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")])
-        return Response(body, status, media, headers)
+        return Response(body, status, media)
 
     def _whole(self, value: bytes, revision: int) -> bytes:
         return self._storage.whole(self._row, value, revision)
@@ -120,6 +120,15 @@ class Renderer:
             "rows": rows,
         }
         return _encoder.encode(table)
+
+
+async def compressed(answer: Response, request: Request) -> Response:
+    """Compress an answer that is large, if the client takes that; in a thread when it takes long."""
+    size = len(answer.body)
+    if size < GZIP_FROM or "gzip" not in request.header("accept-encoding"):
+        return answer
+    body = gzip.compress(answer.body, 1) if size < THREAD_FROM else await asyncio.to_thread(gzip.compress, answer.body, 1)
+    return Response(body, answer.status, answer.content_type, [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")])
 
 
 def event_line(kind: bytes, obj: bytes) -> bytes:
