@@ -121,7 +121,8 @@ def go_json(value: Any) -> Any:
     if isinstance(value, ApiStruct):
         if type(value).__module__.endswith(".meta"):
             return msgspec.json.decode(msgspec.json.encode(value))
-        return {go: _nil(getattr(value, name)) for name, go in _go_names(type(value))}
+        embedded = go_json(value.metadata) if hasattr(value, "metadata") else {}
+        return embedded | {go: _nil(getattr(value, name)) for name, go in _go_names(type(value))}
     if isinstance(value, Mapping):
         return {key: go_json(item) for key, item in sorted(value.items())}
     if isinstance(value, list | tuple):
@@ -193,7 +194,7 @@ _ACRONYMS = {
 
 @functools.cache
 def _go_names(kind: type[ApiStruct]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, _go_name(name)) for name in kind.__struct_fields__)
+    return tuple((name, _go_name(name)) for name in kind.__struct_fields__ if name != "metadata")
 
 
 def _go_name(name: str) -> str:
