@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
-from tests.scheduler.rig import scheduling, unscheduled
+from tests.scheduler.rig import Rig, scheduling, unscheduled
 
 MERGE = "application/merge-patch+json"
 
@@ -113,3 +115,61 @@ async def test_metrics(tmp_path: Path) -> None:
             'scheduler_cache_size{type="nodes"} 1',
         ):
             assert line in page, page
+
+
+async def test_a_claim_that_waits_for_its_consumer_is_made_for_the_chosen_node_before_the_pod_is_bound(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.nodes("a")
+        late = {"metadata": {"name": "late"}, "provisioner": "x", "volumeBindingMode": "WaitForFirstConsumer"}
+        await rig.api.ok("POST", "/apis/storage.k8s.io/v1/storageclasses", late)
+        spec = {"storageClassName": "late", "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        claims = "/api/v1/namespaces/t/persistentvolumeclaims"
+        await rig.pod("p", volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}])
+        assert (await rig.refused("p")).startswith('0/1 nodes are available: persistentvolumeclaim "c" not found.')
+        await rig.api.ok("POST", claims, {"metadata": {"name": "c"}, "spec": spec})
+        claim = await _selected(rig, f"{claims}/c")
+        assert not (await rig.get("p")).spec.nodeName
+        await rig.wait("p", lambda pod: pod.status.nominatedNodeName == "a")
+        volume = {
+            "metadata": {"name": "v"},
+            "spec": {
+                "capacity": {"storage": "1Gi"},
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": "late",
+                "hostPath": {"path": "/x"},
+                "claimRef": {"kind": "PersistentVolumeClaim", "namespace": "t", "name": "c", "uid": claim["metadata"]["uid"]},
+            },
+        }
+        await rig.api.ok("POST", "/api/v1/persistentvolumes", volume)
+        bound = {"metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}}, "spec": {"volumeName": "v"}}
+        await rig.api.ok("PATCH", f"{claims}/c", bound, Content_Type=MERGE)
+        assert await rig.bound("p") == "a"
+        assert not (await rig.get("p")).status.nominatedNodeName
+
+
+async def test_when_provisioning_fails_the_pod_is_tried_again(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.nodes("a")
+        late = {"metadata": {"name": "late"}, "provisioner": "x", "volumeBindingMode": "WaitForFirstConsumer"}
+        await rig.api.ok("POST", "/apis/storage.k8s.io/v1/storageclasses", late)
+        spec = {"storageClassName": "late", "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        claims = "/api/v1/namespaces/t/persistentvolumeclaims"
+        await rig.api.ok("POST", claims, {"metadata": {"name": "c", "annotations": {"kept": "so"}}, "spec": spec})
+        await rig.pod("p", volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}])
+        await _selected(rig, f"{claims}/c")
+        gone = {"metadata": {"annotations": {"volume.kubernetes.io/selected-node": None}}}
+        await rig.api.ok("PATCH", f"{claims}/c", gone, Content_Type=MERGE)
+        assert 'running PreBind plugin "VolumeBinding": binding volumes: provisioning failed for PVC "c"' in await rig.events(
+            "p", "FailedScheduling"
+        )
+        await _selected(rig, f"{claims}/c")
+
+
+async def _selected(rig: Rig, path: str) -> dict[str, Any]:
+    """Wait until a node is selected for a claim; return the claim."""
+    async with asyncio.timeout(10):
+        while True:
+            claim: dict[str, Any] = await rig.api.ok("GET", path)
+            if claim["metadata"].get("annotations", {}).get("volume.kubernetes.io/selected-node") == "a":
+                return claim
+            await asyncio.sleep(0.02)
