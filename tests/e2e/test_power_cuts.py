@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from sagong.cluster import host
-from tests.e2e.conftest import PORTS, Cluster, traces_after_delete
+from tests.e2e.conftest import Cluster
 from tests.e2e.test_healing import pids_of_everything
 
 pytestmark = pytest.mark.e2e
@@ -25,19 +25,6 @@ pytestmark = pytest.mark.e2e
 ROUNDS = 50
 WRITERS = 4
 WRITING_SECONDS = 0.7
-
-
-@pytest.fixture
-def doomed(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster of its own, on ports of its own."""
-    made = Cluster(tmp_path)
-    made.ports = {part: port + 2000 for part, port in PORTS.items()}
-    try:
-        made.start()
-        yield made
-    finally:
-        failures = traces_after_delete(made)
-    assert failures == []
 
 
 class Writers:
@@ -122,20 +109,20 @@ def kill_everything(cluster: Cluster, start: subprocess.Popen[bytes] | None) -> 
 
 
 @pytest.mark.timeout(600)
-def test_fifty_power_cuts_lose_nothing(doomed: Cluster) -> None:
-    writers = Writers(doomed)
+def test_fifty_power_cuts_lose_nothing(cluster: Cluster) -> None:
+    writers = Writers(cluster)
     start: subprocess.Popen[bytes] | None = None
 
     def cut() -> Iterator[None]:
         while True:
-            kill_everything(doomed, start)
+            kill_everything(cluster, start)
             yield
 
     kill = cut()
     for number in range(ROUNDS):
         writers.run(f"r{number}", kill)
         command = [sys.executable, "-P", "-m", "sagong.cluster.main", "start"]
-        start = subprocess.Popen(command, env=doomed.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        start = subprocess.Popen(command, env=cluster.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
         while not writers.ready():
             assert time.monotonic() < deadline, "the API server did not come back"
