@@ -12,6 +12,7 @@ from sagong.client.tls import ResumingContext, client_context
 
 CONNECT_TIMEOUT = 10.0
 MAX_IDLE = 16
+REMEMBER_SECONDS = 3600.0
 
 
 class Pool:
@@ -28,6 +29,7 @@ class Pool:
         self._busy: set[Connection] = set()
         self._tls: ResumingContext | None = None
         self._tls_stamp: tuple[float, ...] = ()
+        self._remember_at = 0.0
 
     async def send(self, request: bytes, *, again: bool) -> Connection:
         """Send and wait for the head of the answer; `release` must follow.
@@ -69,11 +71,20 @@ class Pool:
             self._busy.discard(connection)
             connection.abort()
             raise
-        if self._tls is not None:  # TLS 1.3 tickets come after the handshake, with the first answer
-            ssl_object = connection.transport.get_extra_info("ssl_object")
-            if ssl_object is not None and ssl_object.session is not None:
-                self._tls.session = ssl_object.session
+        if self._tls is not None and asyncio.get_running_loop().time() >= self._remember_at:
+            self._remember(connection, self._tls)
         return connection
+
+    def _remember(self, connection: Connection, tls: ResumingContext) -> None:
+        """Keep the session that the server's tickets allow to resume; they come with the first answer (TLS 1.3).
+
+        Reading a session costs 13 kB that CPython 3.11 never gives back, hence once an hour; between, an expired one costs only a
+        full handshake.
+        """
+        ssl_object = connection.transport.get_extra_info("ssl_object")
+        if ssl_object is not None and not ssl_object.session_reused:
+            tls.session = ssl_object.session
+            self._remember_at = asyncio.get_running_loop().time() + REMEMBER_SECONDS
 
     async def _connect(self) -> Connection:
         async with asyncio.timeout(CONNECT_TIMEOUT):
