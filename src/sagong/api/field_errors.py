@@ -23,6 +23,7 @@ class _Omit:
 
 
 OMIT = _Omit()  # given as a value, leaves it out of the message
+WHOLE = "[]"  # the path of what is wrong with an object as a whole, as upstream renders it
 
 
 class Errors(list[Cause]):

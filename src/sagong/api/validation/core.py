@@ -6,7 +6,7 @@ import json
 import re
 
 from sagong.api import names
-from sagong.api.field_errors import Errors
+from sagong.api.field_errors import WHOLE, Errors
 from sagong.api.types import core
 from sagong.api.validation import addresses, claims, metadata, placement, pod_changes, pods, resources, services, volumes_persistent
 from sagong.api.validation.quota import limit_range, quota, quota_change, quota_status
@@ -35,7 +35,7 @@ def _config_map(errors: Errors, new: core.ConfigMap, _: core.ConfigMap | None) -
             errors.each(f"binaryData[{key}]", key, complaints)
         size += len(data)
     if size > SECRET_SIZE:
-        errors.too_long("", SECRET_SIZE)
+        errors.too_long(WHOLE, SECRET_SIZE)
 
 
 def _config_map_change(errors: Errors, new: core.ConfigMap, old: core.ConfigMap) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sagong.api import names, pods
-from sagong.api.field_errors import Errors, diff, quote
+from sagong.api.field_errors import WHOLE, Errors, diff, quote
 from sagong.api.types import core
 from sagong.api.validation import addresses, placement
 from sagong.api.validation.pods import APPARMOR, MIRROR, pod
@@ -215,7 +215,7 @@ def _addresses(errors: Errors, new: core.Pod, old: core.Pod) -> None:
 def ephemeral_containers(errors: Errors, new: core.Pod, old: core.Pod) -> None:
     """Check the ephemeralcontainers subresource: containers may be added, no more."""
     if MIRROR in old.metadata.annotations:
-        errors.forbidden("", "static pods do not support ephemeral containers")
+        errors.forbidden(WHOLE, "static pods do not support ephemeral containers")
         return
     pod(errors, new, old)
     found = {container.name: container for container in new.spec.ephemeralContainers}
@@ -231,10 +231,10 @@ def ephemeral_containers(errors: Errors, new: core.Pod, old: core.Pod) -> None:
 def resize(errors: Errors, new: core.Pod, old: core.Pod) -> None:
     """Check the resize subresource (KEP-1287): cpu and memory of containers, and of the pod, may change in value."""
     if MIRROR in old.metadata.annotations:
-        errors.forbidden("", "static pods cannot be resized")
+        errors.forbidden(WHOLE, "static pods cannot be resized")
         return
     if old.spec.os is not None and old.spec.os.name == "windows":
-        errors.forbidden("", "windows pods cannot be resized")
+        errors.forbidden(WHOLE, "windows pods cannot be resized")
         return
     pod(errors, new, old)
     if (old.status.qosClass or pods.qos_class(old)) != pods.qos_class(new):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sagong.api import names, pods
-from sagong.api.field_errors import Errors
+from sagong.api.field_errors import WHOLE, Errors
 from sagong.api.quantity import parse
 from sagong.api.types import core
 from sagong.api.types.meta import ObjectMeta
@@ -181,7 +181,7 @@ def visit(spec: core.PodSpec, path: str) -> Iterator[tuple[str, Any]]:
 
 def _resource_claims(errors: Errors, path: str, claims: Sequence[core.PodResourceClaim], meta: ObjectMeta | None) -> None:
     if meta is not None and MIRROR in meta.annotations:
-        errors.forbidden("", "static pods do not support resource claims")
+        errors.forbidden(WHOLE, "static pods do not support resource claims")
         return
     seen: set[str] = set()
     for i, claim in enumerate(claims):
