@@ -31,10 +31,11 @@ def clear_network(config: ClusterConfig) -> None:
 
 
 def remove_bridge(config: ClusterConfig) -> None:
-    """Delete the pods' bridge."""
+    """Delete the pods' bridge, and the route to service addresses that the proxy makes where there is no default route."""
     ip = find("ip")
     if ip:
         run(ip, "link", "delete", config.bridge)
+        run(ip, "route", "delete", config.service_cidr, "dev", "lo")
 
 
 def unmount_under(*directories: str) -> None:
