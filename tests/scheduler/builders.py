@@ -177,5 +177,6 @@ def feasible(nodes: Iterable[Node], pods: Iterable[Pod], wanted: Pod, *objects: 
 
 def namespaces(cluster: Cluster, **labels: dict[str, str]) -> Cluster:
     """Give a cluster namespaces with labels."""
-    cluster.cache.namespaces.update(labels)
+    for name, own in labels.items():
+        cluster.cache.set_namespace(name, own)
     return cluster

@@ -233,10 +233,9 @@ class Scheduler:
             self._changed(found)
 
     def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
-        if new is not None:
-            self.cache.namespaces[new.metadata.name] = new.metadata.labels
-        elif old is not None:
-            self.cache.namespaces.pop(old.metadata.name, None)
+        named = new or old
+        if named is not None:
+            self.cache.set_namespace(named.metadata.name, new.metadata.labels if new is not None else None)
         if old is None or new is None or old.metadata.labels != new.metadata.labels:
             self._changed(change("Namespace", old, new))
 

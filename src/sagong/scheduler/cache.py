@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from sagong.api import pods as facts
 from sagong.api.types.core import Node, Pod
 from sagong.scheduler.pod_info import Labels, PodInfo
-from sagong.scheduler.population import Population
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import NodeInfo, Snapshot, Surroundings
 
 ZONE, REGION = "topology.kubernetes.io/zone", "topology.kubernetes.io/region"
 
@@ -20,17 +19,22 @@ class Cache:
         self._nodes: dict[str, NodeInfo] = {}
         self._where: dict[str, str] = {}
         self._assumed: set[str] = set()
-        self._image_nodes: dict[str, int] = {}
-        self._population = Population()
+        self._around = Surroundings()
         self._snapshot: Snapshot | None = None
-        self.namespaces: dict[str, Labels] = {}
 
     def snapshot(self) -> Snapshot:
         """Return the nodes that exist, those of different zones in turn."""
         if self._snapshot is None:
             nodes = tuple(_interleaved(info for info in self._nodes.values() if info.exists))
-            self._snapshot = Snapshot(nodes, self._population, self.namespaces, self._image_nodes)
+            self._snapshot = Snapshot(nodes, self._around)
         return self._snapshot
+
+    def set_namespace(self, name: str, labels: Labels | None) -> None:
+        """Follow a change of a namespace's labels; None when it is gone."""
+        if labels is None:
+            self._around.namespaces.pop(name, None)
+        else:
+            self._around.namespaces[name] = labels
 
     def sizes(self) -> dict[str, int]:
         """Return how many nodes, pods and assumed pods there are, as the metric scheduler_cache_size names them."""
@@ -53,6 +57,8 @@ class Cache:
         if info.images is not images:
             self._count_images(images, -1)
             self._count_images(info.images, 1)
+        for names, belongs in ((self._around.tainted, info.node.spec.taints), (self._around.cordoned, info.node.spec.unschedulable)):
+            (names.add if belongs else names.discard)(info.name)
         self._forget_if_empty(info)
 
     def set_pod(self, pod: Pod | None, old: Pod | None = None) -> tuple[PodInfo | None, PodInfo | None]:
@@ -102,7 +108,7 @@ class Cache:
 
     def _add(self, info: PodInfo, node: str) -> None:
         self._info(node).add(info)
-        self._population.add(info, node)
+        self._around.population.add(info, node)
         self._where[info.uid] = node
 
     def _remove(self, uid: str) -> None:
@@ -112,16 +118,16 @@ class Cache:
         node = self._nodes[name]
         info = node.remove(uid)
         if info is not None:
-            self._population.remove(info, name)
+            self._around.population.remove(info, name)
         self._forget_if_empty(node)
 
     def _count_images(self, images: Iterable[str], by: int) -> None:
         for name in images:
-            count = self._image_nodes.get(name, 0) + by
+            count = self._around.image_nodes.get(name, 0) + by
             if count:
-                self._image_nodes[name] = count
+                self._around.image_nodes[name] = count
             else:
-                del self._image_nodes[name]
+                del self._around.image_nodes[name]
 
     def _info(self, name: str) -> NodeInfo:
         info = self._nodes.get(name)

@@ -55,6 +55,8 @@ class PodInfo:
     priority: int
     asked: Amounts
     rated: tuple[int, int]
+    needs: object
+    """One object for all pods that ask for the same."""
     ports: frozenset[facts.HostPort]
     affinity: tuple[Term, ...] = ()
     anti_affinity: tuple[Term, ...] = ()
@@ -74,6 +76,7 @@ class PodInfo:
                 labels_key=before.labels_key if same else frozenset(meta.labels.items()),
             )
         asked = _counted(facts.requests(pod, use_status=True))
+        rated = _rated(pod, asked)
         info = cls(
             pod=pod,
             uid=meta.uid,
@@ -83,7 +86,8 @@ class PodInfo:
             labels_key=frozenset(meta.labels.items()),
             priority=facts.priority(pod),
             asked=asked,
-            rated=_rated(pod, asked),
+            rated=rated,
+            needs=_needs(frozenset(asked.items()), rated),
             ports=frozenset(facts.host_ports(pod)),
         )
         _parse_affinity(info, pod.spec)
@@ -114,6 +118,12 @@ def _rated(pod: Pod, asked: Amounts) -> tuple[int, int]:
     if missing:
         asked = _counted(facts.requests(pod, use_status=True, missing=missing))
     return asked.get("cpu", 0), asked.get("memory", 0)
+
+
+@functools.lru_cache(maxsize=4096)
+def _needs(asked: frozenset[tuple[str, int]], rated: tuple[int, int]) -> object:
+    del asked, rated
+    return object()
 
 
 def _needs_the_same(before: Pod, now: Pod) -> bool:

@@ -29,14 +29,11 @@ class Group:
         self.nodes: Nodes = {}
         self.leaving: Nodes = {}
 
-    def staying(self) -> Iterator[tuple[str, int]]:
-        """Yield node names with the number of pods that are not being deleted."""
+    def staying(self) -> Mapping[str, int]:
+        """Return how many are on each node and not being deleted."""
         if not self.leaving:
-            yield from self.nodes.items()
-            return
-        for node, count in self.nodes.items():
-            if rest := count - self.leaving.get(node, 0):
-                yield node, rest
+            return self.nodes
+        return {node: rest for node, count in self.nodes.items() if (rest := count - self.leaving.get(node, 0))}
 
 
 class Population:
@@ -55,15 +52,17 @@ class Population:
             for group in self._groups.get(namespace, {}).values():
                 yield namespace, group
 
-    def staying(self, namespace: str, selector: Selector) -> Nodes:
+    def staying(self, namespace: str, selector: Selector) -> Mapping[str, int]:
         """Count the pods that match, by node, leaving out those that are being deleted."""
-        found: Nodes = {}
         if selector.empty:  # as upstream: a rule that means everything spreads nothing
-            return found
-        for group in self._groups.get(namespace, {}).values():
-            if selector.matches(group.labels):
-                for node, count in group.staying():
-                    found[node] = found.get(node, 0) + count
+            return {}
+        counts = [group.staying() for group in self._groups.get(namespace, {}).values() if selector.matches(group.labels)]
+        if len(counts) == 1:
+            return counts[0]
+        found: Nodes = {}
+        for nodes in counts:
+            for node, count in nodes.items():
+                found[node] = found.get(node, 0) + count
         return found
 
     def uses_claim(self, namespace: str, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sagong.api.pods import HostPort
 from sagong.api.types.core import Node
@@ -10,12 +10,26 @@ from sagong.scheduler.pod_info import NO_LABELS, Amounts, Labels, PodInfo, amoun
 from sagong.scheduler.population import Population
 
 _NOBODY = Node()
+MAX_RATINGS = 16
 
 
 class NodeInfo:
     """A node, its pods, and their sums."""
 
-    __slots__ = ("allocatable", "asked", "exists", "images", "labels", "name", "node", "pods", "ports", "rated_cpu", "rated_memory")
+    __slots__ = (
+        "allocatable",
+        "asked",
+        "exists",
+        "images",
+        "labels",
+        "name",
+        "node",
+        "pods",
+        "ports",
+        "rated_cpu",
+        "rated_memory",
+        "ratings",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -29,6 +43,8 @@ class NodeInfo:
         self.asked: Amounts = {}
         self.rated_cpu = self.rated_memory = 0
         self.ports: dict[HostPort, int] = {}
+        self.ratings: dict[object, int] = {}
+        """Ratings that follow from the sums alone, so that they are computed once until a pod comes or goes."""
 
     def set_node(self, node: Node | None) -> None:
         """Take a new version of the node, or that it is gone."""
@@ -36,6 +52,7 @@ class NodeInfo:
         self.labels = self.node.metadata.labels
         if old.status.allocatable != self.node.status.allocatable:
             self.allocatable = amounts(self.node.status.allocatable)
+            self.ratings = {}
         if old.status.images != self.node.status.images:
             self.images = {name: image.sizeBytes for image in self.node.status.images for name in image.names}
 
@@ -61,6 +78,7 @@ class NodeInfo:
         return copied
 
     def _count(self, info: PodInfo, sign: int) -> None:
+        self.ratings = {}
         asked = self.asked
         for name, amount in info.asked.items():
             asked[name] = asked.get(name, 0) + sign * amount
@@ -74,22 +92,48 @@ class NodeInfo:
                 self.ports.pop(port, None)
 
 
+def rate_by_sums(nodes: Sequence[NodeInfo], key: object, rate: Callable[[NodeInfo], int]) -> list[int]:
+    """Rate nodes by what depends on nothing but their sums and `key`; what was found for an unchanged node is found again."""
+    found = []
+    for node in nodes:
+        rating = node.ratings.get(key)
+        if rating is None:
+            if len(node.ratings) >= MAX_RATINGS:
+                node.ratings = {}
+            rating = node.ratings[key] = rate(node)
+        found.append(rating)
+    return found
+
+
+class Surroundings:
+    """What is known of the cluster as a whole, kept as nodes and pods come and go."""
+
+    def __init__(self) -> None:
+        self.population = Population()
+        self.namespaces: dict[str, Labels] = {}
+        self.image_nodes: dict[str, int] = {}
+        """On how many nodes each image is, by image name."""
+        self.tainted: set[str] = set()
+        self.cordoned: set[str] = set()
+
+
 class Snapshot:
     """The cluster at one moment. It shares the cache's objects: an attempt ends before the next change is let in."""
 
-    def __init__(
-        self,
-        nodes: Sequence[NodeInfo],
-        population: Population,
-        namespaces: Mapping[str, Labels],
-        image_nodes: Mapping[str, int],
-    ) -> None:
+    def __init__(self, nodes: Sequence[NodeInfo], around: Surroundings) -> None:
         self.nodes = nodes
         self.by_name = {node.name: node for node in nodes}
-        self.population = population
-        self.namespaces = namespaces
-        self.image_nodes = image_nodes
-        """On how many nodes each image is, by image name."""
+        self.around = around
+
+    @property
+    def population(self) -> Population:
+        """All counted pods."""
+        return self.around.population
+
+    @property
+    def namespaces(self) -> Mapping[str, Labels]:
+        """The labels of namespaces."""
+        return self.around.namespaces
 
     def __len__(self) -> int:
         return len(self.nodes)

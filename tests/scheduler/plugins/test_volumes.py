@@ -78,11 +78,18 @@ def claim(
 
 
 def volume(
-    name: str, storage_class: str = "late", *, size: str = "1Gi", at: str = "", taken: bool = False, csi: str = "", **labels: str
+    name: str,
+    storage_class: str = "late",
+    *,
+    size: str = "1Gi",
+    at: str = "",
+    taken: bool = False,
+    csi: str = "",
+    labels: dict[str, str] | None = None,
 ) -> PersistentVolume:
     here = NodeSelectorTerm(matchExpressions=[NodeSelectorRequirement(key="kubernetes.io/hostname", operator="In", values=[at])])
     return PersistentVolume(
-        metadata=ObjectMeta(name=name, labels=labels, resourceVersion="5"),
+        metadata=ObjectMeta(name=name, labels=labels or {}, resourceVersion="5"),
         spec=PersistentVolumeSpec(
             capacity={"storage": size},
             accessModes=["ReadWriteOnce"],
@@ -260,7 +267,7 @@ def test_a_disk_has_one_writer_on_a_node() -> None:
 
 @pytest.mark.parametrize("label", ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"])
 def test_a_volume_of_zones_wants_a_node_of_one_of_them(label: str) -> None:
-    objects = [claim("c", volume="v"), volume("v", **{label: "z1__z2"})]
+    objects = [claim("c", volume="v"), volume("v", labels={label: "z1__z2"})]
     assert Cluster([node("a", zone="z9"), node("b", zone="z2")], (), objects).choice(user("c")) == "b"
     assert Cluster([node("a", zone="z9")], (), objects).refusal(user("c")) == (
         "0/1 nodes are available: 1 node(s) had no available volume zone."

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sagong.scheduler.events import on
 from sagong.scheduler.framework import MAX_SCORE, State
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import NodeInfo, Snapshot, rate_by_sums
 
 _HALF = MAX_SCORE // 2
 
@@ -30,20 +30,22 @@ class BalancedAllocation:
             return None
         plain = ("cpu", "memory", "ephemeral-storage")
         counted = [(name, wanted) for name, wanted in asked.items() if wanted or name in plain]
-        found = []
-        for node in nodes:
-            before, after = [], []
-            for name, wanted in counted:
-                if capacity := node.allocatable.get(name, 0):
-                    used = node.asked.get(name, 0)
-                    before.append(min(used / capacity, 1.0))
-                    after.append(min((used + wanted) / capacity, 1.0))
-            found.append(_HALF + (_HALF + _evenness(after) - _evenness(before)) // 2)
-        return found
+        unchanged = [(name, 0) for name, _ in counted]
+
+        def rate(node: NodeInfo) -> int:
+            return _HALF + (_HALF + _evenness(node, counted) - _evenness(node, unchanged)) // 2
+
+        return rate_by_sums(nodes, (self, pod.needs), rate)
 
 
-def _evenness(shares: Sequence[float]) -> int:
-    """Return 100 for equal shares, less the more they deviate."""
+def _evenness(node: NodeInfo, added: Sequence[tuple[str, int]]) -> int:
+    """Return 100 for equal shares of what is used and added, less the more they deviate."""
+    shares = []
+    allocatable, used = node.allocatable, node.asked
+    for name, amount in added:
+        if capacity := allocatable.get(name, 0):
+            share = (used.get(name, 0) + amount) / capacity
+            shares.append(min(1.0, share))
     if len(shares) == 2:  # noqa: PLR2004 - cpu and memory, the common case
         deviation = abs(shares[0] - shares[1]) / 2
     elif len(shares) > 2:  # noqa: PLR2004

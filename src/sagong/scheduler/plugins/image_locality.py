@@ -23,7 +23,7 @@ class ImageLocality:
     def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
         """Rate by the size of the images that are there, weighed by their spread: an image that is rare should not draw all to it."""
         del state
-        spread = {name: count / len(snapshot) for name in set(_images(pod.pod)) if (count := snapshot.image_nodes.get(name))}
+        spread = {name: count / len(snapshot) for name in set(_images(pod.pod)) if (count := snapshot.around.image_nodes.get(name))}
         if not spread:
             return None
         images = [name for name in _images(pod.pod) if name in spread]

@@ -147,9 +147,12 @@ def _count(counts: _Counts, pod: PodInfo, other: PodInfo, labels: Labels, by: in
 
 def _has_company(counts: _Counts, pod: PodInfo, labels: Labels) -> bool:
     """Say whether all terms are met. The first of pods that want each other's company needs none, but all the domains."""
-    if any(term.topology_key not in labels for term in pod.affinity):
-        return False
-    if all(counts.wanted.get(term.topology_key, labels) > 0 for term in pod.affinity):
+    company = True
+    for term in pod.affinity:
+        if term.topology_key not in labels:
+            return False
+        company = company and counts.wanted.get(term.topology_key, labels) > 0
+    if company:
         return True
     own = counts.namespaces.get(pod.namespace, NO_LABELS)
     return not counts.wanted and all(term.matches(pod.namespace, pod.labels, own) for term in pod.affinity)

@@ -5,19 +5,24 @@ from __future__ import annotations
 from sagong.api.nodes import tolerates
 from sagong.api.types.core import Pod, Taint
 from sagong.scheduler.events import ADD, NODE_TAINT, POD_TOLERATION, Change, on
-from sagong.scheduler.framework import State, Unfit
+from sagong.scheduler.framework import SKIP, State, Unfit, Verdict
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo
+from sagong.scheduler.snapshot import NodeInfo, Snapshot
 
 _TAINT = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 _UNFIT = Unfit("NodeUnschedulable", ("node(s) were unschedulable",), resolvable=False)
 
 
 class NodeUnschedulable:
-    """Filter."""
+    """PreFilter and Filter."""
 
     name = "NodeUnschedulable"
     events = on(Node=ADD | NODE_TAINT, Pod=POD_TOLERATION)
+
+    def pre_filter(self, state: State, pod: PodInfo, snapshot: Snapshot) -> Verdict:
+        """Skip while no node is cordoned."""
+        del state, pod
+        return None if snapshot.around.cordoned else SKIP
 
     def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
         """Refuse nodes with spec.unschedulable."""

@@ -8,7 +8,7 @@ from sagong.api.types.core import Node
 from sagong.scheduler.events import ADD, DELETE, NODE_ALLOCATABLE, POD_SCALE_DOWN, Change, on
 from sagong.scheduler.framework import MAX_SCORE, State, Unfit
 from sagong.scheduler.pod_info import Amounts, PodInfo, amounts
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import NodeInfo, Snapshot, rate_by_sums
 
 _NAME = "NodeResourcesFit"
 
@@ -38,7 +38,7 @@ class ResourcesFit:
     def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int]:
         """Average the free (or used) shares after placement, by weight."""
         del state, snapshot
-        return [self._rating(pod, node) for node in nodes]
+        return rate_by_sums(nodes, (self, pod.needs), lambda node: self._rate(pod, node))
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Wait for a pod that leaves or shrinks, or for a node that could take the pod and has more to give than before."""
@@ -53,7 +53,7 @@ class ResourcesFit:
         before, now = PodInfo.of(change.old).asked, PodInfo.of(change.new).asked
         return any(wanted and before.get(name, 0) > now.get(name, 0) for name, wanted in pod.asked.items())
 
-    def _rating(self, pod: PodInfo, node: NodeInfo) -> int:
+    def _rate(self, pod: PodInfo, node: NodeInfo) -> int:
         total = weights = 0
         for name, weight in self._weights.items():
             capacity = node.allocatable.get(name, 0)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sagong.api.nodes import tolerates, untolerated
 from sagong.api.types.core import Taint, Toleration
 from sagong.scheduler.events import ADD, NODE_TAINT, POD_TOLERATION, Change, on
-from sagong.scheduler.framework import State, Unfit, normalize
+from sagong.scheduler.framework import SKIP, State, Unfit, Verdict, normalize
 from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.snapshot import NodeInfo, Snapshot
 
@@ -16,10 +16,15 @@ _SOFT = "PreferNoSchedule"
 
 
 class TaintToleration:
-    """Filter and Score."""
+    """PreFilter, Filter and Score."""
 
     name = "TaintToleration"
     events = on(Node=ADD | NODE_TAINT, Pod=POD_TOLERATION)
+
+    def pre_filter(self, state: State, pod: PodInfo, snapshot: Snapshot) -> Verdict:
+        """Skip while no node has taints."""
+        del state, pod
+        return None if snapshot.around.tainted else SKIP
 
     def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
         """Refuse nodes with an untolerated NoSchedule or NoExecute taint."""
@@ -29,8 +34,8 @@ class TaintToleration:
 
     def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
         """Rate the nodes with the fewest untolerated PreferNoSchedule taints best."""
-        del state, snapshot
-        if not any(node.node.spec.taints for node in nodes):
+        del state
+        if not snapshot.around.tainted:
             return None
         tolerations = [t for t in pod.pod.spec.tolerations if t.effect in ("", _SOFT)]
         return normalize([_disliked(node.node.spec.taints, tolerations) for node in nodes], reverse=True)

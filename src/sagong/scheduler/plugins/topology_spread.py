@@ -8,44 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from sagong.api.nodes import matches_required_affinity, untolerated
-from sagong.api.selectors import Requirement, Selector, from_label_selector
 from sagong.api.types.core import Node, Pod, TopologySpreadConstraint
 from sagong.scheduler.events import ADD, DELETE, NODE_LABEL, NODE_TAINT, POD_LABEL, POD_TOLERATION, Change, on
 from sagong.scheduler.framework import MAX_SCORE, SKIP, Listers, State, Unfit, Verdict
 from sagong.scheduler.plugins.default_selector import default_selector, kinds_read
-from sagong.scheduler.pod_info import Labels, PodInfo
-from sagong.scheduler.population import Nodes
+from sagong.scheduler.plugins.spread_constraints import HARD, HOSTNAME, SOFT, SYSTEM_DEFAULTS, Constraint, has_keys, parse
+from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.snapshot import NodeInfo, Snapshot
 
 _NAME = "PodTopologySpread"
 _REASON = "node(s) didn't match pod topology spread constraints"
 _SKEWED = Unfit(_NAME, (_REASON,))
 _NO_LABEL = Unfit(_NAME, (f"{_REASON} (missing required label)",), resolvable=False)
-HOSTNAME, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
-HARD, SOFT = "DoNotSchedule", "ScheduleAnyway"
-SYSTEM_DEFAULTS = (
-    TopologySpreadConstraint(topologyKey=HOSTNAME, whenUnsatisfiable=SOFT, maxSkew=3),
-    TopologySpreadConstraint(topologyKey=ZONE, whenUnsatisfiable=SOFT, maxSkew=5),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Constraint:
-    key: str
-    max_skew: int
-    min_domains: int
-    selector: Selector
-    honours_affinity: bool
-    honours_taints: bool
-
-    def counts(self, pod: PodInfo, node: Node) -> bool:
-        """Say whether the node is one that the pod could spread over."""
-        if self.honours_affinity and not matches_required_affinity(pod.pod, node):
-            return False
-        return not (self.honours_taints and node.spec.taints and untolerated(node.spec.taints, pod.pod.spec.tolerations))
 
 
 class _Spread:
@@ -53,7 +28,7 @@ class _Spread:
 
     __slots__ = ("_least", "constraint", "domains")
 
-    def __init__(self, constraint: _Constraint, domains: dict[str, int]) -> None:
+    def __init__(self, constraint: Constraint, domains: dict[str, int]) -> None:
         self.constraint, self.domains = constraint, domains
         self._least = -1
 
@@ -134,26 +109,30 @@ class TopologySpread:
             return None
         # the system's wish for zones must not keep nodes without a zone from being spread over by name
         strict = bool(pod.pod.spec.topologySpreadConstraints) or not self._system_defaults
-        rated = [node for node in nodes if not strict or _has_keys(node.labels, constraints)]
-        raw: dict[str, float] = dict.fromkeys((node.name for node in rated), 0.0)
-        for constraint in constraints:
-            matching = snapshot.population.staying(pod.namespace, constraint.selector)
-            if constraint.key == HOSTNAME:
-                _add_own_crowding(raw, constraint, rated, matching)
-                continue
-            spreadable = {
-                name: count
-                for name, count in matching.items()
-                if (found := snapshot.by_name.get(name)) is not None
-                and (not strict or _has_keys(found.labels, constraints))
-                and constraint.counts(pod, found.node)
-            }
-            _add_crowding(raw, constraint, rated, spreadable, snapshot)
-        scores = {name: math.floor(crowding + 0.5) for name, crowding in raw.items()}
-        least, most = min(scores.values(), default=0), max(scores.values(), default=0)
-        if most == 0:
-            return [MAX_SCORE if node.name in scores else 0 for node in nodes]
-        return [MAX_SCORE * (most + least - scores[node.name]) // most if node.name in scores else 0 for node in nodes]
+        rated = nodes if not strict else [node for node in nodes if has_keys(node.labels, constraints)]
+        if not rated:
+            return None
+        parts = [
+            _crowding(constraint, rated, self._matching(pod, constraint, constraints if strict else (), snapshot), snapshot)
+            for constraint in constraints
+        ]
+        crowding = [math.floor(sum(of_node) + 0.5) for of_node in zip(*parts, strict=True)]
+        ratings = _fewest_best(crowding)
+        if rated is nodes:
+            return ratings
+        by_name = {node.name: rating for node, rating in zip(rated, ratings, strict=True)}
+        return [by_name.get(node.name, 0) for node in nodes]
+
+    def _matching(self, pod: PodInfo, constraint: Constraint, needed: Sequence[Constraint], snapshot: Snapshot) -> Mapping[str, int]:
+        """Count matching pods by node, on nodes that the pod could spread over; by name every node counts, whatever the policies say."""
+        matching = snapshot.population.staying(pod.namespace, constraint.selector)
+        if constraint.key == HOSTNAME or (constraint.counts_all and not needed):
+            return matching
+        return {
+            name: count
+            for name, count in matching.items()
+            if (found := snapshot.by_name.get(name)) is not None and has_keys(found.labels, needed) and constraint.counts(pod, found.node)
+        }
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Look whether the change moves a count or a domain of one of the pod's hard constraints."""
@@ -162,51 +141,32 @@ class TopologySpread:
             return _node_may_help(constraints, change.old, change.new)
         return _pod_may_help(pod, constraints, change.old, change.new)
 
-    def _constraints(self, pod: PodInfo, action: str) -> list[_Constraint]:
+    def _constraints(self, pod: PodInfo, action: str) -> list[Constraint]:
         if pod.pod.spec.topologySpreadConstraints:
-            return [_parsed(c, pod.labels, None) for c in pod.pod.spec.topologySpreadConstraints if c.whenUnsatisfiable == action]
+            return [parse(c, pod, None) for c in pod.pod.spec.topologySpreadConstraints if c.whenUnsatisfiable == action]
         wanted = [c for c in self._defaults if c.whenUnsatisfiable == action]
         if not wanted:
             return []
         selector = default_selector(pod, self._listers)
-        return [] if selector.empty else [_parsed(c, pod.labels, selector) for c in wanted]
+        return [] if selector.empty else [parse(c, pod, selector) for c in wanted]
 
 
-def _parsed(constraint: TopologySpreadConstraint, labels: Labels, selector: Selector | None) -> _Constraint:
-    if selector is None:
-        selector = from_label_selector(constraint.labelSelector)
-        same = [Requirement(key, "=", (labels[key],)) for key in constraint.matchLabelKeys if key in labels]
-        if same and not selector.nothing:
-            selector = Selector(dict.fromkeys((*same, *selector.requirements)))
-    return _Constraint(
-        key=constraint.topologyKey,
-        max_skew=constraint.maxSkew,
-        min_domains=1 if constraint.minDomains is None else constraint.minDomains,
-        selector=selector,
-        honours_affinity=(constraint.nodeAffinityPolicy or "Honor") == "Honor",
-        honours_taints=constraint.nodeTaintsPolicy == "Honor",
-    )
-
-
-def _has_keys(labels: Labels, constraints: Iterable[_Constraint]) -> bool:
-    return all(constraint.key in labels for constraint in constraints)
-
-
-def _counted(pod: PodInfo, constraints: Sequence[_Constraint], snapshot: Snapshot) -> list[_Spread]:
+def _counted(pod: PodInfo, constraints: Sequence[Constraint], snapshot: Snapshot) -> list[_Spread]:
+    nodes = [node for node in snapshot.nodes if has_keys(node.labels, constraints)]
     spreads = []
     for constraint in constraints:
+        counting = nodes if constraint.counts_all else [node for node in nodes if constraint.counts(pod, node.node)]
         matching = snapshot.population.staying(pod.namespace, constraint.selector)
         domains: dict[str, int] = {}
-        for node in snapshot.nodes:
-            if _has_keys(node.labels, constraints) and constraint.counts(pod, node.node):
-                value = node.labels[constraint.key]
-                domains[value] = domains.get(value, 0) + matching.get(node.name, 0)
+        for node in counting:
+            value = node.labels[constraint.key]
+            domains[value] = domains.get(value, 0) + matching.get(node.name, 0)
         spreads.append(_Spread(constraint, domains))
     return spreads
 
 
 def _move(spreads: _Spreads, pod: PodInfo, other: PodInfo, node: NodeInfo, by: int) -> None:
-    if other.namespace != pod.namespace or not _has_keys(node.labels, (spread.constraint for spread in spreads.spreads)):
+    if other.namespace != pod.namespace or not has_keys(node.labels, (spread.constraint for spread in spreads.spreads)):
         return
     for spread in spreads.spreads:
         constraint = spread.constraint
@@ -214,30 +174,30 @@ def _move(spreads: _Spreads, pod: PodInfo, other: PodInfo, node: NodeInfo, by: i
             spread.add(node.labels[constraint.key], by)
 
 
-def _add_own_crowding(raw: dict[str, float], constraint: _Constraint, rated: Sequence[NodeInfo], matching: Nodes) -> None:
-    """Add what each node has: where every node is a domain, the policies do not matter."""
-    weight = math.log(len(rated) + 2)
-    for node in rated:
-        if HOSTNAME in node.labels:
-            raw[node.name] += matching.get(node.name, 0) * weight + constraint.max_skew - 1
-
-
-def _add_crowding(raw: dict[str, float], constraint: _Constraint, rated: Sequence[NodeInfo], matching: Nodes, snapshot: Snapshot) -> None:
-    """Add what each node's domain has; a domain of a small topology weighs less than one of a large."""
-    domains: dict[str, int] = dict.fromkeys((node.labels.get(constraint.key, "") for node in rated), 0)
+def _crowding(constraint: Constraint, nodes: Sequence[NodeInfo], matching: Mapping[str, int], snapshot: Snapshot) -> list[float]:
+    """Return, for each node, how many matching pods its domain has; a domain of a small topology weighs less than one of a large."""
+    key, slack = constraint.key, constraint.max_skew - 1
+    if key == HOSTNAME:
+        weight = math.log(len(nodes) + 2)
+        return [matching.get(node.name, 0) * weight + slack if key in node.labels else 0.0 for node in nodes]
+    values = [node.labels.get(key) for node in nodes]
+    domains: dict[str | None, int] = dict.fromkeys(values, 0)
     weight = math.log(len(domains) + 2)
     for name, count in matching.items():
-        value = snapshot.by_name[name].labels.get(constraint.key, "")
-        if value in domains:
+        found = snapshot.by_name.get(name)
+        if found is not None and (value := found.labels.get(key)) in domains:
             domains[value] += count
-    for node in rated:
-        if constraint.key in node.labels:
-            raw[node.name] += domains[node.labels[constraint.key]] * weight + constraint.max_skew - 1
+    return [domains[value] * weight + slack if value is not None else 0.0 for value in values]
 
 
-def _node_may_help(constraints: Sequence[_Constraint], old: Node | None, new: Node | None) -> bool:
-    was = old is not None and _has_keys(old.metadata.labels, constraints)
-    now = new is not None and _has_keys(new.metadata.labels, constraints)
+def _fewest_best(crowding: Sequence[int]) -> list[int]:
+    least, most = min(crowding), max(crowding)
+    return [MAX_SCORE * (most + least - count) // most if most else MAX_SCORE for count in crowding]
+
+
+def _node_may_help(constraints: Sequence[Constraint], old: Node | None, new: Node | None) -> bool:
+    was = old is not None and has_keys(old.metadata.labels, constraints)
+    now = new is not None and has_keys(new.metadata.labels, constraints)
     if old is None or new is None:
         return was or now
     if was != now:
@@ -246,7 +206,7 @@ def _node_may_help(constraints: Sequence[_Constraint], old: Node | None, new: No
     return now and (moved or old.spec.taints != new.spec.taints)
 
 
-def _pod_may_help(pod: PodInfo, constraints: Sequence[_Constraint], old: Pod | None, new: Pod | None) -> bool:
+def _pod_may_help(pod: PodInfo, constraints: Sequence[Constraint], old: Pod | None, new: Pod | None) -> bool:
     if not all(other is None or _is_involved(pod, other) for other in (old, new)):
         return False
     if old is None or new is None:
