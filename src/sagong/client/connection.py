@@ -142,18 +142,16 @@ class Connection(asyncio.Protocol):
             await self._wait()
         chunk = self._chunks.popleft()
         self._buffered -= len(chunk)
-        if self._paused and self._buffered < HIGH_WATER // 2 and not self.closed:
-            self._paused = False
-            self.transport.resume_reading()
+        if self._buffered < HIGH_WATER // 2:
+            self._resume()
         return chunk
 
     async def read_all(self) -> bytes:
         """Return the whole body."""
         while not self._complete:
-            if self._paused and not self.closed:
-                self._paused = False
-                self.transport.resume_reading()
+            self._resume()
             await self._wait()
+        self._resume()
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._buffered = 0
@@ -180,6 +178,12 @@ class Connection(asyncio.Protocol):
             await self._waiter
         finally:
             self._waiter = None
+
+    def _resume(self) -> None:
+        """Read on, also after the last piece: the next answer comes on the same connection."""
+        if self._paused and not self.closed:
+            self._paused = False
+            self.transport.resume_reading()
 
     def _push(self, data: bytes) -> None:
         if not data:
