@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -65,19 +66,18 @@ class Writers:
     def _write(self, prefix: str) -> None:
         connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._tls, timeout=5)
         number = 0
-        while not self._stop.is_set():
-            name = f"{prefix}-{number}"
-            body = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"n": str(number)}})
-            try:
-                connection.request("POST", "/api/v1/namespaces/default/configmaps", body, {"Content-Type": "application/json"})
-                answer = connection.getresponse()
-                content = answer.read()
-            except (OSError, http.client.HTTPException):
-                return
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            while not self._stop.is_set():
+                self._create(connection, f"{prefix}-{number}")
+                number += 1
+
+    def _create(self, connection: http.client.HTTPSConnection, name: str) -> None:
+        body = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"of": name}})
+        connection.request("POST", "/api/v1/namespaces/default/configmaps", body, {"Content-Type": "application/json"})
+        with connection.getresponse() as answer:
+            content = answer.read()
             if answer.status == 201:
                 self.acknowledged[name] = int(json.loads(content)["metadata"]["resourceVersion"])
-            number += 1
-        connection.close()
 
     def _request(self, method: str, path: str) -> tuple[int, bytes]:
         connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._tls, timeout=10)
