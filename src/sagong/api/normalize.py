@@ -87,7 +87,8 @@ def _compile(kind: type[ApiStruct]) -> Callable[[Any], None] | None:
     for field in msgspec.structs.fields(kind):
         walk = _walk(hints[field.name], rounded=kind.__module__.endswith(".core"))
         if walk is not None:
-            zero = "0" if field.default == "" and _is_quantity(hints[field.name]) else None
+            present = field.default == "" or field.default_factory is str
+            zero = "0" if present and _is_quantity(hints[field.name]) else None
             steps.append((field.name, walk, zero))
     return steps.run if steps else None
 

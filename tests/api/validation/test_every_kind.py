@@ -1,22 +1,35 @@
-"""Validation knows every kind, and stumbles over none."""
+"""Defaulting, validation and printing know every kind, and stumble over no content."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
+from tests.api.validation.arbitrary import arbitrary
 
-from sagong.api import defaults, validation
+from sagong.api import defaults, normalize, printers, validation
 from sagong.api.resources import BUILT_IN, Resource
 
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+ROUNDS = 25
 
-@pytest.mark.parametrize("resource", BUILT_IN, ids=lambda resource: f"{resource.group_resource}/{resource.version}")
-def test_empty_objects_are_refused_not_stumbled_over(resource: Resource) -> None:
-    new: Any = resource.type()
-    defaults.apply_defaults(new)
-    new.metadata.name = "a"
-    new.metadata.resourceVersion = "1"
-    old = new.copy()
+
+def check(resource: Resource, new: Any, old: Any) -> None:
+    for obj in (new, old):
+        obj.metadata.name, obj.metadata.resourceVersion = "a", "1"
+        normalize.normalize(obj)
+        defaults.apply_defaults(obj)
     validation.validate_create(new)
     for subresource in ("", *(sub.name for sub in resource.subresources)):
         validation.validate_update(new, old, subresource)
+    assert len(printers.row(new, NOW)) == len(printers.columns(resource))
+
+
+@pytest.mark.parametrize("resource", BUILT_IN, ids=lambda resource: f"{resource.group_resource}/{resource.version}")
+def test_nothing_makes_them_stumble(resource: Resource) -> None:
+    check(resource, resource.type(), resource.type())
+    random = Random(resource.kind)
+    for _ in range(ROUNDS):
+        check(resource, arbitrary(resource.type, random), arbitrary(resource.type, random))
