@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from tests.server.harness import Api, running
 
-from sagong.api.types.core import Event, Node, Pod
+from sagong.api.types.core import Event, Pod
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig
 from sagong.cluster.clock import RealClock, RealRandom
@@ -108,4 +108,4 @@ async def scheduling(directory: Path) -> AsyncIterator[Rig]:
                     await task
 
 
-__all__ = ["NAMESPACE", "Node", "Rig", "scheduling", "unscheduled"]
+__all__ = ["NAMESPACE", "Pod", "Rig", "scheduling", "unscheduled"]

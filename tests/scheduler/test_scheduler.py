@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from tests.scheduler.rig import Rig, scheduling, unscheduled
+from tests.scheduler.rig import Pod, Rig, scheduling, unscheduled
 
 MERGE = "application/merge-patch+json"
 
@@ -173,3 +173,51 @@ async def _selected(rig: Rig, path: str) -> dict[str, Any]:
             if claim["metadata"].get("annotations", {}).get("volume.kubernetes.io/selected-node") == "a":
                 return claim
             await asyncio.sleep(0.02)
+
+
+async def test_a_finished_pod_makes_room(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.nodes("a")
+        await rig.pod("job", cpu="2")
+        await rig.bound("job")
+        await rig.pod("p", cpu="2")
+        await rig.refused("p")
+        done = {"status": {"phase": "Succeeded"}}
+        await rig.api.ok("PATCH", "/api/v1/namespaces/t/pods/job/status", done, Content_Type=MERGE)
+        assert await rig.bound("p") == "a"
+
+
+async def test_a_shrunk_pod_makes_room(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.nodes("a")
+        await rig.pod("x", cpu="2")
+        await rig.bound("x")
+        await rig.pod("p", cpu="1")
+        await rig.refused("p")
+        smaller = {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}]}}
+        await rig.api.ok("PATCH", "/api/v1/namespaces/t/pods/x/resize", smaller, Content_Type="application/strategic-merge-patch+json")
+        assert await rig.bound("p") == "a"
+
+
+async def test_a_crowd_of_pods_is_placed_without_overfilling_a_node(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.nodes("a", "b", pods="20")
+        for number in range(45):
+            await rig.pod(f"p{number}")
+        waiting: list[Pod] = []
+        async with asyncio.timeout(30):
+            while len(waiting) != 5:
+                waiting = [pod for pod in (await rig.admin.list(Pod, "t")).items if not pod.spec.nodeName]
+        nodes = [pod.spec.nodeName for pod in (await rig.admin.list(Pod, "t")).items]
+        assert (nodes.count("a"), nodes.count("b"), nodes.count("")) == (20, 20, 5)
+        assert "2 Too many pods" in await rig.refused(waiting[0].metadata.name)
+
+
+async def test_another_scheduler_s_pods_are_left_alone(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.nodes("a")
+        await rig.pod("other", schedulerName="other")
+        await rig.pod("p")
+        await rig.bound("p")
+        assert not (await rig.get("other")).spec.nodeName
+        assert not (await rig.get("other")).status.conditions

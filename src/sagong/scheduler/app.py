@@ -8,9 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
-from sagong.api import pods as facts
 from sagong.api.clock import Clock, Random
 from sagong.api.types.core import Namespace, Node, Pod, PodCondition
 from sagong.client.client import Client
@@ -18,8 +15,9 @@ from sagong.client.events import Recorder
 from sagong.scheduler.binder import Binder
 from sagong.scheduler.cache import Cache
 from sagong.scheduler.cycle import Cycle, Placement
-from sagong.scheduler.events import ADD, DELETE, Change, change, node_changes, pod_changes
+from sagong.scheduler.events import Change
 from sagong.scheduler.evictor import Evictor
+from sagong.scheduler.follower import Follower
 from sagong.scheduler.framework import NoFit, Nomination, Plugin, PluginError, PostFilter, PreEnqueue, QueueingHint, Reads
 from sagong.scheduler.metrics import Metrics
 from sagong.scheduler.nominator import Nominator
@@ -63,7 +61,7 @@ class Scheduler:
         self.metrics = Metrics()
         self.cache = Cache()
         self.nominator = Nominator()
-        self._sources = Sources(client, lambda kind, old, new: self._changed(change(kind, old, new)))
+        self._sources = Sources(client)
         self._binder = Binder(client)
         self._evictor = Evictor(client, clock, find_pod=lambda *key: self._sources.get(Pod, *key), cancel=self._binder.cancel)
         self._reports = Reports(client, clock)
@@ -73,13 +71,12 @@ class Scheduler:
             profile.name: _Served(profile, Cycle(profile, random, self.nominator), Recorder(client, profile.name)) for profile in made
         }
         self.queue = SchedulingQueue(clock, self._may_help, Gates(self._gate_of, self._opens))
-        self._nodes = self._sources.informer(Node)
-        self._namespaces = self._sources.informer(Namespace)
-        self._pods = self._sources.informer(Pod, field_selector=UNFINISHED)
-        self._nodes.add_handler(self._node_changed)
-        self._namespaces.add_handler(self._namespace_changed)
-        self._pods.add_handler(self._pod_changed)
-        self._interest = _interest(plugin for profile in made for plugin in profile.at(Plugin))
+        interest = _interest(plugin for profile in made for plugin in profile.at(Plugin))
+        self._follower = Follower(self.cache, self.queue, self.nominator, interest, self._profiles)
+        self._sources.on_change = self._follower.other
+        self._sources.informer(Node).add_handler(self._follower.node)
+        self._sources.informer(Namespace).add_handler(self._follower.namespace)
+        self._sources.informer(Pod, field_selector=UNFINISHED).add_handler(self._follower.pod)
 
     async def run(self) -> None:
         """Schedule until cancelled."""
@@ -87,8 +84,7 @@ class Scheduler:
             for served in self._profiles.values():
                 tasks.create_task(served.recorder.run())
             tasks.create_task(self._sources.run())
-            for informer in (self._nodes, self._namespaces, self._pods):
-                await informer.wait_synced()
+            await self._sources.wait_synced()
             while True:
                 await self._attempt(await self.queue.pop(), tasks)
                 await asyncio.sleep(0)  # noqa: TID251 - lets informers and bindings in; no time passes
@@ -109,10 +105,9 @@ class Scheduler:
             return
         try:
             result = await self._place(served, info, tasks)
-        except PluginError as error:
-            result = _Failure(str(error))
         except Exception as error:
-            log.exception("scheduling %s/%s", info.namespace, info.name)
+            if not isinstance(error, PluginError):
+                log.exception("scheduling %s/%s", info.namespace, info.name)
             result = _Failure(str(error))
         self.metrics.algorithm_seconds.observe(self._clock.monotonic() - started, ())
         if isinstance(result, _Failure):
@@ -169,10 +164,11 @@ class Scheduler:
         await self._reports.settle(info.uid)
         try:
             await self._binder.bind(served.profile, info, placement, lambda: self._reports.write(info.pod, tasks, nominated=placement.node))
-        except PluginError as error:
+        except Exception as error:
+            if not isinstance(error, PluginError):
+                log.exception("binding %s/%s", info.namespace, info.name)
             self._binder.unreserve(served.profile, info, placement)
-            if self.cache.forget(info.uid):
-                self._changed(Change("Pod", DELETE, _placed(info.pod, placement.node), None))
+            self._follower.forget_assumed(info)
             self._failed(served, queued, _Failure(str(error)), started, tasks)
             return
         meta = info.pod.metadata
@@ -188,7 +184,7 @@ class Scheduler:
         result = "unschedulable" if failure.reason == "Unschedulable" else "error"
         self.metrics.attempted(result, served.profile.name, self._clock.monotonic() - started)
         info = queued.info
-        seen = self._pods.get(info.namespace, info.name)
+        seen = self._sources.get(Pod, info.namespace, info.name)
         if seen is None or seen.metadata.uid != info.uid or seen.spec.nodeName:
             self.queue.drop(info.uid)
             self.nominator.forget(info.uid)
@@ -220,79 +216,6 @@ class Scheduler:
             change.is_one_of(plugin.events.get(change.kind, 0)) and (not isinstance(plugin, QueueingHint) or plugin.may_help(info, change))
             for plugin in waiting
         )
-
-    # What the informers tell.
-
-    def _changed(self, change: Change, only: Callable[[PodInfo], bool] | None = None) -> None:
-        if any(change.is_one_of(actions) for actions in self._interest.get(change.kind, ())):
-            self.queue.changed(change, only)
-
-    def _node_changed(self, old: Node | None, new: Node | None) -> None:
-        self.cache.set_node(old, new)
-        for found in node_changes(old, new):
-            self._changed(found)
-
-    def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
-        named = new or old
-        if named is not None:
-            self.cache.set_namespace(named.metadata.name, new.metadata.labels if new is not None else None)
-        if old is None or new is None or old.metadata.labels != new.metadata.labels:
-            self._changed(change("Namespace", old, new))
-
-    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        pod = new or old
-        if pod is None:
-            return
-        uid, was_assumed = pod.metadata.uid, self.cache.is_assumed(pod.metadata.uid)
-        if new is not None and not new.spec.nodeName and new.metadata.deletionTimestamp is None:
-            if not was_assumed and self._served(new) is not None:
-                self._pending_changed(old, new)
-            return
-        if was_assumed and not pod.spec.nodeName:
-            self._assumed_is_leaving(uid)
-            return
-        before, now = self.cache.set_pod(new, old)
-        self.queue.drop(uid)
-        self.nominator.forget(uid)
-        if before is not None and now is not None:
-            for found in pod_changes(before, now) if not was_assumed else (Change("Pod", ADD, None, new),):
-                self._changed(found)
-        elif now is not None:
-            self._changed(Change("Pod", ADD, None, new))
-        elif before is not None:
-            self._changed(Change("Pod", DELETE, old or new, None))
-        elif old is not None and old.status.nominatedNodeName:
-            self._nomination_ended(old)
-
-    def _pending_changed(self, old: Pod | None, new: Pod) -> None:
-        queued = self.queue.get(new.metadata.uid)
-        before = queued.info if queued is not None else None
-        info = PodInfo.of(new, before)
-        self.nominator.follow(info, before)
-        if before is None:
-            self.queue.add(info)
-        else:
-            self.queue.update(info, pod_changes(before, info))
-        if old is not None and old.status.nominatedNodeName not in ("", new.status.nominatedNodeName):
-            self._nomination_ended(old)
-
-    def _nomination_ended(self, pod: Pod) -> None:
-        """Let those try again for whom a nominated pod counted as if it were there."""
-        priority = facts.priority(pod)
-        self._changed(Change("Pod", DELETE, pod, None), lambda info: info.priority <= priority)
-
-    def _assumed_is_leaving(self, uid: str) -> None:
-        """Free what a pod holds that is deleted before it was seen bound; its binding will fail."""
-        info = self.cache.get(uid)
-        if info is not None:
-            node = self.cache.node_of(uid)
-            self.cache.forget(uid)
-            self._changed(Change("Pod", DELETE, _placed(info.pod, node), None))
-
-
-def _placed(pod: Pod, node: str) -> Pod:
-    """Return a pod as it would be on a node."""
-    return msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, nodeName=node))
 
 
 def _interest(plugins: Iterable[Any]) -> dict[str, list[int]]:

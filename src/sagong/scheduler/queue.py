@@ -93,6 +93,7 @@ class SchedulingQueue:
         self._in_flight: dict[str, list[Change]] = {}
         self._wake = asyncio.Event()
         self._tickets = 0
+        self._flushed = float("-inf")
         self.incoming: Counter[tuple[str, str]] = Counter()
         """How many pods came into each place, by (place, what for)."""
 
@@ -213,6 +214,9 @@ class SchedulingQueue:
                 entry = heapq.heappop(heap)
                 if entry.is_current(place):
                     self._push(entry.queued, "active", "BackoffComplete")
+        if now - self._flushed < FLUSH_SECONDS:
+            return
+        self._flushed = now
         for queued in list(self._unschedulable.values()):
             if now - queued.since > UNSCHEDULABLE_SECONDS and not queued.gate:
                 queued.flushed = True

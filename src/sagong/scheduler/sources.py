@@ -23,8 +23,9 @@ Handler = Callable[[str, Any, Any], None]
 class Sources:
     """Listers over informers. `on_change` hears of every change of a kind that is followed."""
 
-    def __init__(self, client: Client, on_change: Handler) -> None:
-        self._client, self._on_change = client, on_change
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.on_change: Handler = lambda _kind, _old, _new: None
         self._informers: dict[type, Informer[Any]] = {}
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -34,6 +35,11 @@ class Sources:
             for informer in self._informers.values():
                 self._tasks.create_task(informer.run())
             await asyncio.Event().wait()
+
+    async def wait_synced(self) -> None:
+        """Wait for the first lists of what is followed from the start."""
+        for informer in tuple(self._informers.values()):
+            await informer.wait_synced()
 
     def informer(self, kind: type[T], *, field_selector: str = "") -> Informer[T]:
         """Follow a kind from the start, with handlers of the caller's own."""
@@ -46,7 +52,7 @@ class Sources:
         fresh = [kind for kind in dict.fromkeys(kinds) if kind not in self._informers]
         for kind in fresh:
             informer: Informer[Any] = Informer(self._client, kind, transform=_TRIMS.get(kind))
-            informer.add_handler(functools.partial(self._on_change, kind.__name__))
+            informer.add_handler(functools.partial(self.on_change, kind.__name__))
             self._informers[kind] = informer
             if self._tasks is not None:
                 self._tasks.create_task(informer.run())
