@@ -74,20 +74,25 @@ def _shrink_old(deployment: Deployment, old: Sequence[ReplicaSet], new: ReplicaS
     if not old:
         return {}
     least = replicas(deployment) - surge_and_unavailable(deployment)[1]
-    spare = sum(map(replicas, sets)) - least - (replicas(new) - new.status.availableReplicas)
+    spare = sum(map(replicas, sets)) - least - (replicas(new) - _available(new))
     if spare <= 0:
         return {}
     sizes = {rs.metadata.name: replicas(rs) for rs in old}
     for rs in old:
-        unhealthy = min(spare, max(replicas(rs) - rs.status.availableReplicas, 0))
+        unhealthy = min(spare, replicas(rs) - _available(rs))
         sizes[rs.metadata.name] -= unhealthy
         spare -= unhealthy
-    spare = sum(rs.status.availableReplicas for rs in sets) - least
+    spare = sum(map(_available, sets)) - least
     for rs in old:
         healthy = min(max(spare, 0), sizes[rs.metadata.name])
         sizes[rs.metadata.name] -= healthy
         spare -= healthy
     return {rs.metadata.name: sizes[rs.metadata.name] for rs in old if sizes[rs.metadata.name] != replicas(rs)}
+
+
+def _available(rs: ReplicaSet) -> int:
+    """Return how many pods of a set are available, of those that it is to keep: its status may be older than its size."""
+    return min(rs.status.availableReplicas, replicas(rs))
 
 
 def _active_or_latest(known: History) -> ReplicaSet | None:
