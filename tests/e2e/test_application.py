@@ -199,10 +199,10 @@ def test_change_objects_in_every_way(cluster: Cluster, namespace: str) -> None:
     assert "annotated" in cluster.kubectl("annotate", "cm", "c", "note=x", "-n", namespace)
     cluster.kubectl("patch", "cm", "c", "-p", '{"data":{"z":"26"}}', "-n", namespace)
     cluster.kubectl("patch", "cm", "c", "--type=json", "-p", '[{"op":"remove","path":"/data/a"}]', "-n", namespace)
-    cluster.kubectl("patch", "cm", "c", "--type=merge", "-p", '{"data":{"m":"13"}}', "-n", namespace)
-    cluster.env["KUBE_EDITOR"] = "sed -i s/13/31/"
+    cluster.kubectl("patch", "cm", "c", "--type=merge", "-p", '{"data":{"m":"thirteen"}}', "-n", namespace)
+    cluster.env["KUBE_EDITOR"] = "sed -i s/thirteen/fourteen/"
     assert "edited" in cluster.kubectl("edit", "cm", "c", "-n", namespace)
-    assert cluster.get("cm", "-l", "color=blue", "-n", namespace)["items"][0]["data"] == {"z": "26", "m": "31"}
+    assert cluster.get("cm", "-l", "color=blue", "-n", namespace)["items"][0]["data"] == {"z": "26", "m": "fourteen"}
     assert 'configmap "c" deleted' in cluster.kubectl("delete", "cm", "c", "-n", namespace)
     gone = cluster.kubectl_done("get", "cm", "c", "-n", namespace, check=False)
     assert (gone.returncode, gone.stderr) == (1, 'Error from server (NotFound): configmaps "c" not found\n')
