@@ -17,6 +17,7 @@ from sagong.cluster.images import PYTHON
 
 Manifest = dict[str, Any]
 
+_SOURCE = str(Path(__file__).resolve().parents[2])
 LIBRARIES = ("/lib64", "/lib/{arch}", "/usr/lib/{arch}")
 EXPECTED_PODS = 6
 """How many pods one node's kube-system has: three static pods, kube-proxy, coredns, storage-provisioner."""
@@ -27,8 +28,7 @@ _CRITICAL_NODE = {"priorityClassName": "system-node-critical"}
 def interpreter_mounts() -> tuple[str, ...]:
     """Return the host directories an interpreter needs, parents before children, none inside another."""
     arch = sysconfig.get_config_var("MULTIARCH") or "x86_64-linux-gnu"
-    source = Path(__file__).resolve().parents[2]
-    wanted = {sys.base_prefix, sys.prefix, str(source), *(path.format(arch=arch) for path in LIBRARIES)}
+    wanted = {sys.base_prefix, sys.prefix, _SOURCE, *(path.format(arch=arch) for path in LIBRARIES)}
     present = sorted((path for path in wanted if Path(path).exists()), key=len)
     kept: list[str] = []
     for path in present:
@@ -314,7 +314,10 @@ def _mount_environment(pod: Manifest, container: Manifest, extra: list[tuple[str
         {"name": f"host-{n}", "mountPath": inside, **({} if writable else {"readOnly": True})}
         for n, (_, inside, writable) in enumerate(mounts)
     ]
-    container.setdefault("env", []).append({"name": "PYTHONDONTWRITEBYTECODE", "value": "1"})
+    container.setdefault("env", []).extend(
+        # The code that `start` ran, also when the environment knows another copy of it.
+        [{"name": "PYTHONPATH", "value": _SOURCE}, {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}]
+    )
     pod["containers"] = [container]
 
 
