@@ -119,10 +119,11 @@ def traces_after_delete(cluster: Cluster) -> list[str]:
             if mark in command and "pytest" not in command:
                 left.append(f"process {entry.name}: {command}")
     left += [f"mount {line}" for line in Path("/proc/mounts").read_text().splitlines() if mark in line or "/run/sagong-" in line]
-    left += [f"cgroup {path}" for path in (*Path("/sys/fs/cgroup").glob("kubepods"), *Path("/sys/fs/cgroup").glob("*/kubepods"))]
+    mine = directories(str(cluster.data_dir))
+    group = mine["cgroup_root"].strip("/")
+    left += [f"cgroup {path}" for path in (*Path("/sys/fs/cgroup").glob(group), *Path("/sys/fs/cgroup").glob(f"*/{group}"))]
     left += [f"rule {line}" for line in _output("nft", "list", "tables").splitlines() if "sagong" in line]
-    bridge = directories(str(cluster.data_dir))["bridge"]
-    left += [f"interface {line}" for line in _output("ip", "-o", "link").splitlines() if bridge in line]
+    left += [f"interface {line}" for line in _output("ip", "-o", "link").splitlines() if mine["bridge"] in line]
     if cluster.data_dir.exists():
         left.append(f"directory {cluster.data_dir}")
     return left

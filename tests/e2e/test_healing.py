@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sagong.cluster.config import directories
 from tests.e2e.conftest import Cluster, eventually
 
 pytestmark = pytest.mark.e2e
@@ -231,13 +232,14 @@ def power_off(cluster: Cluster) -> None:
 
 def pids_of_everything(cluster: Cluster, words: str, run_dir: Path) -> list[int]:
     """Return the host's processes of the cluster and every process in a pod's cgroup."""
+    group = directories(str(cluster.data_dir))["cgroup_root"]
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            pods = "kubepods" in (entry / "cgroup").read_text()
+            pods = f"{group}/kubepods" in (entry / "cgroup").read_text()
         except OSError:
             continue
         ours = str(cluster.data_dir) in command or str(run_dir) in command

@@ -68,4 +68,5 @@ def kubelet(cluster: ClusterConfig) -> KubeletConfig:
         evictionHard={"memory.available": "100Mi", "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"},
         imageGCHighThresholdPercent=100,
         rootDir=cluster.kubelet_dir,
+        cgroupRoot=cluster.cgroup_root,
     )

@@ -44,6 +44,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     node_ports: str = "30000-32767"
     cluster_domain: str = "cluster.local"
     bridge: str = "sagong0"
+    cgroup_root: str = "/"
     store: str = "sqlite"
 
     @property
@@ -88,7 +89,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def directories(data_dir: str) -> dict[str, str]:
-    """Return the directories and the bridge of a cluster that is not in the default place: its own, so that nothing is shared."""
+    """Return what a cluster that is not in the default place has of its own, so that nothing is shared: directories, bridge, cgroup."""
     if data_dir == DEFAULT_DATA_DIR:
         return {}
     mark = hashlib.sha256(data_dir.encode()).hexdigest()[:8]
@@ -99,6 +100,7 @@ def directories(data_dir: str) -> dict[str, str]:
         "pod_log_dir": f"{data_dir}/log/pods",
         "container_log_dir": f"{data_dir}/log/containers",
         "bridge": f"sg{mark}",
+        "cgroup_root": f"/sagong-{mark}",
     }
 
 

@@ -49,8 +49,9 @@ def unmount_under(*directories: str) -> None:
             run("umount", "-l", point)
 
 
-def remove_cgroups(name: str = "kubepods") -> None:
-    """Remove the kubelet's cgroup tree in every hierarchy, killing what is still in it."""
+def remove_cgroups(cgroup_root: str) -> None:
+    """Remove the kubelet's cgroup tree below `cgroup_root` in every hierarchy, killing what is still in it."""
+    name = cgroup_root.strip("/") or "kubepods"
     for root in (*Path("/sys/fs/cgroup").glob(f"*/{name}"), Path("/sys/fs/cgroup", name)):
         if root.is_dir():
             for directory, _, _ in os.walk(root, topdown=False):

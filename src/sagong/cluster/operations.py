@@ -199,7 +199,7 @@ def shut_down(cluster: ClusterConfig, report: Report, *, remove: bool) -> bool:
     host.end([pid for pid in host.processes_with(cluster.run_dir) if host.alive(pid)])
     host.clear_network(cluster)
     if remove:
-        host.remove_cgroups()
+        host.remove_cgroups(cluster.cgroup_root)
     return True
 
 
