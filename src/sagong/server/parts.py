@@ -28,6 +28,8 @@ from sagong.server.contract import Authenticator, Authorizer, Objects
 from sagong.server.dispatch import Page
 from sagong.server.event_ttl import expire_events
 from sagong.server.registry.registry import Registry
+from sagong.server.webhooks.client import WebhookClient
+from sagong.server.webhooks.resolver import Services
 from sagong.store.compactor import compact_regularly
 
 
@@ -51,6 +53,7 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
     allocator = Allocator(store, AllocatorConfig(config.service_cidrs, (int(first), int(last))), clock=clock, random=random)
     registry.authorizer, registry.rules, registry.allocator = authorizer, authorizer.rbac, allocator
     registry.tokens = _Reviewer(authentication)
+    webhooks = registry.webhooks = WebhookClient(Services(objects, ("127.0.0.1", config.port)), clock)
     tls = tls_sides(config.kubelet_ca, config.kubelet_certificate, config.kubelet_key)
     registry.connector = KubeletConnector(objects, authorizer, tls, random)
     if key is not None:
@@ -63,7 +66,13 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
         pages[JWKS_PATH] = lambda _: documents.keys()
     registry.admission = plugins.chain(objects, registry, authorizer, config.kubelet_labels)
     bootstrap = Bootstrap(_bootstrap_config(config), store, clock=clock, random=random)
-    loops = (bootstrap.run, allocator.run, lambda: expire_events(store, clock), lambda: compact_regularly(store, clock))
+    loops = (
+        bootstrap.run,
+        allocator.run,
+        webhooks.run,
+        lambda: expire_events(store, clock),
+        lambda: compact_regularly(store, clock),
+    )
     return Parts(authentication, authorizer, bootstrap, loops)
 
 

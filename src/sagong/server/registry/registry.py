@@ -17,6 +17,7 @@ from sagong.server.negotiation import representation
 from sagong.server.registry.options import too_large_revision
 from sagong.server.registry.render import RenderCache, Renderer
 from sagong.server.registry.storage import Storage
+from sagong.server.webhooks.client import WebhookClient
 from sagong.store.base import Store, StoreWriteError
 
 FRESH_SECONDS = 3.0
@@ -38,6 +39,7 @@ class Registry:
     issuer: Issuer | None = None
     allocator: ServiceAllocator | None = None
     connector: Connector | None = None
+    webhooks: WebhookClient | None = None
     rendered: RenderCache = field(default_factory=RenderCache)
 
     def renderer(self, exchange: Exchange, row: Resource) -> Renderer:
