@@ -10,11 +10,12 @@ ANONYMOUS = User("system:anonymous", groups=("system:unauthenticated",))
 
 
 class Exchange:
-    """A request, what it is about, who asks, and the warnings that the answer will carry."""
+    """A request, what it is about, who asks, the warnings that the answer will carry, and annotations for the audit."""
 
-    __slots__ = ("info", "request", "user", "warnings")
+    __slots__ = ("annotations", "info", "request", "user", "warnings")
 
     def __init__(self, request: Request, info: RequestInfo) -> None:
         self.request, self.info = request, info
         self.user: User = ANONYMOUS
         self.warnings: list[str] = []
+        self.annotations: dict[str, str] = {}

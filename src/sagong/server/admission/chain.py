@@ -16,9 +16,14 @@ class Chain:
         self._validating: dict[tuple[str, ...], tuple[Plugin, ...]] = {}
 
     async def mutate(self, review: Review) -> None:
-        """Let the plugins change the object. Raises ForbiddenError."""
-        for plugin in self._concerned(self._mutating, "mutate", review):
+        """Let the plugins change the object, and once more when one of them asks for it. Raises ForbiddenError."""
+        plugins = self._concerned(self._mutating, "mutate", review)
+        for plugin in plugins:
             await plugin.mutate(review)
+        if review.again:
+            review.round = 1
+            for plugin in plugins:
+                await plugin.mutate(review)
 
     async def validate(self, review: Review) -> None:
         """Let the plugins judge it. Raises ForbiddenError."""

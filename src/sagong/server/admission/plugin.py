@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from sagong.api.errors import Cause, ForbiddenError, forbidden
@@ -22,13 +22,20 @@ CLAIMS: GroupResource = ("", "persistentvolumeclaims")
 
 @dataclass(slots=True)
 class Review:
-    """One write before its chain. `obj` is None for a deletion, `old` for a creation."""
+    """One write before its chain. `obj` is None for a deletion, `old` for a creation; that of a connection are its options, as JSON.
+
+    A plugin that changed the object after others had seen it sets `again`: then the chain mutates once more, in `round` 1.
+    `memory` is what plugins remember from the first round.
+    """
 
     operation: Operation
     row: Resource
     call: Call
     obj: Any
     old: Any
+    again: bool = False
+    round: int = 0
+    memory: dict[str, Any] = field(default_factory=dict)
 
     @property
     def namespace(self) -> str:

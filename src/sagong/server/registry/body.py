@@ -29,6 +29,7 @@ def write_call(exchange: Exchange, kind: str, *, from_agent: bool = True) -> Cal
     """
     info, request = exchange.info, exchange.request
     call = Call(exchange.user, info.namespace, info.name, info.subresource, warnings=exchange.warnings)
+    call.annotations = exchange.annotations
     if from_agent:
         call.manager = request.header("user-agent").partition("/")[0][:MAX_MANAGER]
     if not request.query_string:
@@ -46,6 +47,8 @@ def write_call(exchange: Exchange, kind: str, *, from_agent: bool = True) -> Cal
     if errors:
         raise invalid("meta.k8s.io", kind, "", errors)
     call.dry_run, call.manager = bool(dry_run), manager or call.manager
+    sent = {"dryRun": dry_run, "fieldManager": manager, "fieldValidation": said}
+    call.options = {name: value for name, value in sent.items() if value}
     return call
 
 

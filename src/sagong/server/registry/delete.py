@@ -71,6 +71,7 @@ async def delete(registry: Registry, exchange: Exchange, row: Resource) -> Answe
     info = exchange.info
     options = delete_options(exchange.request)
     call = Call(exchange.user, info.namespace, info.name, dry_run=bool(options.dryRun), warnings=exchange.warnings, options=options)
+    call.annotations = exchange.annotations
     _warn(exchange, row, options)
     outcome = await delete_object(registry, row, call, options)
     code = 202 if not outcome.gone and options.orphanDependents is False else 200
@@ -210,7 +211,7 @@ async def delete_collection(registry: Registry, exchange: Exchange, row: Resourc
     for entry in found:
         obj = registry.storage.decode(row, entry.value, entry.revision)
         call = Call(exchange.user, obj.metadata.namespace, obj.metadata.name, dry_run=bool(options.dryRun), warnings=exchange.warnings)
-        call.options = options
+        call.options, call.annotations = options, exchange.annotations
         try:
             await delete_object(registry, row, call, options.copy())
         except NotFoundError:

@@ -35,9 +35,10 @@ _UNSET = ("", "0")
 
 @dataclass(slots=True)
 class Call:
-    """The circumstances of one write: who, how, and the warnings that came up.
+    """The circumstances of one write: who, how, the warnings that came up, and annotations for the audit.
 
-    `admit` False skips admission: for the server's own writes. An apply sets `applied` (it tracks managers itself) and `force_create`.
+    `options` are those that the client sent: DeleteOptions, or a dict of what create, update and patch have. `admit` False skips
+    admission: for the server's own writes. An apply sets `applied` (it tracks managers itself) and `force_create`.
     """
 
     user: User
@@ -51,6 +52,7 @@ class Call:
     force_create: bool = False
     applied: bool = False
     options: Any = None
+    annotations: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
