@@ -22,6 +22,7 @@ from sagong.server.admission.service_account import ServiceAccounts
 from sagong.server.admission.storage_protection import StorageObjectInUseProtection
 from sagong.server.admission.taint_nodes import TaintNodesByCondition
 from sagong.server.admission.topology_labels import PodTopologyLabels
+from sagong.server.admission.webhooks.plugins import MutatingAdmissionWebhook, ValidatingAdmissionWebhook
 from sagong.server.authz.authorizer import ChainAuthorizer
 from sagong.server.authz.escalation import EscalationCheck
 from sagong.server.contract import Objects
@@ -51,6 +52,8 @@ def chain(objects: Objects, registry: Registry, authorizer: ChainAuthorizer, nod
             PodTopologyLabels(objects),
             PodResizeValidator(objects),
             RbacEscalation(EscalationCheck(authorizer)),
+            MutatingAdmissionWebhook(objects, registry),
+            ValidatingAdmissionWebhook(objects, registry),
             ResourceQuotas(objects, registry.clock),
         ]
     )

@@ -34,6 +34,7 @@ async def bind(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
         review = Review("CREATE", _PODS, call, binding, None)
         await registry.admission.mutate(review)
         await registry.admission.validate(review)
+        binding = review.obj
     entry = registry.store.get(_PODS.storage_key(call.namespace, call.name))
     for _ in range(WRITE_TRIES):
         if entry is None:

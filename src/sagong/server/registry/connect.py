@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sagong.api.errors import ServiceUnavailableError
 from sagong.api.resources import Resource
+from sagong.server.admission.attributes import kind_of
 from sagong.server.admission.plugin import Review
 from sagong.server.contract import Attributes
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.write import Call
+
+_READS = ("log",)
+_STREAMS = ("stdin", "stdout", "stderr", "tty")
 
 
 async def connect(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
@@ -23,9 +29,9 @@ async def connect(registry: Registry, exchange: Exchange, row: Resource) -> Answ
         raise registry.missing(row, name)
     if registry.connector is None:
         raise ServiceUnavailableError("this server does not connect to nodes")
-    if registry.admission is not None:
-        call = Call(exchange.user, info.namespace, name, info.subresource, warnings=exchange.warnings)
-        review = Review("CONNECT", row, call, None, None)
+    if registry.admission is not None and info.subresource not in _READS:
+        call = Call(exchange.user, info.namespace, name, info.subresource, warnings=exchange.warnings, annotations=exchange.annotations)
+        review = Review("CONNECT", row, call, _options(exchange, row), None)
         await registry.admission.mutate(review)
         await registry.admission.validate(review)
     attributes = Attributes(
@@ -33,6 +39,24 @@ async def connect(registry: Registry, exchange: Exchange, row: Resource) -> Answ
     )
     obj = registry.storage.decode(row, entry.value, entry.revision)
     return await registry.connector.connect(exchange.request, attributes, obj, info.rest)
+
+
+def _options(exchange: Exchange, row: Resource) -> dict[str, Any]:
+    """Return what is asked of the connection as the object that admission sees: PodExecOptions and its like."""
+    info, request = exchange.info, exchange.request
+    kind = kind_of(row, info.subresource)
+    options: dict[str, Any] = {"kind": kind.kind, "apiVersion": kind.api_version}
+    if info.subresource == "proxy":
+        return options | ({"path": info.rest} if info.rest else {})
+    if info.subresource == "portforward":
+        ports = [int(port) for value in request.query.get("ports", ()) for port in value.split(",") if port.isdecimal()]
+        return options | ({"ports": ports} if ports else {})
+    options |= {name: True for name in _STREAMS if request.flag(name)}
+    if container := request.param("container"):
+        options["container"] = container
+    if info.subresource == "exec":
+        options["command"] = request.query.get("command", [])
+    return options
 
 
 def _plain_name(name: str) -> str:

@@ -34,11 +34,12 @@ async def evict(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     eviction: Eviction = answer.read(exchange, Eviction)
     if eviction.metadata.name != call.name:
         raise BadRequestError("name in URL does not match name in Eviction object")
-    options = eviction.deleteOptions or DeleteOptions()
     if registry.admission is not None:
         review = Review("CREATE", row, call, eviction, None)
         await registry.admission.mutate(review)
         await registry.admission.validate(review)
+        eviction = review.obj
+    options = eviction.deleteOptions or DeleteOptions()
     call.dry_run = call.dry_run or bool(options.dryRun)
     call.subresource, call.admit = "", False
     pod = _pod(registry, row, call)

@@ -23,6 +23,7 @@ async def issue_token(registry: Registry, exchange: Exchange, row: Resource) -> 
         review = Review("CREATE", row, call, request, None)
         await registry.admission.mutate(review)
         await registry.admission.validate(review)
+        request = review.obj
     issued, warnings = registry.issuer.issue(call.namespace, call.name, request)
     exchange.warnings += warnings
     return answer.typed(exchange, issued, 201)

@@ -111,7 +111,7 @@ class _Write:
         drop_double_owners(obj.metadata, call)
         managed.track(row, None, obj, call, registry.clock)
         review = await self._mutated("CREATE", obj, None)
-        obj = review.obj
+        obj = self._checked_again(obj, review.obj)
         self._found(obj.metadata)
         self._strategy.prepare_create(obj, self._circumstances())
         return await self._reserving(obj, None, lambda: self._insert(obj, review))
@@ -184,13 +184,20 @@ class _Write:
         self._check_version(entry, new.metadata)
         managed.track(row, old, new, call, registry.clock)
         review = await self._mutated("UPDATE", new, old)
-        new = review.obj
+        new = self._checked_again(new, review.obj)
         new.metadata.generation = old.metadata.generation
         self._strategy.prepare_update(new, old, call.subresource, self._circumstances())
         keep_system_fields(new.metadata, old.metadata)
         if call.subresource:
             return await self._replace(entry, new, old, review)
         return await self._reserving(new, old, lambda: self._replace(entry, new, old, review))
+
+    def _checked_again(self, sent: Any, admitted: Any) -> Any:
+        """Return what admission made of an object, when that is another one as fit to go on as what was sent."""
+        if admitted is not sent:
+            match_namespace(self._row, admitted.metadata, self._call.namespace)
+            drop_double_owners(admitted.metadata, self._call)
+        return admitted
 
     def _check_version(self, entry: Entry, new: Any) -> None:
         row, name = self._row, self._call.name

@@ -1,0 +1,58 @@
+"""ValidatingAdmissionWebhook: all webhooks that a write concerns are asked at the same time; one that denies is enough."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from sagong.api.errors import ApiError
+from sagong.api.types.admissionregistration import ValidatingWebhookConfiguration
+from sagong.server.admission.attributes import Seen, see
+from sagong.server.admission.plugin import Review
+from sagong.server.admission.webhooks.asking import Asking, AskingError
+from sagong.server.admission.webhooks.hooks import Hook, Hooks, internal_error
+from sagong.server.contract import Objects
+from sagong.store.base import Store
+
+log = logging.getLogger(__name__)
+
+_FAILED_OPEN = "failed-open.validating.webhook.admission.k8s.io"
+
+
+class ValidatingWebhooks:
+    """Asks all webhooks that a write concerns."""
+
+    def __init__(self, store: Store, objects: Objects, asking: Asking) -> None:
+        self._hooks = Hooks(store, ValidatingWebhookConfiguration)
+        self._objects, self._asking = objects, asking
+
+    async def validate(self, review: Review) -> None:
+        """Let them judge. Raises ApiError: the first denial, in the order of the webhooks."""
+        concerned: list[tuple[Hook, Seen]] = []
+        views: dict[tuple[str, str], Seen] = {}
+        for hook in self._hooks.all():
+            row = hook.concerns(review, self._objects)
+            if row is None:
+                continue
+            key = (row.group, row.version)
+            if key not in views:
+                views[key] = await see(review, row)
+            concerned.append((hook, views[key]))
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._one(index, hook, review, seen)) for index, (hook, seen) in enumerate(concerned)]
+        for task in asked:
+            if (error := task.result()) is not None:
+                raise error
+
+    async def _one(self, index: int, hook: Hook, review: Review, seen: Seen) -> ApiError | None:
+        try:
+            await self._asking.ask(hook, review, seen, mutating=False)
+        except ApiError as error:
+            return error
+        except AskingError as error:
+            if not hook.fails_open:
+                log.warning("Failed calling webhook, failing closed %s: %s", hook.spec.name, error)
+                return internal_error(str(error))
+            log.warning("Failed calling webhook, failing open %s: %s", hook.spec.name, error)
+            review.call.annotations[f"{_FAILED_OPEN}/round_0_index_{index}"] = hook.spec.name
+        return None
