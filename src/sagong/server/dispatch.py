@@ -58,7 +58,7 @@ class Dispatch:
         return await sub_verb(row, sub, info.verb)(self._registry, exchange, row) if sub is not None else None
 
     def _find(self, path: str) -> Page | None:
-        page = self._pages.get(path) or self._pages.get(path.rstrip("/"))
+        page = self._pages.get(path.rstrip("/")) or self._pages.get(path)
         while page is None and path.count("/") > 1:
             path = path.rstrip("/")
             path = path[: path.rindex("/") + 1]
