@@ -82,3 +82,32 @@ def test_v2_passes_controllers_on_and_writes_its_own_files(tmp_path: Path) -> No
 @pytest.mark.parametrize(("shares", "weight"), [(2, 1), (102, 17), (1024, 100), (262144, 10000)])
 def test_weights_follow_the_runtimes_curve(shares: int, weight: int) -> None:
     assert cgroup_fs.cpu_weight(shares) == weight
+
+
+@pytest.mark.parametrize("shares", [2, 3, 102, 1024, 5000, 262144])
+def test_shares_are_read_back_near_enough(shares: int) -> None:
+    assert cgroup_fs.cpu_weight(cgroup_fs.cpu_shares(cgroup_fs.cpu_weight(shares))) == cgroup_fs.cpu_weight(shares)
+
+
+@pytest.mark.skipif(not writable(), reason="cgroups need root")
+def test_a_kubelet_that_starts_anew_reads_limits_back(tree: Cgroups) -> None:
+    wanted = pod(LIMITED)
+    tree.ensure_pod(wanted)
+    young = Cgroups(cgroup_fs.detect(), f"/sagong-test-{os.getpid()}")
+    assert young.amounts(wanted) == Amounts(256, 50_000, 64 << 20)
+    young.resize_pod(wanted, "memory", Amounts(2, None, 32 << 20))
+    assert young.amounts(wanted) == Amounts(256, 50_000, 32 << 20)
+    assert tree.pod_usage("u1").memory_limit == 32 << 20
+
+
+def test_v2_sets_one_resource_at_a_time_and_reads_it_back(tmp_path: Path) -> None:
+    folder = tmp_path / "kubepods"
+    folder.mkdir()
+    for name, text in (("cpu.weight", "100"), ("cpu.max", "max 100000"), ("memory.max", "max")):
+        (folder / name).write_text(text)
+    fs = CgroupV2(tmp_path)
+    assert fs.amounts("/kubepods") == Amounts(1012)  # the least that stand for weight 100
+    fs.resize("/kubepods", "memory", Amounts(2, 1, 1 << 20))
+    assert fs.amounts("/kubepods") == Amounts(1012, None, 1 << 20)
+    fs.resize("/kubepods", "cpu", Amounts(2, 5000))
+    assert fs.amounts("/kubepods") == Amounts(2, 5000, 1 << 20)

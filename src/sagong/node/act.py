@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sagong.api.types.core import Pod
+from sagong.api.types.core import Container, Pod
+from sagong.node.allocations import Allocations
 from sagong.node.backoff import Backoff
 from sagong.node.container_statuses import Waiting
 from sagong.node.cri import api_pb2 as cri
@@ -21,6 +22,7 @@ from sagong.node.kills import Killer, together
 from sagong.node.logs_layout import LogFiles
 from sagong.node.observe import ContainerRun, Observed, Observer
 from sagong.node.ports import CgroupManager, ContainerConfigError, ContainerConfigs, SandboxConfigs
+from sagong.node.resizer import ResizeError, Resizer
 from sagong.node.volumes.errors import VolumeError
 
 
@@ -31,6 +33,8 @@ class Outcome:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     failed: bool = False
+    resize_error: str = ""
+    """why the pod's resize was not carried out"""
     retry_at: float = 0.0
     """seconds since 1970 before which trying again is of no use"""
 
@@ -52,9 +56,11 @@ class Actor:
     sandboxes: SandboxConfigs
     containers: ContainerConfigs
     cgroups: CgroupManager
+    allocations: Allocations
     images: Images
     hooks: Hooks
     killer: Killer
+    resizer: Resizer
     events: PodEvents
     backoff: Backoff
     logs: LogFiles
@@ -72,6 +78,9 @@ class Actor:
             place = await self._place(pod, decision, observed)
         except (CriError, OSError, ContainerConfigError):
             outcome.failed = True
+            return outcome
+        except ResizeError as error:
+            outcome.failed, outcome.resize_error = True, str(error)
             return outcome
         if place:
             starts = self._start_all(pod, decision.start, place, outcome)
@@ -116,6 +125,8 @@ class Actor:
         if decision.kill_pod and not decision.create_sandbox:
             return None
         if not decision.create_sandbox:
+            if decision.resize or decision.resize_pod or (decision.start and self.resizer.differs(pod)):
+                await self.resizer.resize(pod, decision.resize, decision.sandbox_id)
             return _Place(decision.sandbox_id, self.sandbox_config(pod, decision.attempt), observed) if decision.start else None
         for run in observed.runs:  # of a sandbox that is gone: initialization begins anew
             if any(container.name == run.name for container in pod.spec.initContainers):
@@ -130,6 +141,8 @@ class Actor:
         if observed.sandbox:
             self.backoff.fail(sandbox_key(pod), observed.sandbox.created_at / 1e9)
         self.cgroups.ensure_pod(pod)
+        if pod.spec.resources is not None:
+            self.allocations.actuate(pod.metadata.uid, "", pod.spec.resources)
         config = self.sandbox_config(pod, decision.attempt)
         handler = self.sandboxes.runtime_handler(pod)
         self.logs.make(pod)
@@ -165,6 +178,8 @@ class Actor:
         try:
             run_id = await self.runtime.create_container(place.sandbox, config, place.config)
             self.observer.learn(run_id, pod.metadata.uid)
+            if isinstance(container, Container):
+                self.allocations.actuate(pod.metadata.uid, container.name, container.resources)
         except CriError as error:
             self.events.container(pod, container, "Warning", "Failed", f"Error: {error.message}")
             raise StartError("CreateContainerError", error.message) from error

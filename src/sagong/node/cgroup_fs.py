@@ -8,17 +8,19 @@ from __future__ import annotations
 import math
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sagong.node.qos import CPU_PERIOD, Amounts
 
 MOUNT = Path("/sys/fs/cgroup")
 _V2_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "hugetlb", "pids")
 _MIN_SHARES, _MAX_SHARES = 2, 262_144
+_UNLIMITED = 1 << 62  # v1 says "no limit" with a number near 2^63
+Resource = Literal["memory", "cpu"]
 
 
 class CgroupFs(Protocol):
@@ -32,6 +34,14 @@ class CgroupFs(Protocol):
 
     def limit(self, path: str, amounts: Amounts, pids: int = 0) -> None:
         """Set the limits; None and 0 leave a limit open. Raises OSError."""
+        ...
+
+    def resize(self, path: str, resource: Resource, amounts: Amounts) -> None:
+        """Set only the limits of CPU or memory. Raises OSError."""
+        ...
+
+    def amounts(self, path: str) -> Amounts:
+        """Return the limits of CPU and memory as they are set; where the kernel keeps another scale, shares are near. Raises OSError."""
         ...
 
     def folders(self, path: str) -> Sequence[Path]:
@@ -88,13 +98,26 @@ class CgroupV1:
 
     def limit(self, path: str, amounts: Amounts, pids: int = 0) -> None:
         """Set the limits."""
-        self._write("cpu", path, "cpu.shares", amounts.cpu_shares)
-        self._write("cpu", path, "cpu.cfs_period_us", CPU_PERIOD)
-        self._write("cpu", path, "cpu.cfs_quota_us", amounts.cpu_quota or -1)
-        self._write("memory", path, "memory.limit_in_bytes", amounts.memory or -1)
+        self.resize(path, "cpu", amounts)
+        self.resize(path, "memory", amounts)
         self._write("pids", path, "pids.max", pids or "max")
         for size, value in (amounts.huge_pages or {}).items():
             self._write("hugetlb", path, f"hugetlb.{size.removesuffix('i')}B.limit_in_bytes", value)
+
+    def resize(self, path: str, resource: Resource, amounts: Amounts) -> None:
+        """Set the limits of CPU or memory."""
+        if resource == "memory":
+            self._write("memory", path, "memory.limit_in_bytes", amounts.memory or -1)
+            return
+        self._write("cpu", path, "cpu.shares", amounts.cpu_shares)
+        self._write("cpu", path, "cpu.cfs_period_us", CPU_PERIOD)
+        self._write("cpu", path, "cpu.cfs_quota_us", amounts.cpu_quota or -1)
+
+    def amounts(self, path: str) -> Amounts:
+        """Return the limits of CPU and memory."""
+        cpu, memory = self._folder("cpu", path), _number(self._folder("memory", path) / "memory.limit_in_bytes")
+        quota = _number(cpu / "cpu.cfs_quota_us")
+        return Amounts(_number(cpu / "cpu.shares"), quota if quota > 0 else None, memory if 0 < memory < _UNLIMITED else None)
 
     def folders(self, path: str) -> Sequence[Path]:
         """Return the folders that exist."""
@@ -143,14 +166,27 @@ class CgroupV2:
 
     def limit(self, path: str, amounts: Amounts, pids: int = 0) -> None:
         """Set the limits."""
+        self.resize(path, "cpu", amounts)
+        self.resize(path, "memory", amounts)
+        pages = {f"hugetlb.{size.removesuffix('i')}B.max": value for size, value in (amounts.huge_pages or {}).items()}
+        self._write(path, {"pids.max": pids or "max", **pages})
+
+    def resize(self, path: str, resource: Resource, amounts: Amounts) -> None:
+        """Set the limits of CPU or memory."""
+        if resource == "memory":
+            self._write(path, {"memory.max": amounts.memory or "max"})
+        else:
+            self._write(path, {"cpu.weight": cpu_weight(amounts.cpu_shares), "cpu.max": f"{amounts.cpu_quota or 'max'} {CPU_PERIOD}"})
+
+    def amounts(self, path: str) -> Amounts:
+        """Return the limits of CPU and memory."""
         folder = _join(self._mount, path)
-        values: dict[str, int | str] = {
-            "cpu.weight": cpu_weight(amounts.cpu_shares),
-            "cpu.max": f"{amounts.cpu_quota or 'max'} {CPU_PERIOD}",
-            "memory.max": amounts.memory or "max",
-            "pids.max": pids or "max",
-            **{f"hugetlb.{size.removesuffix('i')}B.max": value for size, value in (amounts.huge_pages or {}).items()},
-        }
+        quota = (folder / "cpu.max").read_text().split()[0]
+        shares = cpu_shares(_number(folder / "cpu.weight"))
+        return Amounts(shares, int(quota) if quota != "max" else None, _number(folder / "memory.max") or None)
+
+    def _write(self, path: str, values: Mapping[str, int | str]) -> None:
+        folder = _join(self._mount, path)
         for name, value in values.items():
             if (folder / name).exists():
                 (folder / name).write_text(str(value))
@@ -185,6 +221,15 @@ def cpu_weight(shares: int) -> int:
         return 10_000
     power = math.log2(shares)
     return math.ceil(10 ** ((power * power + 125 * power) / 612 - 7 / 34))
+
+
+def cpu_shares(weight: int) -> int:
+    """Return the least of v1's shares that stand for this weight."""
+    low, high = _MIN_SHARES, _MAX_SHARES
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if cpu_weight(middle) < weight else (low, middle)
+    return low
 
 
 def remove(fs: CgroupFs, path: str) -> bool:

@@ -9,12 +9,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from sagong.api.pods import qos_class
 from sagong.api.types.core import Pod
 from sagong.node import cgroup_fs, qos
-from sagong.node.cgroup_fs import CgroupFs, Traits, Usage
+from sagong.node.cgroup_fs import CgroupFs, Resource, Traits, Usage
 from sagong.node.qos import Amounts
 
 _CLASS_FOLDERS = {"Guaranteed": "", "Burstable": "burstable", "BestEffort": "besteffort"}
@@ -58,6 +59,24 @@ class Cgroups:
         self._fs.limit(path, amounts, self._pids)
         self._made[pod.metadata.uid] = (path, amounts)
         if qos_class(pod) == "Burstable":
+            self._burstable[pod.metadata.uid] = qos.totals(pod).cpu_request
+            self._share_burstable()
+
+    def amounts(self, pod: Pod) -> Amounts:
+        """Return the limits that the pod's cgroup has now. Raises OSError."""
+        known = self._made.get(pod.metadata.uid)
+        return known[1] if known else self._fs.amounts(self.parent(pod))
+
+    def resize_pod(self, pod: Pod, resource: Resource, amounts: Amounts) -> None:
+        """Set the pod's limits of CPU or memory to these. Raises OSError."""
+        path, before = self.parent(pod), self.amounts(pod)
+        self._fs.resize(path, resource, amounts)
+        if resource == "memory":
+            after = replace(before, memory=amounts.memory)
+        else:
+            after = replace(before, cpu_shares=amounts.cpu_shares, cpu_quota=amounts.cpu_quota)
+        self._made[pod.metadata.uid] = (path, after)
+        if resource == "cpu" and qos_class(pod) == "Burstable":
             self._burstable[pod.metadata.uid] = qos.totals(pod).cpu_request
             self._share_burstable()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagong.api import quantity
-from sagong.api.types.core import Pod, Service
+from sagong.api.types.core import Container, Pod, Service
 from sagong.node import hosts_file, qos, security
 from sagong.node.cgroup_fs import Traits
 from sagong.node.cri import api_pb2 as cri
@@ -74,6 +74,10 @@ class ContainerBuilder:
             linux=linux,
             stop_signal=_SIGNALS.index(lifecycle.stopSignal) + 1 if lifecycle and lifecycle.stopSignal in _SIGNALS else 0,
         )
+
+    def resources(self, pod: Pod, container: Container) -> cri.LinuxContainerResources:
+        """Return the resources of a container that is to be resized."""
+        return container_resources(pod, container, self.memory_capacity, self.cgroups)
 
     def termination_log(self, pod_uid: str, container: str, attempt: int) -> str:
         """Return the host path of the file at the container's terminationMessagePath."""

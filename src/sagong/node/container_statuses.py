@@ -19,8 +19,10 @@ from sagong.api.types.core import (
     EphemeralContainer,
     LinuxContainerUser,
     Pod,
+    ResourceRequirements,
     VolumeMountStatus,
 )
+from sagong.node.allocations import Granted, with_actuated
 from sagong.node.observe import ContainerRun, Observed
 from sagong.node.restarts import restarts_after
 
@@ -55,6 +57,8 @@ class Context:
     waiting: Mapping[str, Waiting] = field(default_factory=dict)
     probed: Probed = field(default_factory=Probed)
     runtime: str = "containerd"
+    actuated: Granted = field(default_factory=Granted)
+    """the resources that are set for what runs"""
     restarting_all: bool = False
     terminal: bool = False
     """nothing of the pod will be started again"""
@@ -93,7 +97,7 @@ class _Maker:
             image=run.image,
             imageID=run.image_id,
             containerID=f"{self._context.runtime}://{run.id}",
-            resources=self._container.resources.copy(),
+            resources=self._resources(run),
             allocatedResources=dict(self._container.resources.requests),
         )
         if run.user:
@@ -104,6 +108,12 @@ class _Maker:
         elif self._before:
             self._carry_over(status, self._before)
         return status
+
+    def _resources(self, run: ContainerRun) -> ResourceRequirements:
+        """Return what a container has: while it runs, what is set; CPU and memory may differ from what was granted."""
+        granted = self._container.resources
+        actuated = self._context.actuated.containers.get(self._container.name) if run.state == "running" else None
+        return granted.copy() if actuated is None else with_actuated(granted, actuated)
 
     def _carry_over(self, status: ContainerStatus, before: ContainerStatus) -> None:
         """Keep what the runtime has forgotten: earlier runs were removed, by collection or because all containers restart."""

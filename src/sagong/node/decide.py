@@ -6,7 +6,7 @@ The order of thought is upstream's computePodActions:
 2. a container asked for all containers to be restarted: end and remove them, the asking ones last;
 3. ephemeral containers start once, whatever else happens;
 4. init containers run one after another; those with restartPolicy Always (sidecars) keep running beside the rest;
-5. regular containers: start what should run and does not, end what changed or failed a probe;
+5. regular containers: start what should run and does not, end what changed or failed a probe, resize what was granted other resources;
 6. nothing to keep and nothing to start: the pod is done, its sandbox is stopped.
 
 A start that has failed before may be held back; a Hold says until when. So may a sandbox that died soon after it was made.
@@ -20,9 +20,11 @@ from typing import Literal, Protocol
 
 from sagong.api.pods import is_sidecar
 from sagong.api.types.core import Container, EphemeralContainer, Pod
+from sagong.node.allocations import Granted
 from sagong.node.config import format_duration
 from sagong.node.cri.labels import container_hash
 from sagong.node.observe import ContainerRun, Observed, Sandbox
+from sagong.node.resize import Update, judge, pod_differs
 from sagong.node.restarts import RESTART_ALL, all_containers, matching_rule, restarts_after, restarts_on_kill
 
 AnyContainer = Container | EphemeralContainer
@@ -88,6 +90,8 @@ class Decision:
     kill: tuple[Kill, ...] = ()
     reset: tuple[ContainerRun, ...] = ()
     create_sandbox: bool = False
+    resize: tuple[Update, ...] = ()
+    resize_pod: bool = False
     start: tuple[Start, ...] = ()
     hold: tuple[Hold, ...] = ()
     sandbox_not_before: float = 0.0
@@ -96,7 +100,8 @@ class Decision:
     @property
     def idle(self) -> bool:
         """Tell whether there is nothing to do but wait."""
-        return not (self.kill_pod or self.kill or self.reset or self.create_sandbox or self.start)
+        acts = (self.kill_pod, self.kill, self.reset, self.create_sandbox, self.resize, self.resize_pod, self.start)
+        return not any(acts)
 
     def summary(self) -> str:
         """Return one line for logs."""
@@ -105,6 +110,8 @@ class Decision:
             *(f"kill {k.run.name}" for k in self.kill),
             *(f"reset {run.name}" for run in self.reset),
             f"create sandbox {self.attempt}" if self.create_sandbox else "",
+            *(f"resize {update.container.name}" for update in self.resize),
+            "resize pod" if self.resize_pod else "",
             *(f"start {s.container.name}" for s in self.start),
             *(f"hold {h.container.name}" for h in self.hold),
             "hold sandbox" if self.sandbox_not_before else "",
@@ -112,15 +119,24 @@ class Decision:
         return ", ".join(part for part in parts if part) or "nothing"
 
 
-def decide(pod: Pod, observed: Observed, health: Health, holds: Holds, now: float, *, restarting_all: bool = False) -> Decision:
-    """Return what to do. `restarting_all`: the pod's condition AllContainersRestarting is true."""
+def decide(
+    pod: Pod,
+    observed: Observed,
+    health: Health,
+    holds: Holds,
+    now: float,
+    *,
+    restarting_all: bool = False,
+    actuated: Granted | None = None,
+) -> Decision:
+    """Return what to do. `restarting_all`: the pod's condition AllContainersRestarting is true; `actuated`: resources that are set."""
     fresh, attempt = sandbox_needed(pod, observed)
     base = Decision(sandbox_id=observed.sandbox.id if observed.sandbox else "", attempt=attempt)
     if (restarting_all or asks_restart_all(pod, observed)) and (resets := _resets(pod, observed)):
         return replace(base, reset=resets)
     if fresh:
         return _sandbox_held_back(_in_new_sandbox(pod, observed, base), pod, observed, holds, now)
-    draft = _Draft()
+    draft = _Draft(actuated=actuated or Granted())
     for container in pod.spec.ephemeralContainers:
         if observed.latest(container.name) is None:
             draft.start.append((container, "ephemeral"))
@@ -130,7 +146,12 @@ def decide(pod: Pod, observed: Observed, health: Health, holds: Holds, now: floa
     elif progress == "done":
         _regular_containers(pod, observed, health, draft)
     decision = replace(
-        base, kill_pod=draft.kill_pod, kill=tuple(draft.kill), start=tuple(Start(container, role) for container, role in draft.start)
+        base,
+        kill_pod=draft.kill_pod,
+        kill=tuple(draft.kill),
+        resize=() if draft.kill_pod else tuple(draft.resize),
+        resize_pod=not draft.kill_pod and pod_differs(pod, draft.actuated),
+        start=tuple(Start(container, role) for container, role in draft.start),
     )
     return _hold_back(decision, pod, observed, holds, now)
 
@@ -195,7 +216,18 @@ def _ran_once(container: Container, pod: Pod, observed: Observed) -> bool:
 class _Draft:
     kill_pod: bool = False
     kill: list[Kill] = field(default_factory=list)
+    resize: list[Update] = field(default_factory=list)
     start: list[tuple[AnyContainer, Role]] = field(default_factory=list)
+    actuated: Granted = field(default_factory=Granted)
+
+    def resizes(self, pod: Pod, container: Container, run: ContainerRun) -> Kill | None:
+        """Note what the resources of a running container are to become; return a kill where that takes a restart."""
+        found = judge(pod, container, run, self.actuated)
+        if found == "restart":
+            return Kill(run, f"Container {container.name} resize requires restart")
+        if found is not None:
+            self.resize.append(found)
+        return None
 
 
 Progress = Literal["done", "pending", "failed"]
@@ -212,7 +244,7 @@ def _init_containers(pod: Pod, observed: Observed, health: Health, draft: _Draft
         reached = max((index for index, run in enumerate(runs) if run), default=-1)
     for container, run in zip(containers[:reached], runs[:reached], strict=True):
         if is_sidecar(container):
-            _sidecar(container, run, health, draft)
+            _sidecar(pod, container, run, health, draft)
     if reached == len(containers):
         return "done"
     progress = _frontier(pod, containers[reached], runs[reached], health, draft) if reached >= 0 else "done"
@@ -225,11 +257,12 @@ def _init_containers(pod: Pod, observed: Observed, health: Health, draft: _Draft
 def _frontier(pod: Pod, container: Container, run: ContainerRun | None, health: Health, draft: _Draft) -> Progress:
     """Judge the init container that was started last."""
     if is_sidecar(container):
-        return _sidecar(container, run, health, draft)
+        return _sidecar(pod, container, run, health, draft)
     if run is None or run.state == "created":
         draft.start.append((container, "init"))
         return "pending"
     if run.state == "running":
+        draft.resizes(pod, container, run)
         return "pending"
     if run.state == "exited":
         if run.exit_code == 0:
@@ -244,7 +277,7 @@ def _frontier(pod: Pod, container: Container, run: ContainerRun | None, health: 
     return "pending"
 
 
-def _sidecar(container: Container, run: ContainerRun | None, health: Health, draft: _Draft) -> Progress:
+def _sidecar(pod: Pod, container: Container, run: ContainerRun | None, health: Health, draft: _Draft) -> Progress:
     """Keep a sidecar running; done: what comes after it may start."""
     if run is None or run.state != "running":
         if run and run.state == "unknown":
@@ -259,6 +292,8 @@ def _sidecar(container: Container, run: ContainerRun | None, health: Health, dra
         draft.kill.append(Kill(run, f"Init container {container.name} definition changed"))
     elif failure == "liveness" and started:
         draft.kill.append(Kill(run, f"Init container {container.name} failed liveness probe", "LivenessProbe"))
+    elif (kill := draft.resizes(pod, container, run)) is not None:
+        draft.kill.append(kill)
     else:
         return "done" if started else "pending"
     draft.start.append((container, "init"))
@@ -278,11 +313,14 @@ def _regular_containers(pod: Pod, observed: Observed, health: Health, draft: _Dr
                     draft.kill.append(_kill_unknown(run, "Container"))
             continue
         kill, again = _verdict(container, pod, run, health)
+        if kill is not None and again:
+            kill = replace(kill, message=f"{kill.message}, will be restarted")
+        elif kill is None:
+            kill, again = draft.resizes(pod, container, run), True
         if kill is None:
             kept += 1
             continue
         if again:
-            kill = replace(kill, message=f"{kill.message}, will be restarted")
             draft.start.append((container, "regular"))
             starts += 1
         draft.kill.append(kill)

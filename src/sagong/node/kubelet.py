@@ -15,6 +15,7 @@ from sagong.client.client import Client
 from sagong.node import cgroup_fs, machine
 from sagong.node.act import Actor
 from sagong.node.admission import Rejection, admit
+from sagong.node.allocations import Allocations
 from sagong.node.api_side import ApiSide, NoApi
 from sagong.node.backoff import Backoff
 from sagong.node.cgroups import Cgroups
@@ -29,6 +30,7 @@ from sagong.node.env import EnvBuilder
 from sagong.node.events import PodEvents
 from sagong.node.eviction import admit_under_pressure
 from sagong.node.eviction_manager import EvictionManager
+from sagong.node.grants import Grants
 from sagong.node.hooks import Hooks
 from sagong.node.housekeeping import Housekeeper
 from sagong.node.image_collector import ImageCollector
@@ -45,6 +47,7 @@ from sagong.node.phases import FAILED
 from sagong.node.pods import Pods
 from sagong.node.probe_checks import Checker
 from sagong.node.probes import Prober
+from sagong.node.resizer import Resizer
 from sagong.node.resources import Reservations
 from sagong.node.sandbox_config import SandboxBuilder
 from sagong.node.security import Seccomp
@@ -111,6 +114,17 @@ class Kubelet:
         allocatable = self.node_observer.allocatable
         self.cgroups.ensure_node(parse(allocatable["cpu"]).milli_value(), parse(allocatable["memory"]).value())
         images = Images(self.runtime, self.events, clock, PullSecrets(objects, self.events), parallel_pulls=config.maxParallelImagePulls)
+        allocations = Allocations(self.files)
+        containers = ContainerBuilder(
+            files=self.files,
+            environment=EnvBuilder(objects),
+            services=self.api.all_services if self.api else tuple,
+            mounted=self.volumes.mounted,
+            memory_capacity=self.node_observer.machine.memory,
+            cluster_domain=config.clusterDomain,
+            seccomp=Seccomp(self.files.root / "seccomp", "RuntimeDefault" if config.seccompDefault else "Unconfined"),
+            cgroups=self.cgroups.traits,
+        )
         actor = Actor(
             runtime=self.runtime,
             observer=self.observer,
@@ -120,16 +134,9 @@ class Kubelet:
                 self._handler,
                 lambda pod, reason, message: self.events.pod(pod, "Warning", reason, message),
             ),
-            containers=ContainerBuilder(
-                files=self.files,
-                environment=EnvBuilder(objects),
-                services=self.api.all_services if self.api else tuple,
-                mounted=self.volumes.mounted,
-                memory_capacity=self.node_observer.machine.memory,
-                cluster_domain=config.clusterDomain,
-                seccomp=Seccomp(self.files.root / "seccomp", "RuntimeDefault" if config.seccompDefault else "Unconfined"),
-                cgroups=self.cgroups.traits,
-            ),
+            containers=containers,
+            allocations=allocations,
+            resizer=Resizer(self.runtime, self.cgroups, containers, allocations),
             cgroups=self.cgroups,
             images=images,
             hooks=hooks,
@@ -140,6 +147,7 @@ class Kubelet:
             host_ips=self.ips,
             allocatable=allocatable,
         )
+        self.grants = Grants(allocations, self.pods.all, self._admit, self.events, clock)
         self.pods.use(
             Machinery(
                 observer=self.observer,
@@ -153,10 +161,12 @@ class Kubelet:
                 clock=clock,
                 random=self.random,
                 node=Node(self.ips),
+                allocations=allocations,
                 runtime_name=runtime_name,
                 resync_seconds=seconds(config.syncFrequency),
                 finished=self._finished,
-            )
+            ),
+            self.grants.look,
         )
         self.housekeeper = Housekeeper(
             runtime=self.runtime,
@@ -201,6 +211,7 @@ class Kubelet:
         config = self.config
         tasks = [
             self.pods.run(),
+            self.grants.run(),
             self.prober.run(),
             self.statuses.run(),
             RuntimeEvents(self.runtime, self.clock, self._runtime_changed).run(),

@@ -30,6 +30,7 @@ class Pods:
 
     def __init__(self, admit: Admit, gone: Callable[[Pod], None]) -> None:
         self._admit = admit
+        self._resized: Callable[[], None] = lambda: None
         self._gone = gone
         self._machinery: Machinery | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -41,9 +42,13 @@ class Pods:
         self._mirrors: dict[tuple[str, str], Pod] = {}
         self._api: dict[str, Pod] = {}
 
-    def use(self, machinery: Machinery) -> None:
-        """Take what workers work with. Machinery and pods know each other, so one comes second."""
+    def use(self, machinery: Machinery, resized: Callable[[], None] = lambda: None) -> None:
+        """Take what workers work with. Machinery and pods know each other, so one comes second.
+
+        `resized` is called when a pod asks for other resources, or when a pod that has ended has given some back.
+        """
         self._machinery = machinery
+        self._resized = resized
 
     async def run(self) -> None:
         """Host the workers until cancelled."""
@@ -110,6 +115,7 @@ class Pods:
 
     def finished(self, uid: str) -> None:
         """Take note that a worker has come to its end."""
+        self._resized()
         for waiting in list(self._waiting.values()):
             self._start(waiting)
         if uid in self._hidden:
@@ -150,6 +156,8 @@ class Pods:
         if worker is not None:
             self._hidden.discard(pod.metadata.uid)
             worker.update(pod)
+            if worker.resizing:
+                self._resized()
             if self._machinery is not None:
                 self._machinery.statuses.reconcile(pod.metadata.uid)
         else:
@@ -166,9 +174,11 @@ class Pods:
         worker = PodWorker(pod, self._machinery, static=static)
         others = [other.pod for other in self._workers.values() if other.counts]
         self._workers[uid] = worker
-        fresh = pod.status.phase not in TERMINAL and not pod.status.startTime and not meta.deletionTimestamp
-        rejection = self._admit(pod, others) if fresh else None
-        if rejection is not None:
+        active = pod.status.phase not in TERMINAL and not meta.deletionTimestamp
+        rejection = self._admit(worker.pod, others) if active and not pod.status.startTime else None
+        if rejection is None and active:
+            self._machinery.allocations.allot(worker.pod)
+        elif rejection is not None:
             self._machinery.events.pod(pod, "Warning", rejection.reason, rejection.message)
             worker.reject(Verdict(FAILED, rejection.reason, f"Pod was rejected: {rejection.message}"))
         if self._group is not None:
@@ -196,5 +206,6 @@ class Pods:
         if self._machinery is not None:
             self._machinery.statuses.forget(uid)
             self._machinery.prober.forget(uid)
+            self._machinery.allocations.forget(uid)
         self._leaving.add(uid)
         self._gone(worker.pod)

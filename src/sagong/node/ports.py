@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sagong.api.types.core import Container, EphemeralContainer, Pod
+from sagong.node.cgroup_fs import Resource, Usage
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.downward import Facts
+from sagong.node.qos import Amounts
 
 AnyContainer = Container | EphemeralContainer
 
@@ -69,6 +71,10 @@ class ContainerConfigs(Protocol):
         """
         ...
 
+    def resources(self, pod: Pod, container: Container) -> cri.LinuxContainerResources:
+        """Return the resources of a container that is to be resized."""
+        ...
+
     def termination_log(self, pod_uid: str, container: str, attempt: int) -> str:
         """Return the host path of the file that is mounted at the container's terminationMessagePath."""
         ...
@@ -79,6 +85,18 @@ class CgroupManager(Protocol):
 
     def ensure_pod(self, pod: Pod) -> None:
         """Make the pod's cgroup with its limits; `SandboxConfigs.sandbox` names it as cgroup_parent. Raises OSError."""
+        ...
+
+    def amounts(self, pod: Pod) -> Amounts:
+        """Return the limits that the pod's cgroup has now. Raises OSError."""
+        ...
+
+    def resize_pod(self, pod: Pod, resource: Resource, amounts: Amounts) -> None:
+        """Set the pod's limits of CPU or memory. Raises OSError."""
+        ...
+
+    def pod_usage(self, pod_uid: str) -> Usage:
+        """Return what the pod uses; zeros when it has no cgroup."""
         ...
 
     def remove_pod(self, pod_uid: str) -> None:

@@ -51,8 +51,8 @@ def pod_amounts(pod: Pod) -> Amounts:
     if qos_class(pod) == "BestEffort":
         return Amounts(_MIN_SHARES)
     found = totals(pod)
-    quota = cpu_quota(found.cpu_limit) if _limited(pod, "cpu") else 0
-    memory = found.memory_limit if _limited(pod, "memory") else 0
+    quota = cpu_quota(found.cpu_limit) if limited(pod, "cpu") else 0
+    memory = found.memory_limit if limited(pod, "memory") else 0
     return Amounts(cpu_shares(found.cpu_request), quota or None, memory or None, _huge_pages(pod))
 
 
@@ -89,7 +89,8 @@ def _unassigned_memory(pod: Pod) -> int:
     return max(_amount(pod.spec.resources.requests, "memory") - asked, 0) // len(every)
 
 
-def _limited(pod: Pod, resource: str) -> bool:
+def limited(pod: Pod, resource: str) -> bool:
+    """Tell whether the pod as a whole is held to a limit: its own, or one of each of its containers."""
     if pod.spec.resources is not None and _amount(pod.spec.resources.limits, resource):
         return True
     every: Iterable[Container] = (*pod.spec.containers, *pod.spec.initContainers)

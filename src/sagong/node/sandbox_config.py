@@ -67,7 +67,7 @@ class SandboxBuilder:
             sysctls={sysctl.name: sysctl.value for sysctl in context.sysctls} if context else {},
             security_context=_security(pod),
             overhead=_overhead(pod),
-            resources=_resources(pod),
+            resources=pod_resources(pod),
         )
 
 
@@ -89,7 +89,7 @@ def _security(pod: Pod) -> cri.LinuxSandboxSecurityContext:
     return found
 
 
-def _resources(pod: Pod) -> cri.LinuxContainerResources:
+def pod_resources(pod: Pod) -> cri.LinuxContainerResources:
     """Return hints for runtimes that size a virtual machine by the pod; the pod's cgroup is set by the kubelet."""
     found = qos.totals(pod)
     return _cri(found.cpu_request, found.cpu_limit, found.memory_limit)

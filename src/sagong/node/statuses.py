@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sagong.api.pods import qos_class
-from sagong.api.types.core import ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus
-from sagong.node import conditions
+from sagong.api.pods import limits, qos_class, requests
+from sagong.api.types.core import ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus, ResourceRequirements
+from sagong.node import conditions, qos
+from sagong.node.allocations import actuated_pod
 from sagong.node.container_statuses import Context, mark_lost, statuses
 from sagong.node.decide import asks_restart_all
-from sagong.node.phases import FAILED, TERMINAL, phase
+from sagong.node.phases import FAILED, RUNNING, TERMINAL, phase
 from sagong.node.restarts import could_restart_all
 
 
@@ -35,9 +36,17 @@ NO_VERDICT = Verdict()
 
 
 def pod_status(
-    pod: Pod, before: PodStatus, context: Context, node: Node, now: str, *, verdict: Verdict = NO_VERDICT, static: bool = False
+    pod: Pod,
+    before: PodStatus,
+    context: Context,
+    node: Node,
+    now: str,
+    *,
+    verdict: Verdict = NO_VERDICT,
+    static: bool = False,
+    resize: Sequence[PodCondition] = (),
 ) -> PodStatus:
-    """Return the status to show. `before` is the last one shown, or what the API has."""
+    """Return the status to show. `before` is the last one shown, or what the API has; `resize` tells how a resize fares."""
     spec = pod.spec
     regular = sorted(statuses(pod, spec.containers, before.containerStatuses, context), key=lambda status: status.name)
     init = statuses(pod, spec.initContainers, before.initContainerStatuses, context)
@@ -64,7 +73,11 @@ def pod_status(
     own = conditions.owned(pod, context.observed, every, status.phase, foreign)
     if could_restart_all(pod):
         own.append(_restarting(pod, context, status.phase))
+    if status.phase not in TERMINAL:
+        own.extend(found.copy() for found in resize)
     status.conditions = [*(found.copy() for found in foreign), *own]
+    status.allocatedResources = {name: str(amount) for name, amount in requests(pod).items()}
+    status.resources = _resources(actuated_pod(pod, context.actuated) if before.phase == RUNNING else pod)
     conditions.follow(before, status, now)
     return status
 
@@ -97,6 +110,12 @@ def _address(status: PodStatus, pod: Pod, before: PodStatus, context: Context, n
     status.podIP = ips[0] if ips else ""
     status.hostIPs = [HostIP(ip=ip) for ip in node.ips]
     status.hostIP = node.ips[0] if node.ips else ""
+
+
+def _resources(pod: Pod) -> ResourceRequirements:
+    """Return what the pod as a whole asks for and is held to."""
+    bound = {name: str(amount) for name, amount in limits(pod).items() if qos.limited(pod, name)}
+    return ResourceRequirements(limits=bound, requests={name: str(amount) for name, amount in requests(pod).items()})
 
 
 def _restarting(pod: Pod, context: Context, found_phase: str) -> PodCondition:

@@ -11,17 +11,19 @@ from sagong.api.clock import Clock, Random, format_time, parse_time
 from sagong.api.pods import qos_class
 from sagong.api.types.core import Pod, PodCondition, PodStatus
 from sagong.node.act import Actor, Outcome
+from sagong.node.allocations import Allocations
 from sagong.node.conditions import OWNED
 from sagong.node.container_statuses import Context, Waiting
 from sagong.node.cri.client import CriError
 from sagong.node.decide import Decision, decide
-from sagong.node.events import PodEvents
+from sagong.node.events import Kind, PodEvents
 from sagong.node.kills import Killer
 from sagong.node.lifecycle import State, move
 from sagong.node.observe import Observed, Observer
 from sagong.node.phases import FAILED, TERMINAL
 from sagong.node.ports import CgroupManager, VolumeManager
 from sagong.node.probes import Prober
+from sagong.node.resize_conditions import RESIZE_PENDING, ResizeConditions, resize_message
 from sagong.node.status_manager import StatusManager
 from sagong.node.statuses import NO_VERDICT, Node, Verdict, final_status, pod_status
 from sagong.node.volumes.errors import VolumeError
@@ -49,6 +51,7 @@ class Machinery:
     clock: Clock
     random: Random
     node: Node
+    allocations: Allocations
     runtime_name: str
     resync_seconds: float
     finished: Callable[[str], None]
@@ -69,7 +72,9 @@ class PodWorker:
     """Drives one pod."""
 
     def __init__(self, pod: Pod, machinery: Machinery, *, static: bool = False) -> None:
-        self.pod = pod
+        self.wanted = pod
+        self.pod = machinery.allocations.apply(pod)
+        """the pod with the resources that it has been granted: all work is done with it"""
         self.static = static
         self.state = State.SYNC
         self._m = machinery
@@ -79,6 +84,7 @@ class PodWorker:
         self._memory = _Memory()
         self._wake = asyncio.Event()
         self._step: asyncio.Task[float] | None = None
+        self._resize = ResizeConditions.recall(pod)
 
     @property
     def uid(self) -> str:
@@ -90,9 +96,34 @@ class PodWorker:
         """Tell whether the pod uses the node's resources."""
         return self.state in (State.SYNC, State.TERMINATING) and self.pod.status.phase not in TERMINAL and not self._rejected
 
+    @property
+    def resizing(self) -> bool:
+        """Tell whether the pod asks for other resources than it has been granted."""
+        return self.wanted.spec is not self.pod.spec
+
+    @property
+    def deferred_since(self) -> str:
+        """Return since when a resize of the pod waits, "" when none does."""
+        known = next((found for found in self._before().conditions if found.type == RESIZE_PENDING), None)
+        return (known.lastTransitionTime or "") if known else ""
+
+    def grant(self) -> None:
+        """Take the resources that the pod has just been granted."""
+        self.pod = self._m.allocations.apply(self.wanted)
+        self._resize.granted(self.wanted)
+        self._wake.set()
+
+    def defer(self, reason: str, message: str) -> bool:
+        """Show why the pod is not granted what it asks for; tell whether that is news."""
+        news = self._resize.defer(self.wanted, reason, message)
+        self._wake.set()
+        return news
+
     def update(self, pod: Pod) -> None:
         """Take a newer version of the pod."""
-        before, self.pod = self.pod, pod
+        before, self.pod, self.wanted = self.wanted, self._m.allocations.apply(pod), pod
+        if not self.resizing:
+            self._resize.pending = None
         if pod.metadata.deletionTimestamp and not before.metadata.deletionTimestamp:
             self.end()
         elif pod.metadata.deletionGracePeriodSeconds != before.metadata.deletionGracePeriodSeconds:
@@ -190,6 +221,8 @@ class PodWorker:
             self._memory.waiting.update(outcome.waiting)
             for name in outcome.started:
                 self._memory.waiting.pop(name, None)
+            if outcome.resize_error and self._resize.fail(self.pod, outcome.resize_error):
+                self._tell_resize("Warning", "ResizeError", "error", outcome.resize_error)
             if outcome.failed:
                 await self._show()
                 return self._retry_after(outcome)
@@ -205,6 +238,7 @@ class PodWorker:
             self._m.actor.backoff,
             self._now(),
             restarting_all=restarting,
+            actuated=self._m.allocations.actuated(self.uid),
         )
         log.debug("pod %s/%s: %s", self.pod.metadata.namespace, self.pod.metadata.name, decision.summary())
         return decision
@@ -328,16 +362,31 @@ class PodWorker:
             waiting=self._memory.waiting,
             probed=self._m.prober.probed(self.uid),
             runtime=self._m.runtime_name,
+            actuated=self._m.allocations.actuated(self.uid),
             restarting_all=any(found.type == "AllContainersRestarting" and found.status == "True" for found in before.conditions),
             terminal=ended,
         )
-        status = pod_status(self.pod, before, context, self._m.node, self._time(), verdict=self._verdict, static=self.static)
+        if self._resize.follow(self.pod, observed, context.actuated):
+            self._tell_resize("Normal", "ResizeCompleted", "completed")
+        status = pod_status(
+            self.pod,
+            before,
+            context,
+            self._m.node,
+            self._time(),
+            verdict=self._verdict,
+            static=self.static,
+            resize=self._resize.conditions(),
+        )
         shown = status
         if status.phase in TERMINAL and not ended and before.phase not in TERMINAL:
             shown = status.copy()
             shown.phase, shown.reason, shown.message = before.phase or "Pending", before.reason, before.message
         self._m.statuses.set(self.uid, shown)
         return status
+
+    def _tell_resize(self, kind: Kind, reason: str, what: str, error: str = "") -> None:
+        self._m.events.pod(self.pod, kind, reason, resize_message(self.pod, self._resize.generation, what, error))
 
     def _publish_rejection(self, before: PodStatus) -> PodStatus:
         """Show a pod that was never let in: a phase and a reason, no containers."""

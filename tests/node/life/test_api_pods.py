@@ -2,95 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
-from tests.node.life.api_rig import ApiRig, api_rig
+from tests.node.life.api_pods import HELLO, KubeletProcess, create, field, ready, until
+from tests.node.life.api_rig import ApiRig
 from tests.node.life.rig import NODE, Rig
-from tests.node.life.test_pods_run import HELLO
 
 pytestmark = pytest.mark.e2e
-
-
-ACCOUNT = '{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}'
-
-
-class KubeletProcess:
-    def __init__(self, rig: Rig, api: ApiRig) -> None:
-        config = rig.config(kubeconfig=api.kubelet_kubeconfig, nodeStatusUpdateFrequency="2s")
-        self.file = rig.base / "kubelet.json"
-        self.file.write_bytes(msgspec.json.encode(config))
-        self.log = rig.base / "kubelet.log"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "sagong.cluster.kubelet", "--config", str(self.file), "-v"]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(15)
-            self.process = None
-
-
-@pytest.fixture(scope="module")
-def api(rig: Rig) -> Iterator[ApiRig]:
-    with api_rig(rig) as found:
-        # a controller's work, and there is none here
-        until(lambda: found.kubectl("create", "--validate=false", "-f", "-", stdin=ACCOUNT, check=False).returncode == 0)
-        yield found
-
-
-@pytest.fixture(scope="module")
-def kubelet(rig: Rig, api: ApiRig) -> Iterator[KubeletProcess]:
-    process = KubeletProcess(rig, api)
-    try:
-        process.start()
-        until(lambda: "True" in api.kubectl("get", "nodes", "-o", "jsonpath={..conditions[?(@.type=='Ready')].status}").stdout)
-        yield process
-        with contextlib.suppress(AssertionError):
-            api.kubectl("delete", "pods", "--all", "-A", "--grace-period=0", "--force", "--wait=true", "--timeout=30s")
-    finally:
-        process.stop()
-        sys.stdout.write(process.log.read_text()[-6000:])
-
-
-def until(true: Callable[[], object], limit: float = 20.0) -> float:
-    begun = time.monotonic()
-    while not true():
-        assert time.monotonic() - begun < limit, "not in time"
-        time.sleep(0.05)
-    return time.monotonic() - begun
-
-
-def manifest(name: str, spec: str = "") -> str:
-    container = f"containers: [{{name: c, image: '{HELLO}'}}]"
-    body = spec or container
-    lines = "\n".join(f"  {line}" for line in body.strip().splitlines())
-    head = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n"
-    return f"{head}  nodeName: {NODE}\n  automountServiceAccountToken: false\n  terminationGracePeriodSeconds: 0\n{lines}\n"
-
-
-def create(api: ApiRig, name: str, spec: str = "") -> None:
-    api.kubectl("create", "--validate=false", "-f", "-", stdin=manifest(name, spec))
-
-
-def field(api: ApiRig, name: str, path: str, namespace: str = "default") -> str:
-    return api.kubectl("get", "pod", name, "-n", namespace, "-o", f"jsonpath={{{path}}}", check=False).stdout
-
-
-def ready(api: ApiRig, name: str, namespace: str = "default") -> bool:
-    return field(api, name, ".status.conditions[?(@.type=='Ready')].status", namespace) == "True"
 
 
 def test_a_pod_runs_and_is_described_and_deleted(api: ApiRig, kubelet: KubeletProcess) -> None:

@@ -191,6 +191,11 @@ class Runtime:
         request = cri.UpdateContainerResourcesRequest(container_id=container, linux=resources)
         await self._runtime("UpdateContainerResources", request, cri.Nothing)
 
+    async def update_sandbox_resources(self, sandbox: str, resources: cri.LinuxContainerResources) -> None:
+        """Tell the runtime what the pod as a whole may use now. Not every runtime has this."""
+        request = cri.UpdatePodSandboxResourcesRequest(pod_sandbox_id=sandbox, resources=resources)
+        await self._runtime("UpdatePodSandboxResources", request, cri.Nothing)
+
     async def reopen_log(self, container: str) -> None:
         """Make the runtime open the container's log file anew, after it was renamed."""
         await self._runtime("ReopenContainerLog", cri.ContainerRequest(container_id=container), cri.Nothing)

@@ -49,7 +49,7 @@ class KubeletHost:
 
     def _current(self, worker: PodWorker) -> Pod:
         status = self.statuses.get(worker.uid)
-        return msgspec.structs.replace(worker.pod, status=status) if status else worker.pod
+        return msgspec.structs.replace(worker.wanted, status=status) if status else worker.wanted
 
 
 async def serve(
