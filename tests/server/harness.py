@@ -43,14 +43,15 @@ class Pki:
         (directory / "ca.crt").write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         self._write_key("ca.key", self.key)
 
-    def issue(self, name: str, *groups: str, server: bool = False, file: str = "") -> str:
+    def issue(self, name: str, *groups: str, server: bool = False, file: str = "", dns: str = "") -> str:
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         builder = self._builder(x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, name)]), key)
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if server:
-            builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+            names: list[x509.GeneralName] = [x509.DNSName(dns)] if dns else [x509.IPAddress(ip_address("127.0.0.1"))]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         stem = file or name
         (self.directory / f"{stem}.crt").write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         self._write_key(f"{stem}.key", key)
@@ -245,6 +246,7 @@ async def running(directory: Path, **settings: Any) -> AsyncIterator[Api]:
     pki.issue("admin", "system:masters")
     pki.issue("jane")
     pki.issue("server", server=True)
+    pki.issue("front-proxy-client")
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0)
     config = ServerConfig(
@@ -253,6 +255,8 @@ async def running(directory: Path, **settings: Any) -> AsyncIterator[Api]:
         key=pki.path("server.key"),
         client_ca=pki.path("ca.crt"),
         service_account_key=pki.path("ca.key"),
+        front_proxy_certificate=pki.path("front-proxy-client.crt"),
+        front_proxy_key=pki.path("front-proxy-client.key"),
         **settings,
     )
     store = await SqliteStore.open(directory / "store", durable=False)

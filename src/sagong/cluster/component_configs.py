@@ -31,6 +31,8 @@ def apiserver(cluster: ClusterConfig) -> ApiServerConfig:
         key=str(pki / "apiserver.key"),
         client_ca=str(pki / "ca.crt"),
         front_proxy_ca=str(pki / "front-proxy-ca.crt"),
+        front_proxy_certificate=str(pki / "front-proxy-client.crt"),
+        front_proxy_key=str(pki / "front-proxy-client.key"),
         service_account_key=str(pki / "sa.key"),
         service_account_issuer=f"https://kubernetes.default.svc.{cluster.cluster_domain}",
         kubelet_labels=[CONTROL_PLANE_LABEL],

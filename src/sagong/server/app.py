@@ -9,6 +9,9 @@ import ssl
 from sagong.api.clock import Clock, Random
 from sagong.api.resources import ResourceTable
 from sagong.server import pages, parts
+from sagong.server.aggregation.aggregator import Aggregator
+from sagong.server.aggregation.connections import Connections
+from sagong.server.aggregation.resolve import Resolver
 from sagong.server.config import ServerConfig
 from sagong.server.discovery import Discovery
 from sagong.server.dispatch import Dispatch, Page
@@ -32,17 +35,23 @@ class ApiServer:
         self.table = ResourceTable()
         self.registry = Registry(store, Storage(store, self.table), self.table, clock, random)
         self.objects = ServerObjects(self.registry)
-        self.discovery = Discovery(self.table, f"{config.advertise_address}:{config.port}")
+        resolver = Resolver(self.objects, random, endpoints=config.aggregator_routing)
+        behind = Connections(resolver, config.front_proxy_certificate, config.front_proxy_key)
+        self.aggregator = Aggregator(store, self.objects, behind, clock, self._discovery_changed)
+        self.discovery = Discovery(self.table, f"{config.advertise_address}:{config.port}", self.aggregator)
         self.ready = asyncio.Event()
         self._bootstrapped = False
-        self.openapi = OpenApi(self.table, pages.VERSION["gitVersion"].partition("+")[0])
+        self.openapi = OpenApi(self.table, pages.VERSION["gitVersion"].partition("+")[0], self.aggregator)
         self.pages: dict[str, Page] = pages.of(self.discovery, self.openapi, self._checks())
         self._parts = parts.plug(config, self.registry, self.objects, self.pages)
         metrics = Metrics(store, self.table)
         self.pages["/metrics"] = metrics.page
-        pipeline = Pipeline(self._parts, Dispatch(self.registry, self.pages), metrics, clock=clock, random=random)
+        pipeline = Pipeline(self._parts, Dispatch(self.registry, self.pages, self.aggregator), metrics, clock=clock, random=random)
         self.http = HttpServer(pipeline, clock)
         self.port = config.port
+
+    def _discovery_changed(self) -> None:
+        self.discovery.changed()
 
     def _checks(self) -> dict[str, pages.Check]:
         return {
@@ -67,7 +76,7 @@ class ApiServer:
         async with asyncio.TaskGroup() as group:
             await self._parts.bootstrap.start()
             self._bootstrapped = True
-            loops = [group.create_task(loop()) for loop in (*self._parts.loops, self._warm)]
+            loops = [group.create_task(loop()) for loop in (*self._parts.loops, self.aggregator.run, self._warm)]
             await self.http.serve(listener, tls_context(self.config), started=self.ready)
             for loop in loops:
                 loop.cancel()

@@ -20,6 +20,11 @@ class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     client_ca: str = ""
     front_proxy_ca: str = ""
     front_proxy_names: list[str] = msgspec.field(default_factory=lambda: ["front-proxy-client"])
+    front_proxy_certificate: str = ""
+    """What the server shows to the servers behind APIServices, so that they believe it about who asks."""
+    front_proxy_key: str = ""
+    aggregator_routing: bool = True
+    """Whether those are reached at a Service's endpoints; otherwise at its cluster IP."""
     token_file: str = ""
     """CSV of token, user, uid, "group,group"."""
 

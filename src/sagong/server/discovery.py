@@ -8,52 +8,47 @@ from __future__ import annotations
 import functools
 import hashlib
 from base64 import b64encode
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import msgspec
 
 from sagong.api.errors import NotFoundError
 from sagong.api.resources import Resource, ResourceTable, Sub
+from sagong.server.aggregation.documents import VersionDocument
 from sagong.server.exchange import Exchange
 from sagong.server.messages import JSON, Answer, Response, page_not_found
 from sagong.server.negotiation import YAML
 from sagong.server.registry import versions
 from sagong.server.registry.render import to_yaml
 
-_ORDER = (
-    "",
-    "apiregistration.k8s.io",
-    "apps",
-    "events.k8s.io",
-    "authentication.k8s.io",
-    "authorization.k8s.io",
-    "autoscaling",
-    "batch",
-    "certificates.k8s.io",
-    "networking.k8s.io",
-    "policy",
-    "rbac.authorization.k8s.io",
-    "storage.k8s.io",
-    "admissionregistration.k8s.io",
-    "apiextensions.k8s.io",
-    "scheduling.k8s.io",
-    "coordination.k8s.io",
-    "node.k8s.io",
-    "discovery.k8s.io",
-    "resource.k8s.io",
-    "flowcontrol.apiserver.k8s.io",
-)
-"""Upstream's order of groups (kube-aggregator's priorities); custom groups follow by name."""
-
 _AGGREGATED = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _NOT_STORED = ("componentstatuses",)
 
 
-class Discovery:
-    """The documents of one table."""
+_CUSTOM_PRIORITY = (1000, 100)
+"""That of custom resources (and of what has no APIService yet): its group's, its version's."""
 
-    def __init__(self, table: ResourceTable, address: str) -> None:
-        self._table, self._address = table, address
+
+class Behind(Protocol):
+    """What is known of group versions: their priorities, by APIServices, and what other servers serve."""
+
+    @property
+    def priorities(self) -> Mapping[tuple[str, str], tuple[int, int]]:
+        """The priority of the group and of the version in it, by group and version."""
+        ...
+
+    @property
+    def documents(self) -> Mapping[tuple[str, str], VersionDocument]:
+        """What others serve."""
+        ...
+
+
+class Discovery:
+    """The documents of one table and of the servers behind."""
+
+    def __init__(self, table: ResourceTable, address: str, behind: Behind) -> None:
+        self._table, self._address, self._behind = table, address, behind
         self._documents: dict[str, tuple[bytes, str]] = {}
 
     def changed(self) -> None:
@@ -76,7 +71,7 @@ class Discovery:
         """Answer `/api/v1`, `/apis/<group>` and `/apis/<group>/<version>`."""
         parts = exchange.info.path.strip("/").split("/")
         group, version, depth = ("", parts[1], 3) if parts[0] == "api" else (parts[1], parts[2] if len(parts) > 2 else "", len(parts))  # noqa: PLR2004
-        if not any(row.group == group and version in ("", row.version) for row in self._table):
+        if (version not in self._versions_of(group)) if version else (group not in self.group_names()):
             if parts[0] == "api" or group in self.group_names():
                 raise NotFoundError("the server could not find the requested resource", generic=True)
             return page_not_found()
@@ -85,9 +80,17 @@ class Discovery:
         return self._answer(exchange, f"{group}/{version}", functools.partial(self._resources, group, version))
 
     def group_names(self) -> list[str]:
-        """Return the groups in order."""
-        names = {row.group for row in self._table}
-        return [name for name in _ORDER if name in names] + sorted(names - set(_ORDER))
+        """Return the groups in upstream's order: by the highest priority of their APIServices, then by name."""
+        priorities: dict[str, int] = {}
+        for key in self._group_versions():
+            priorities[key[0]] = max(priorities.get(key[0], 0), self._priority(key)[0])
+        return sorted(priorities, key=lambda name: (-priorities[name], name))
+
+    def _group_versions(self) -> set[tuple[str, str]]:
+        return {(row.group, row.version) for row in self._table} | set(self._behind.documents)
+
+    def _priority(self, key: tuple[str, str]) -> tuple[int, int]:
+        return self._behind.priorities.get(key, _CUSTOM_PRIORITY)
 
     def _answer(self, exchange: Exchange, key: str, build: Any, *, aggregated: bool = False) -> Answer:
         if key not in self._documents:
@@ -114,8 +117,8 @@ class Discovery:
         return {"name": name, "versions": versions, "preferredVersion": versions[0]}
 
     def _versions_of(self, group: str) -> list[str]:
-        found = list(dict.fromkeys(row.version for row in self._table if row.group == group))
-        return sorted(found, key=version_priority, reverse=True)
+        found = (key for key in self._group_versions() if key[0] == group)
+        return [version for _, version in sorted(found, key=lambda key: (self._priority(key)[1], version_priority(key[1])), reverse=True)]
 
     def _rows(self, group: str, version: str) -> list[Resource]:
         rows = (row for row in self._table if (row.group, row.version) == (group, version))
@@ -135,17 +138,16 @@ class Discovery:
         for group in self.group_names():
             if (group == "") != core:
                 continue
-            versions = [
-                {
-                    "version": version,
-                    "resources": [_aggregated(row) for row in self._rows(group, version)],
-                    "freshness": "Current",
-                }
-                for version in self._versions_of(group)
-            ]
+            versions = [self._version(group, version) for version in self._versions_of(group)]
             metadata = {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None}
             items.append({"metadata": metadata, "versions": versions})
         return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+    def _version(self, group: str, version: str) -> dict[str, Any]:
+        remote = self._behind.documents.get((group, version))
+        if remote is not None:
+            return {"version": version, "resources": remote.resources, "freshness": "Current" if remote.fresh else "Stale"}
+        return {"version": version, "resources": [_aggregated(row) for row in self._rows(group, version)], "freshness": "Current"}
 
 
 def version_priority(version: str) -> tuple[int, int, int, str]:

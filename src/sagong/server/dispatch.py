@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from sagong.server.aggregation.aggregator import Aggregator
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer, page_not_found
 from sagong.server.registry.registry import Registry
@@ -24,11 +25,15 @@ _ALL_NAMESPACES = ("list", "watch", "deletecollection")
 class Dispatch:
     """Finds who answers. `pages` are exact paths; a key that ends in `/` covers what is below it."""
 
-    def __init__(self, registry: Registry, pages: dict[str, Page]) -> None:
-        self._registry, self._pages = registry, pages
+    def __init__(self, registry: Registry, pages: dict[str, Page], aggregator: Aggregator) -> None:
+        self._registry, self._pages, self._aggregator = registry, pages, aggregator
 
     async def __call__(self, exchange: Exchange) -> Answer | None:
         """Answer; None when nothing is there."""
+        if self._aggregator.backends:
+            backend = self._aggregator.serving(exchange)
+            if backend is not None:
+                return await self._aggregator.pass_on(exchange, backend)
         if exchange.info.resource_request:
             return await self._resource(exchange)
         page = self._find(exchange.info.path)

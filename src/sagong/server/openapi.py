@@ -14,6 +14,7 @@ from sagong.server.messages import Answer, Response
 
 if TYPE_CHECKING:
     from sagong.api.openapi.documents import Document, Documents
+    from sagong.server.aggregation.aggregator import Aggregator
 
 _V3 = "/openapi/v3/"
 
@@ -28,8 +29,8 @@ def documents(table: ResourceTable, version: str) -> Documents:
 class OpenApi:
     """The pages of one table."""
 
-    def __init__(self, table: ResourceTable, version: str) -> None:
-        self._table, self._version = table, version
+    def __init__(self, table: ResourceTable, version: str, aggregator: Aggregator) -> None:
+        self._table, self._version, self._aggregator = table, version, aggregator
         self._made: Documents | None = None
         self._compressed: dict[str, bytes] = {}
         self._making = asyncio.Lock()
@@ -47,15 +48,20 @@ class OpenApi:
     async def v2(self, exchange: Exchange) -> Answer:
         """Answer /openapi/v2."""
         protobuf = "proto-openapi.spec.v2" in exchange.request.header("accept")
-        return await self._answer(exchange, lambda made: made.swagger_protobuf() if protobuf else made.swagger())
+        others = await self._aggregator.openapi.version2(self._aggregator.backends)
+        return await self._answer(exchange, lambda made: made.swagger_protobuf(others) if protobuf else made.swagger(others))
 
     async def v3(self, exchange: Exchange) -> Answer:
         """Answer /openapi/v3, the index."""
-        return await self._answer(exchange, lambda made: made.index())
+        others = await self._aggregator.openapi.index(self._aggregator.backends)
+        return await self._answer(exchange, lambda made: made.index(others))
 
     async def group_version(self, exchange: Exchange) -> Answer:
         """Answer /openapi/v3/apis/<group>/<version>."""
         path = exchange.info.path.removeprefix(_V3).strip("/")
+        answer = await self._aggregator.openapi_v3(exchange, path)
+        if answer is not None:
+            return answer
         return await self._answer(exchange, lambda made: made.group_version(path))
 
     async def _answer(self, exchange: Exchange, choose: Callable[[Documents], Document | None]) -> Answer:

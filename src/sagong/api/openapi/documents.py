@@ -7,7 +7,7 @@ of, not from its bytes, so that the index needs none of them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,13 @@ import msgspec
 
 from sagong.api.openapi import v2, v3
 from sagong.api.openapi.gnostic import encode_v2
+from sagong.api.openapi.merging import merge
 from sagong.api.openapi.operations import schema_name
 from sagong.api.openapi.schemas import META, REF, Schema
 from sagong.api.resources import Resource, ResourceTable
 
 V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+NO_OTHERS: Mapping[str, Schema] = {}
 CustomSchema = Callable[[Resource], Schema | None]
 
 
@@ -46,9 +48,13 @@ class Documents:
         """Forget the documents."""
         self._made.clear()
 
-    def index(self) -> Document:
-        """Return /openapi/v3: the paths of all documents with their hashes."""
-        return self._once("v3", self._index)
+    def index(self, others: Mapping[str, Schema] = NO_OTHERS) -> Document:
+        """Return /openapi/v3: the paths of all documents with their hashes; `others` are the entries of other servers' documents."""
+        if not others:
+            return self._once("v3", self._index)
+        own = msgspec.json.decode(self.index().body)
+        paths = dict(sorted({**own["paths"], **others}.items()))
+        return Document(msgspec.json.encode({**own, "paths": paths}), _digest(repr(paths)))
 
     def group_version(self, path: str) -> Document | None:
         """Return /openapi/v3/<path>, as `apis/apps/v1`; None: there is none."""
@@ -59,18 +65,22 @@ class Documents:
             return None
         return self._once(path, lambda: (v3.document(rows, self._schemas(rows), self._version), self._hash(path, rows)))
 
-    def swagger(self) -> Document:
-        """Return /openapi/v2 as JSON."""
-        rows = tuple(self._table)
-        return self._once("v2", lambda: (v2.document(rows, self._schemas(rows), self._version), self._hash("v2", rows)))
+    def swagger(self, others: Mapping[str, Schema] = NO_OTHERS) -> Document:
+        """Return /openapi/v2 as JSON; `others` are other servers' documents, by their digests, to be merged into it."""
+        return self._swagger("v2", others, lambda value, etag: Document(msgspec.json.encode(value), etag))
 
-    def swagger_protobuf(self) -> Document:
+    def swagger_protobuf(self, others: Mapping[str, Schema] = NO_OTHERS) -> Document:
         """Return /openapi/v2 as old kubectls ask for it (V2_PROTOBUF)."""
-        if "v2.pb" not in self._made:
-            rows = tuple(self._table)
-            body = encode_v2(v2.document(rows, self._schemas(rows), self._version))
-            self._made["v2.pb"] = Document(body, self._hash("v2", rows), V2_PROTOBUF.replace("@", "."))
-        return self._made["v2.pb"]
+        return self._swagger("v2.pb", others, lambda value, etag: Document(encode_v2(value), etag, V2_PROTOBUF.replace("@", ".")))
+
+    def _swagger(self, key: str, others: Mapping[str, Schema], encode: Callable[[Any, str], Document]) -> Document:
+        rows = tuple(self._table)
+        etag = self._hash("v2", rows) if not others else _digest(repr((self._hash("v2", rows), list(others))))
+        made = self._made.get(key)
+        if made is None or made.etag != etag:
+            value = v2.document(rows, self._schemas(rows), self._version)
+            made = self._made[key] = encode(merge(value, list(others.values())), etag)
+        return made
 
     def _once(self, key: str, make: Callable[[], tuple[Any, str]]) -> Document:
         if key not in self._made:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from sagong.api.types.apiregistration import APIService, APIServiceCondition, APIServiceSpec, APIServiceStatus
 from sagong.api.types.meta import ObjectMeta
 
-_AUTOMANAGED = {"kube-aggregator.kubernetes.io/automanaged": "onstart"}
+MANAGED = "kube-aggregator.kubernetes.io/automanaged"
+ALWAYS, ON_START = "true", "onstart"
+"""Values of the label: kept up to date while the server runs, or when it starts."""
 
 # group/version: the priority of the group, that of the version in it.
 PRIORITIES = {
@@ -41,7 +43,7 @@ def objects(now: str) -> Iterator[APIService]:
         group, _, version = group_version.rpartition("/")
         spec = APIServiceSpec(group=group, version=version, groupPriorityMinimum=group_priority, versionPriority=version_priority)
         yield APIService(
-            metadata=ObjectMeta(name=f"{version}.{group}", labels=dict(_AUTOMANAGED)),
+            metadata=ObjectMeta(name=f"{version}.{group}", labels={MANAGED: ON_START}),
             spec=spec,
             status=APIServiceStatus(conditions=[_available(now)]),
         )

@@ -104,7 +104,9 @@ def _reset_spec(live: Any, wanted: Any) -> None:
 
 
 def _set_spec(live: Any, wanted: Any) -> None:
-    live.spec = wanted.spec
+    """Undo changes of an APIService, unless somebody took it over by removing the label."""
+    if api_services.MANAGED in live.metadata.labels:
+        live.spec = wanted.spec
 
 
 def _set_subsets(live: Any, wanted: Any) -> None:

@@ -22,13 +22,14 @@ class BackendError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a request goes. `tls` None: plain HTTP; `query` is encoded already."""
+    """Where a request goes. `tls` None: plain HTTP; `query` is encoded already; `server_name` "": the host's own name."""
 
     host: str
     port: int
     path: str = ""
     query: str = ""
     tls: ssl.SSLContext | None = None
+    server_name: str = ""
 
     @property
     def authority(self) -> str:
@@ -147,7 +148,8 @@ def query(pairs: Sequence[tuple[str, str]]) -> str:
 
 async def _connect(location: Location) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
-        return await asyncio.open_connection(location.host, location.port, ssl=location.tls, limit=_HEAD_LIMIT)
+        name = (location.server_name or None) if location.tls else None
+        return await asyncio.open_connection(location.host, location.port, ssl=location.tls, server_hostname=name, limit=_HEAD_LIMIT)
     except ssl.SSLCertVerificationError as error:
         raise BackendError(f"tls: failed to verify certificate: x509: {error.verify_message}") from error
     except OSError as error:
