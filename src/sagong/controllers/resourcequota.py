@@ -1,6 +1,8 @@
 """resourcequota: counts what each quota limits, so that admission knows what is left.
 
-Admission adds to `used` what it lets in; this loop counts anew whenever something that a quota counts comes, goes or changes.
+Admission adds to `used` what it lets in. This loop counts when a quota's limits are new, when something that it counts goes or
+comes to use less, and now and then. What comes causes no count: admission has charged it, and a view that does not show it yet would
+take the charge back.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from sagong.controllers.runner import Informers, Loop
 from sagong.controllers.view import Live
 
 NAME, ACCOUNT = "resourcequota", "resourcequota-controller"
+RESYNC = 300.0
+"""Seconds until a quota is counted anew, for what was charged and never came."""
 MEASURED = (Pod, Service, PersistentVolumeClaim)
 
 
@@ -32,10 +36,10 @@ def plan(quota: ResourceQuota, counted: Usage) -> Plan:
     used = {name: str(counted[name]) if name in counted else quota.status.used.get(name) for name in hard}
     known = {name: amount for name, amount in used.items() if amount is not None}
     if quota.status.hard == hard and quota.status.used == known:
-        return NOTHING
+        return Plan(requeue_after=RESYNC)
     changed = quota.copy()
     changed.status.hard, changed.status.used = dict(hard), known
-    return Plan((Update(changed, "status"),))
+    return Plan((Update(changed, "status"),), requeue_after=RESYNC)
 
 
 class ResourceQuotas:
@@ -47,7 +51,7 @@ class ResourceQuotas:
         controller = Controller(
             name=NAME,
             account=ACCOUNT,
-            watches=(Watch(ResourceQuota),),
+            watches=(Watch(ResourceQuota, changed=_limits_changed),),
             reads=MEASURED,
             writes=writes(("update", ResourceQuota, "status")),
             reconcile_live=self._reconcile,
@@ -110,7 +114,7 @@ class ResourceQuotas:
         def changed(old: Any, new: Any) -> None:
             obj = new if new is not None else old
             quotas = self._informers.known(ResourceQuota).list(obj.metadata.namespace) if obj.metadata.namespace else ()
-            if not quotas or (old is not None and new is not None and not _differs(resource, old, new, self._loop.now)):
+            if not quotas or not _freed(resource, old, new, self._loop.now):
                 return
             for quota in quotas:
                 if any(tracked_by(resource, name) for name in quota.spec.hard):
@@ -119,5 +123,15 @@ class ResourceQuotas:
         informer.add_handler(changed)
 
 
-def _differs(resource: Resource, old: Any, new: Any, now: datetime) -> bool:
-    return usage(resource, old, now) != usage(resource, new, now)
+def _limits_changed(_old: Any, new: Any) -> bool:
+    return new is not None and new.spec.hard != new.status.hard
+
+
+def _freed(resource: Resource, old: Any, new: Any, now: datetime) -> bool:
+    """Say whether an object came to use less of anything, or other things; one that goes frees all."""
+    if old is None:
+        return False
+    if new is None:
+        return True
+    before, after = usage(resource, old, now), usage(resource, new, now)
+    return any(name not in after or after[name].nanos < amount.nanos for name, amount in before.items())
