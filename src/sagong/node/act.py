@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sagong.api.types.core import Container, Pod
+from sagong.api.types.core import Container, ImageVolumeSource, Pod
 from sagong.node.allocations import Allocations
 from sagong.node.backoff import Backoff
 from sagong.node.container_statuses import Waiting
@@ -161,7 +161,8 @@ class Actor:
             except StartError as error:
                 outcome.waiting[start.container.name] = error.waiting
                 outcome.failed = True
-                outcome.retry_at = max(outcome.retry_at, self.images.until(pod, start.container.image))
+                names = [start.container.image, *(source.reference for source in _image_volumes(pod, start.container).values())]
+                outcome.retry_at = max(outcome.retry_at, *(self.images.until(pod, name) for name in names))
                 if start.role == "init" and start.container.restartPolicy != "Always":
                     return
             else:
@@ -170,11 +171,13 @@ class Actor:
     async def _start(self, pod: Pod, container: AnyContainer, place: _Place) -> None:
         """Start one container. Raises StartError; what users need to know of it is an event by then."""
         try:
+            sources = _image_volumes(pod, container)
+            volume_images = {name: await self.images.ensure_volume(pod, source, place.config) for name, source in sources.items()}
             image = await self.images.ensure(pod, container, place.config)
         except ImageError as error:
             self.events.container(pod, container, "Warning", "Failed", f"Error: {error.reason}")
             raise StartError(error.reason, error.message) from error
-        config = await self._container_config(pod, container, image, place.observed)
+        config = await self._container_config(pod, container, image, place.observed, volume_images)
         try:
             run_id = await self.runtime.create_container(place.sandbox, config, place.config)
             self.observer.learn(run_id, pod.metadata.uid)
@@ -193,14 +196,18 @@ class Actor:
         self.logs.link(pod, container.name, run_id, config.metadata.attempt)
         await self._post_start(pod, container, run_id, place.observed)
 
-    async def _container_config(self, pod: Pod, container: AnyContainer, image: cri.Image, observed: Observed) -> cri.ContainerConfig:
+    async def _container_config(
+        self, pod: Pod, container: AnyContainer, image: cri.Image, observed: Observed, volume_images: Mapping[str, cri.Image]
+    ) -> cri.ContainerConfig:
         latest = observed.latest(container.name)
         attempt = latest.restart_count + 1 if latest else self.logs.next_attempt(pod, container.name)
         ips = self.host_ips if pod.spec.hostNetwork else observed.ips
         facts = Facts(pod_ips=ips, host_ips=self.host_ips, allocatable=self.allocatable)
         try:
             target = _target(container, observed)
-            config = await self.containers.container(pod, container, image, facts, attempt=attempt, target_id=target)
+            config = await self.containers.container(
+                pod, container, image, facts, attempt=attempt, target_id=target, volume_images=volume_images
+            )
             self.logs.make(pod, container.name)
         except (ContainerConfigError, VolumeError, OSError) as error:
             self.events.container(pod, container, "Warning", "Failed", f"Error: {error}")
@@ -232,6 +239,12 @@ class _Place:
     sandbox: str
     config: cri.PodSandboxConfig
     observed: Observed
+
+
+def _image_volumes(pod: Pod, container: AnyContainer) -> Mapping[str, ImageVolumeSource]:
+    """Return the image volumes that the container mounts, by name."""
+    mounted = {mount.name for mount in container.volumeMounts}
+    return {volume.name: volume.image for volume in pod.spec.volumes if volume.image is not None and volume.name in mounted}
 
 
 def _target(container: AnyContainer, observed: Observed) -> str:

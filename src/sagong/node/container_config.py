@@ -15,8 +15,8 @@ from sagong.node.downward import AnyContainer, Facts
 from sagong.node.env import EnvBuilder
 from sagong.node.expansion import expand
 from sagong.node.volumes.container_mounts import ContainerMounts
-from sagong.node.volumes.layout import NodeFiles
-from sagong.node.volumes.manager import Mounted
+from sagong.node.volumes.image import ByRuntime, ImageVolumes
+from sagong.node.volumes.layout import Mounted, NodeFiles
 
 _TERMINATION_PATH = "/dev/termination-log"
 # CRI numbers signals by their place in this list, from 1
@@ -40,19 +40,28 @@ class ContainerBuilder:
     """the mounted volumes of a pod by its uid"""
     memory_capacity: int
     """the node's memory in bytes, against which OOM scores count"""
+    image_volumes: ImageVolumes = field(default_factory=ByRuntime)
     cluster_domain: str = "cluster.local"
     seccomp: security.Seccomp = field(default_factory=security.Seccomp)
     cgroups: Traits = field(default_factory=Traits)
     """what the node's cgroups can do"""
 
     async def container(
-        self, pod: Pod, container: AnyContainer, image: cri.Image, facts: Facts, *, attempt: int, target_id: str
+        self,
+        pod: Pod,
+        container: AnyContainer,
+        image: cri.Image,
+        facts: Facts,
+        *,
+        attempt: int,
+        target_id: str,
+        volume_images: Mapping[str, cri.Image] = {},
     ) -> cri.ContainerConfig:
         """Return the configuration; identity (metadata, labels, annotations, log path) is the caller's.
 
         Raises ContainerConfigError, VolumeError, OSError.
         """
-        volumes = self.mounted(pod.metadata.uid)
+        volumes = {**self.mounted(pod.metadata.uid), **await self._image_volumes(pod, volume_images)}
         paths = {name: volume.path for name, volume in volumes.items()}
         env = await self.environment.environment(pod, container, facts, self.services(), paths)
         linux = cri.LinuxContainerConfig(
@@ -82,6 +91,10 @@ class ContainerBuilder:
     def termination_log(self, pod_uid: str, container: str, attempt: int) -> str:
         """Return the host path of the file at the container's terminationMessagePath."""
         return str(self.files.pod(pod_uid).container(container) / str(attempt))
+
+    async def _image_volumes(self, pod: Pod, images: Mapping[str, cri.Image]) -> Mapping[str, Mounted]:
+        wanted = {volume.name: volume.image.reference for volume in pod.spec.volumes if volume.image is not None}
+        return {name: await self.image_volumes.provide(pod.metadata.uid, name, image, wanted[name]) for name, image in images.items()}
 
     def _own_files(self, pod: Pod, container: AnyContainer, facts: Facts, attempt: int) -> Iterable[cri.Mount]:
         files = self.files.pod(pod.metadata.uid)

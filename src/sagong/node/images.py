@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from sagong.api.clock import Clock
-from sagong.api.types.core import Container, EphemeralContainer, Pod
+from sagong.api.types.core import Container, EphemeralContainer, ImageVolumeSource, Pod
 from sagong.node.backoff import Backoff
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import CriError, Runtime
-from sagong.node.events import PodEvents
+from sagong.node.events import Kind, PodEvents
 
 _FIRST_DELAY, _LONGEST_DELAY = 10.0, 300.0
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -46,8 +48,17 @@ class PullCredentials(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class _Wish:
+    """An image that a container or a volume needs, and where its events go."""
+
+    name: str
+    policy: str
+    tell: Callable[[Kind, str, str], None]
+
+
 class Images:
-    """The images that containers ask for."""
+    """The images that containers and image volumes ask for."""
 
     def __init__(self, runtime: Runtime, events: PodEvents, clock: Clock, credentials: PullCredentials, *, parallel_pulls: int = 5) -> None:
         self._runtime = runtime
@@ -59,25 +70,33 @@ class Images:
         self._pulls = asyncio.Semaphore(parallel_pulls)
 
     async def ensure(self, pod: Pod, container: Container | EphemeralContainer, sandbox: cri.PodSandboxConfig) -> cri.Image:
-        """Return the image, pulled if its policy asks for that. Raises ImageError."""
-        name = container.image
+        """Return the container's image, pulled if its policy asks for that. Raises ImageError."""
+        tell = functools.partial(self._events.container, pod, container)
+        return await self._ensure(pod, _Wish(container.image, container.imagePullPolicy, tell), sandbox)
+
+    async def ensure_volume(self, pod: Pod, source: ImageVolumeSource, sandbox: cri.PodSandboxConfig) -> cri.Image:
+        """Return the image of a volume in the same way (KEP-4639). Raises ImageError."""
+        return await self._ensure(pod, _Wish(source.reference, source.pullPolicy, functools.partial(self._events.pod, pod)), sandbox)
+
+    async def _ensure(self, pod: Pod, wish: _Wish, sandbox: cri.PodSandboxConfig) -> cri.Image:
+        name = wish.name
         try:
             reference = with_default_tag(name)
         except ValueError as error:
             message = f'Failed to apply default image tag "{name}": {error}'
-            self._events.container(pod, container, "Warning", "InspectFailed", message)
+            wish.tell("Warning", "InspectFailed", message)
             raise ImageError("InvalidImageName", message) from error
-        if container.imagePullPolicy in ("IfNotPresent", "Never"):
-            found = await self._inspect(pod, container, reference)
+        if wish.policy in ("IfNotPresent", "Never"):
+            found = await self._inspect(wish, reference)
             if found:
                 message = f'Container image "{name}" already present on machine and can be accessed by the pod'
-                self._events.container(pod, container, "Normal", "Pulled", message)
+                wish.tell("Normal", "Pulled", message)
                 return found
-            if container.imagePullPolicy == "Never":
+            if wish.policy == "Never":
                 message = f'Container image "{name}" is not present with pull policy of Never'
-                self._events.container(pod, container, "Warning", "ErrImageNeverPull", message)
+                wish.tell("Warning", "ErrImageNeverPull", message)
                 raise ImageError("ErrImageNeverPull", message)
-        return await self._pull(pod, container, reference, sandbox)
+        return await self._pull(pod, wish, reference, sandbox)
 
     async def local(self, image: str) -> cri.Image | None:
         """Return the image if it is on the node."""
@@ -96,29 +115,29 @@ class Images:
         for key in [key for key in self._last_errors if key.startswith(f"{pod_uid}_")]:
             del self._last_errors[key]
 
-    async def _inspect(self, pod: Pod, container: Container | EphemeralContainer, reference: str) -> cri.Image | None:
+    async def _inspect(self, wish: _Wish, reference: str) -> cri.Image | None:
         try:
             return await self._runtime.image_status(reference)
         except CriError as error:
             message = f'Failed to inspect image "": {error}'
-            self._events.container(pod, container, "Warning", "InspectFailed", message)
+            wish.tell("Warning", "InspectFailed", message)
             raise ImageError("ImageInspectError", message) from error
 
-    async def _pull(self, pod: Pod, container: Container | EphemeralContainer, reference: str, sandbox: cri.PodSandboxConfig) -> cri.Image:
-        name, key = container.image, _key(pod, container.image)
+    async def _pull(self, pod: Pod, wish: _Wish, reference: str, sandbox: cri.PodSandboxConfig) -> cri.Image:
+        name, key = wish.name, _key(pod, wish.name)
         if self._backoff.until_update(key) > self._clock.now().timestamp():
             message = f'Back-off pulling image "{name}"'
-            self._events.container(pod, container, "Normal", "BackOff", message)
+            wish.tell("Normal", "BackOff", message)
             last = self._last_errors.get(key)
             raise ImageError("ImagePullBackOff", f"{message}: {last}" if last else message)
-        self._events.container(pod, container, "Normal", "Pulling", f'Pulling image "{name}"')
+        wish.tell("Normal", "Pulling", f'Pulling image "{name}"')
         begun = self._clock.monotonic()
         try:
             async with self._pulls:
                 pulling = self._clock.monotonic()
                 found = await self._pull_with_any(pod, reference, sandbox)
         except CriError as error:
-            self._events.container(pod, container, "Warning", "Failed", f'Failed to pull image "{name}": {_text(error)}')
+            wish.tell("Warning", "Failed", f'Failed to pull image "{name}": {_text(error)}')
             self._backoff.fail(key, self._clock.now().timestamp())
             failure = _pull_error(name, error)
             self._last_errors[key] = f"{failure.reason}: {failure.message}"
@@ -127,7 +146,7 @@ class Images:
         ended = self._clock.monotonic()
         times = f"{_milliseconds(ended - pulling)} ({_milliseconds(ended - begun)} including waiting)"
         message = f'Successfully pulled image "{name}" in {times}. Image size: {found.size} bytes.'
-        self._events.container(pod, container, "Normal", "Pulled", message)
+        wish.tell("Normal", "Pulled", message)
         return found
 
     async def _pull_with_any(self, pod: Pod, reference: str, sandbox: cri.PodSandboxConfig) -> cri.Image:

@@ -23,6 +23,7 @@ from sagong.node.conditions import condition
 from sagong.node.config import KubeletConfig, seconds
 from sagong.node.container_config import ContainerBuilder
 from sagong.node.credentials import PullSecrets
+from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import Channel, CriError, Runtime
 from sagong.node.cri.exits import RuntimeEvents
 from sagong.node.dns_config import ClusterDns
@@ -57,6 +58,7 @@ from sagong.node.stats import NodeStatistics
 from sagong.node.status_manager import StatusManager
 from sagong.node.statuses import Node, Verdict
 from sagong.node.sysctls import admit_sysctls
+from sagong.node.volumes.image import image_volumes
 from sagong.node.volumes.layout import NodeFiles
 from sagong.node.volumes.manager import VolumeManager
 from sagong.node.volumes.payload import Contents
@@ -90,8 +92,7 @@ class Kubelet:
     async def run(self) -> None:
         """Run until cancelled."""
         self.files.root.mkdir(mode=0o750, parents=True, exist_ok=True)
-        runtime_name = await self._wait_for_runtime()
-        self._assemble(runtime_name)
+        self._assemble(await self._wait_for_runtime())
         async with asyncio.TaskGroup() as group:
             self._group = group
             for task in self._tasks():
@@ -101,8 +102,9 @@ class Kubelet:
         """Let go of the runtime."""
         await self._channel.close()
 
-    def _assemble(self, runtime_name: str) -> None:
+    def _assemble(self, version: cri.VersionResponse) -> None:
         config, clock = self.config, self.clock
+        self.image_volumes = image_volumes(version, self.runtime, self.files)
         self.observer = Observer(self.runtime)
         self.statuses = StatusManager(self.api.client if self.api else None, clock, self.pods.shown)
         self.prober = Prober(Checker(self.runtime), self.events, clock, self.random, self.pods.wake)
@@ -120,6 +122,7 @@ class Kubelet:
             environment=EnvBuilder(objects),
             services=self.api.all_services if self.api else tuple,
             mounted=self.volumes.mounted,
+            image_volumes=self.image_volumes,
             memory_capacity=self.node_observer.machine.memory,
             cluster_domain=config.clusterDomain,
             seccomp=Seccomp(self.files.root / "seccomp", "RuntimeDefault" if config.seccompDefault else "Unconfined"),
@@ -162,7 +165,7 @@ class Kubelet:
                 random=self.random,
                 node=Node(self.ips),
                 allocations=allocations,
-                runtime_name=runtime_name,
+                runtime_name=version.runtime_name,
                 resync_seconds=seconds(config.syncFrequency),
                 finished=self._finished,
             ),
@@ -186,7 +189,9 @@ class Kubelet:
         api: Any = self.api.client if self.api else NoApi()
         self.objects = ObjectCache(api, self.clock)
         contents = Contents(self.objects, TokenCache(api, self.clock, self.random))
-        self.volumes = VolumeManager(self.files, contents, api, self.clock, lambda: self.node_observer.allocatable)
+        self.volumes = VolumeManager(
+            self.files, contents, api, self.clock, lambda: self.node_observer.allocatable, images=self.image_volumes
+        )
         self.cgroups = Cgroups(cgroup_fs.detect(), self.config.cgroupRoot, pod_pids_limit=self.config.podPidsLimit)
 
     def _assemble_evictions(self) -> None:
@@ -256,10 +261,10 @@ class Kubelet:
             tasks += [reporter.run(), NodeLease(api.client, self.clock, config.node_name, config.nodeLeaseDurationSeconds).run()]
         return tasks
 
-    async def _wait_for_runtime(self) -> str:
+    async def _wait_for_runtime(self) -> cri.VersionResponse:
         while True:
             try:
-                return (await self.runtime.version()).runtime_name
+                return await self.runtime.version()
             except CriError as error:
                 log.warning("the container runtime at %s does not answer: %s", self.config.runtime_socket, error)
                 await self.clock.sleep(RUNTIME_RETRY)

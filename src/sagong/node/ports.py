@@ -6,7 +6,7 @@ path. The builders here own everything that comes from the spec and the node.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sagong.api.types.core import Container, EphemeralContainer, Pod
@@ -60,12 +60,21 @@ class ContainerConfigs(Protocol):
     """Builds the part of CRI's ContainerConfig that comes from the spec, its volumes and its environment."""
 
     async def container(
-        self, pod: Pod, container: AnyContainer, image: cri.Image, facts: Facts, *, attempt: int, target_id: str
+        self,
+        pod: Pod,
+        container: AnyContainer,
+        image: cri.Image,
+        facts: Facts,
+        *,
+        attempt: int,
+        target_id: str,
+        volume_images: Mapping[str, cri.Image] = ...,
     ) -> cri.ContainerConfig:
         """Return command, args, envs, mounts (volumes, etc-hosts, termination log), devices, the Linux section.
 
         `image` is what ImageStatus says of it (user, id); `image.id` becomes config.image; `facts` hold the addresses of the
-        sandbox that is running; `target_id` is the container whose PID namespace an ephemeral container joins, or "".
+        sandbox that is running; `target_id` is the container whose PID namespace an ephemeral container joins, or "";
+        `volume_images` are the images of the image volumes that it mounts, by the volume's name.
         Metadata, labels, annotations and log_path are left empty.
         Raises ContainerConfigError, and VolumeError for mounts.
         """

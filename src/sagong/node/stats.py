@@ -19,7 +19,7 @@ from sagong.node.cri.client import CriError, Runtime
 from sagong.node.exposition import exposition
 from sagong.node.machine import Machine
 from sagong.node.server.host import Host
-from sagong.node.volumes.layout import NodeFiles, PodFiles
+from sagong.node.volumes.layout import PLUGIN_PREFIX, NodeFiles, PodFiles
 
 Stats = dict[str, Any]
 _DISK_SECONDS = 60.0
@@ -222,8 +222,9 @@ async def container_stats(runtime: Runtime) -> Mapping[str, Sequence[cri.Contain
 
 
 def _own_volume(files: PodFiles, name: str) -> Path | None:
-    """Return the folder of a volume that counts as the pod's own disk use: one below the pod's directory."""
-    return next(iter(sorted(files.volumes.glob(f"*/{name}"))), None) if files.volumes.is_dir() else None
+    """Return the folder of a volume that counts as the pod's own disk use: one below the pod's directory, image volumes aside."""
+    found = sorted(path for path in files.volumes.glob(f"*/{name}") if path.parent.name != f"{PLUGIN_PREFIX}image")
+    return found[0] if found else None
 
 
 def _present(message: cri.MemoryUsage, **names: str) -> dict[str, int]:

@@ -13,7 +13,7 @@ from tests.node.builders import FixedRandom, HandClock, MemoryApi, pod
 from sagong.api.types.core import ConfigMap, ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod, Secret
 from sagong.api.types.meta import ObjectMeta
 from sagong.node.cri import api_pb2 as cri
-from sagong.node.volumes import mounting
+from sagong.node.volumes import image, mounting
 from sagong.node.volumes.container_mounts import ContainerMounts
 from sagong.node.volumes.errors import MountError, VolumeError
 from sagong.node.volumes.layout import NodeFiles
@@ -259,3 +259,63 @@ def test_a_promise_of_read_only_mounts_that_cannot_be_kept_is_refused(tmp_path: 
     node.mount(wanted)
     with pytest.raises(VolumeError, match=message):
         node.mounts(wanted)
+
+
+@root
+def test_an_image_of_many_layers_is_mounted_though_its_options_are_longer_than_a_page(tmp_path: Path) -> None:
+    layers = [tmp_path / ("layer" * 12) / str(number) for number in range(100)]
+    for number, layer in enumerate(layers):
+        layer.mkdir(parents=True)
+        (layer / f"file{number}").write_text(str(number))
+    target = tmp_path / "merged"
+    target.mkdir()
+    mounting.mount_as("overlay", "overlay", [f"lowerdir={':'.join(map(str, layers))}"], target)
+    try:
+        assert len(list(target.iterdir())) == 100
+        with pytest.raises(OSError, match="Read-only file system"):
+            (target / "new").touch()
+    finally:
+        mounting.unmount(target)
+
+
+@root
+def test_an_image_of_one_layer_is_a_read_only_bind_mount(tmp_path: Path) -> None:
+    layer, target = tmp_path / "layer", tmp_path / "merged"
+    layer.mkdir()
+    target.mkdir()
+    (layer / "file").write_text("x")
+    mounting.mount_as("bind", str(layer), ["ro", "rbind"], target)
+    try:
+        assert (target / "file").read_text() == "x"
+        with pytest.raises(OSError, match="Read-only file system"):
+            (target / "new").touch()
+    finally:
+        mounting.unmount(target)
+
+
+class TestImageVolumes:
+    """What runtimes are told, by what they can do."""
+
+    @pytest.mark.parametrize(
+        ("name", "version", "helped"),
+        [
+            ("containerd", "1.6.20~ds1", True),
+            ("containerd", "v1.7.27", True),
+            ("containerd", "2.0.5", True),
+            ("containerd", "v2.1.0", False),
+            ("containerd", "2.2.0-rc.1", False),
+            ("cri-o", "1.31.0", False),
+        ],
+    )
+    def test_older_containerds_are_helped(self, tmp_path: Path, name: str, version: str, helped: bool) -> None:  # noqa: FBT001 - a column
+        told = cri.VersionResponse(runtime_name=name, runtime_version=version)
+        assert isinstance(image.image_volumes(told, None, NodeFiles(tmp_path)), image.Views) is helped  # type: ignore[arg-type]  # not asked
+
+    def test_a_runtime_that_can_is_given_the_image_and_the_path_in_it(self, tmp_path: Path) -> None:
+        of = pod(
+            "containers: [{name: c, volumeMounts: [{name: v, mountPath: /v, subPath: a/b}]}]\nvolumes: [{name: v, image: {reference: i}}]"
+        )
+        volume = asyncio.run(image.ByRuntime().provide("u1", "v", cri.Image(id="sha256:1"), "i"))
+        found = ContainerMounts(of.spec.containers[0], {"v": volume}, {}, NodeFiles(tmp_path).pod("u1")).mounts()[0]
+        assert (found.container_path, found.host_path, found.readonly, found.image_sub_path) == ("/v", "", True, "a/b")
+        assert (found.image.image, found.image.user_specified_image) == ("sha256:1", "i")

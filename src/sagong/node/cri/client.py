@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import grpc
@@ -18,6 +19,7 @@ CALL_TIMEOUT = 120.0
 _MAX_MESSAGE = 16 * 1024 * 1024
 _RUNTIME = "/runtime.v1.RuntimeService/"
 _IMAGE = "/runtime.v1.ImageService/"
+_SNAPSHOTS = "/containerd.services.snapshots.v1.Snapshots/"
 _EVENTS = "/containerd.services.events.v1.Events/Subscribe"
 _NAMESPACE = (("containerd-namespace", "k8s.io"),)
 
@@ -65,7 +67,14 @@ _GO_CODES = {
 class Call(Protocol):
     """What a runtime is, seen from here: unary calls and streams by method path."""
 
-    async def unary(self, path: str, request: Message, answer: type[R], timeout: float | None) -> R:  # noqa: ASYNC109 - gRPC's own deadline
+    async def unary(
+        self,
+        path: str,
+        request: Message,
+        answer: type[R],
+        timeout: float | None,  # noqa: ASYNC109 - gRPC's own deadline
+        metadata: tuple[tuple[str, str], ...] = (),
+    ) -> R:
         """Call. Raises CriError."""
         ...
 
@@ -88,11 +97,18 @@ class Channel:
         ]
         self._channel = grpc.aio.insecure_channel(f"unix:{socket}", options=options)
 
-    async def unary(self, path: str, request: Message, answer: type[R], timeout: float | None) -> R:  # noqa: ASYNC109 - gRPC's own deadline
+    async def unary(
+        self,
+        path: str,
+        request: Message,
+        answer: type[R],
+        timeout: float | None,  # noqa: ASYNC109 - gRPC's own deadline
+        metadata: tuple[tuple[str, str], ...] = (),
+    ) -> R:
         """Call the method at `path`."""
         call = self._channel.unary_unary(path, request_serializer=_encode, response_deserializer=answer.FromString)
         try:
-            found: R = await call(request, timeout=timeout)
+            found: R = await call(request, timeout=timeout, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise CriError(error.code().name, error.details() or "") from error
         return found
@@ -227,6 +243,31 @@ class Runtime:
         found = await self._image("ImageStatus", request, cri.ImageStatusResponse)
         return found.image if found.HasField("image") else None
 
+    async def chain_id(self, image: str) -> str:
+        """Return the digest that names the image's unpacked layers in containerd's snapshots, "" when the runtime does not tell."""
+        request = cri.ImageStatusRequest(image=cri.ImageSpec(image=image), verbose=True)
+        info = (await self._image("ImageStatus", request, cri.ImageStatusResponse)).info.get("info", "{}")
+        return str(json.loads(info).get("chainID", ""))
+
+    async def snapshotter(self) -> str:
+        """Return the name of the snapshotter that containerd unpacks images with."""
+        config = json.loads((await self.status(verbose=True)).info.get("config", "{}"))
+        return str(config.get("containerd", {}).get("snapshotter", "")) or "overlayfs"
+
+    async def view_snapshot(self, snapshotter: str, key: str, parent: str, labels: Mapping[str, str]) -> Sequence[cri.SnapshotMount]:
+        """Make a read-only view of unpacked layers in containerd; return how it is mounted. ALREADY_EXISTS when the key is taken."""
+        request = cri.ViewSnapshotRequest(snapshotter=snapshotter, key=key, parent=parent, labels=dict(labels))
+        return list((await self._snapshots("View", request, cri.SnapshotMounts)).mounts)
+
+    async def snapshot_mounts(self, snapshotter: str, key: str) -> Sequence[cri.SnapshotMount]:
+        """Return how a view is mounted."""
+        request = cri.SnapshotRequest(snapshotter=snapshotter, key=key)
+        return list((await self._snapshots("Mounts", request, cri.SnapshotMounts)).mounts)
+
+    async def remove_snapshot(self, snapshotter: str, key: str) -> None:
+        """Remove a view. NOT_FOUND when there is none."""
+        await self._snapshots("Remove", cri.SnapshotRequest(snapshotter=snapshotter, key=key), cri.Nothing)
+
     async def pull_image(self, image: str, auth: cri.AuthConfig | None, sandbox: cri.PodSandboxConfig) -> str:
         """Pull the image; return its reference."""
         request = cri.PullImageRequest(image=cri.ImageSpec(image=image), auth=auth, sandbox_config=sandbox)
@@ -258,3 +299,6 @@ class Runtime:
 
     async def _image(self, method: str, request: Message, answer: type[R], deadline: float | None = CALL_TIMEOUT) -> R:
         return await self._call.unary(_IMAGE + method, request, answer, deadline)
+
+    async def _snapshots(self, method: str, request: Message, answer: type[R]) -> R:
+        return await self._call.unary(_SNAPSHOTS + method, request, answer, CALL_TIMEOUT, _NAMESPACE)

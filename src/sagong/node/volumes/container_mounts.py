@@ -12,8 +12,7 @@ from sagong.node.downward import AnyContainer
 from sagong.node.expansion import expand, references
 from sagong.node.volumes import subpath
 from sagong.node.volumes.errors import VolumeError
-from sagong.node.volumes.layout import PodFiles
-from sagong.node.volumes.manager import Mounted
+from sagong.node.volumes.layout import Mounted, PodFiles
 
 _PROPAGATION = {
     None: cri.PROPAGATION_PRIVATE,
@@ -42,8 +41,13 @@ class ContainerMounts:
         if mount.mountPropagation not in _PROPAGATION:
             raise VolumeError(f'invalid MountPropagation mode: "{mount.mountPropagation}"')
         volume = self.volumes[mount.name]
+        path = mount.mountPath if mount.mountPath.startswith("/") else f"/{mount.mountPath}"
+        if volume.image is not None:
+            wanted = _sub_path(mount, self.env)
+            subpath.check(wanted)
+            return cri.Mount(container_path=path, readonly=True, image=volume.image, image_sub_path=wanted)
         return cri.Mount(
-            container_path=mount.mountPath if mount.mountPath.startswith("/") else f"/{mount.mountPath}",
+            container_path=path,
             host_path=str(self._source(index, mount, volume.path)),
             readonly=mount.readOnly or volume.read_only,
             propagation=_PROPAGATION[mount.mountPropagation],

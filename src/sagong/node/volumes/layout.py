@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sagong.node.cri import api_pb2 as cri
+
 PLUGIN_PREFIX = "kubernetes.io~"
 
 
@@ -78,3 +80,13 @@ class NodeFiles:
     def pod_uids(self) -> Sequence[str]:
         """List the pods that have files here."""
         return sorted(entry.name for entry in self.pods.iterdir() if entry.is_dir()) if self.pods.is_dir() else []
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A volume that containers can mount: its path on the node, and whether all mounts of it must be read-only."""
+
+    path: Path
+    read_only: bool = False
+    image: cri.ImageSpec | None = None
+    """what the runtime itself is to mount, instead of a path"""

@@ -9,7 +9,6 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sagong.api.clock import Clock
@@ -20,33 +19,34 @@ from sagong.node.downward import Facts
 from sagong.node.volumes import atomic, empty_dir, host_path, mounting, ownership, subpath
 from sagong.node.volumes.claims import Reader, bound_volume
 from sagong.node.volumes.errors import MountError, VolumeError
-from sagong.node.volumes.layout import NodeFiles, PodFiles
+from sagong.node.volumes.image import ImageVolumes
+from sagong.node.volumes.layout import Mounted, NodeFiles, PodFiles
 from sagong.node.volumes.payload import Contents
 
 _API_BACKED = {"configMap": "configmap", "secret": "secret", "downwardAPI": "downward-api", "projected": "projected"}
 _ON_DISK = frozenset({"configmap"})  # the others may hold secrets, and stay in memory
 
 
-@dataclass(frozen=True, slots=True)
-class Mounted:
-    """A volume that containers can mount: its path on the node, and whether all mounts of it must be read-only."""
-
-    path: Path
-    read_only: bool = False
-
-
 class VolumeManager:
     """The volumes of this node's pods."""
 
     def __init__(
-        self, files: NodeFiles, contents: Contents, reader: Reader, clock: Clock, allocatable: Callable[[], Mapping[str, str]] = dict
+        self,
+        files: NodeFiles,
+        contents: Contents,
+        reader: Reader,
+        clock: Clock,
+        allocatable: Callable[[], Mapping[str, str]] = dict,
+        *,
+        images: ImageVolumes | None = None,
     ) -> None:
-        """`allocatable` tells what the node has to give, as quantities: it bounds volumes in memory."""
+        """`allocatable` tells what the node has to give, as quantities: it bounds volumes in memory. `images` has image volumes."""
         self.files = files
         self._contents = contents
         self._reader = reader
         self._clock = clock
         self._allocatable = allocatable
+        self._images = images
         self._mounted: dict[str, Mapping[str, Mounted]] = {}
 
     def mounted(self, pod_uid: str) -> Mapping[str, Mounted]:
@@ -69,6 +69,8 @@ class VolumeManager:
         mounted: dict[str, Mounted] = {}
         failures: dict[str, str] = {}
         for volume in pod.spec.volumes:
+            if volume.image is not None:  # set up with the containers that mount it, since its image may have to be pulled
+                continue
             try:
                 mounted[volume.name] = await self._mount_one(pod, volume, pod_files, facts)
             except (VolumeError, ApiError, OSError, ValueError) as error:
@@ -78,11 +80,15 @@ class VolumeManager:
             raise MountError(failures)
 
     async def unmount(self, pod_uid: str) -> None:
-        """Take down the pod's volumes and remove its folder; does nothing when there is none. Raises OSError."""
+        """Take down the pod's volumes and remove its folder; does nothing when there is none. Raises OSError, CriError."""
         self._contents.objects.forget(pod_uid)
         self._contents.tokens.forget(pod_uid)
         self._mounted.pop(pod_uid, None)
-        await asyncio.to_thread(_remove, self.files.pod(pod_uid))
+        files = self.files.pod(pod_uid)
+        await asyncio.to_thread(subpath.unpin, files.subpaths)
+        if self._images is not None:
+            await self._images.release(pod_uid)
+        await asyncio.to_thread(_remove, files)
 
     async def _mount_one(self, pod: Pod, volume: Volume, files: PodFiles, facts: Facts) -> Mounted:
         plugin = _api_backed(volume)
@@ -151,7 +157,6 @@ def _nested_mount_points(pod: Pod, name: str) -> Collection[str]:
 
 
 def _remove(files: PodFiles) -> None:
-    subpath.unpin(files.subpaths)
     for point in mounting.mount_points(files.directory):
         mounting.unmount(point)
     if files.directory.exists():

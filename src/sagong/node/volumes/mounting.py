@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ _MS_REC = 16384
 _MS_RDONLY = 1
 _MNT_DETACH = 2
 _UMOUNT_NOFOLLOW = 8
+
+_FLAGS = {"ro": _MS_RDONLY, "rw": 0, "bind": _MS_BIND, "rbind": _MS_BIND | _MS_REC, "nodev": 4, "nosuid": 2, "noexec": 8}
+_MAX_OPTIONS = 4000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -28,6 +32,30 @@ def bind(source: str, target: Path, *, recursive: bool = False, read_only: bool 
     _mount(source, target, "", flags, "")
     if read_only:
         _mount("", target, "", flags | _MS_REMOUNT | _MS_RDONLY, "")
+
+
+def mount_as(kind: str, source: str, options: Sequence[str], target: Path) -> None:
+    """Mount as containerd describes it: a type, a source, and options of fstab, read-only or not. Raises OSError."""
+    flags = sum(_FLAGS.get(option, 0) for option in options)
+    rest = [option for option in options if option not in _FLAGS]
+    with contextlib.ExitStack() as opened:
+        text = ",".join(rest)
+        if len(text) >= _MAX_OPTIONS:
+            text = ",".join(_shortened(option, opened) for option in rest)
+        _mount(source, target, "" if flags & _MS_BIND else kind, flags & ~_MS_RDONLY if flags & _MS_BIND else flags, text)
+    if flags & _MS_BIND and flags & _MS_RDONLY:  # a bind mount is read-only only in a second step
+        _mount("", target, "", flags | _MS_REMOUNT, "")
+
+
+def _shortened(option: str, opened: contextlib.ExitStack) -> str:
+    """Return overlayfs' list of layers with an open file for each: the kernel takes one page of options, and an image has many layers."""
+    name, _, layers = option.partition("=")
+    if name != "lowerdir":
+        return option
+    handles = [os.open(layer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for layer in layers.split(":")]
+    for handle in handles:
+        opened.callback(os.close, handle)
+    return "lowerdir=" + ":".join(f"/proc/self/fd/{handle}" for handle in handles)
 
 
 def unmount(target: Path) -> None:
