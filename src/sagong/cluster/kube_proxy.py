@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _client_config(options: argparse.Namespace) -> ClientConfig:
     if options.kubeconfig:
-        return load_kubeconfig(options.kubeconfig)
+        return replace(load_kubeconfig(options.kubeconfig), user_agent="kube-proxy")
     if options.kubeconfig_server:  # the API's service address leads nowhere before this process has made it
         os.environ.setdefault("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     config = replace(in_cluster(), user_agent="kube-proxy")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from dataclasses import replace
 
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig, KubeconfigError, load_kubeconfig
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     failure: BaseException | None = None
     try:
         config = load(options.config)
-        client = load_kubeconfig(config.kubeconfig) if config.kubeconfig else None
+        client = replace(load_kubeconfig(config.kubeconfig), user_agent="kubelet") if config.kubeconfig else None
         process.run(lambda: _run(config, client), level=logging.DEBUG if options.verbose else logging.INFO)
     except* (ConfigError, KubeconfigError, OSError) as group:
         failure = _first(group)

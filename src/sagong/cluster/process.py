@@ -11,7 +11,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvloop
@@ -63,7 +63,7 @@ async def lead(
 
     A lost lease ends the process, as upstream does it: the kubelet starts it anew.
     """
-    async with Client(config, clock=RealClock(), random=RealRandom()) as client:
+    async with Client(replace(config, user_agent=name), clock=RealClock(), random=RealRandom()) as client:
         identity = f"{socket.gethostname()}_{name}"
         elector = LeaderElector(client, name, identity)
         server = await serve_health(health, pages or (lambda _: None))

@@ -27,7 +27,7 @@ def main() -> None:
             shutil.rmtree(path)
 
     async def work() -> None:
-        config = in_cluster()
+        config = replace(in_cluster(), user_agent="storage-provisioner")
         if options.kubeconfig_server:
             config = replace(config, server=options.kubeconfig_server)
         async with Client(config, clock=RealClock(), random=RealRandom()) as client:
