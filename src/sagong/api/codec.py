@@ -23,6 +23,7 @@ from sagong.api.types.base import ApiStruct
 from sagong.api.yaml_decode import YamlError, yaml_to_json
 
 Validation = Literal["Ignore", "Warn", "Strict"]
+Coerce = Callable[[dict[str, Any]], list[str]]
 Object = ApiStruct | dict[str, Any]
 
 JSON = "application/json"
@@ -84,10 +85,12 @@ def decode(
     wanted: Resource | type[ApiStruct] | None = None,
     *,
     strict: Validation = "Warn",
+    coerce: Coerce | None = None,
 ) -> Decoded:
     """Read one object; apiVersion and kind are filled in when the body has none.
 
-    `wanted` None takes the kind from the body (it must be built in). `strict` is the request's fieldValidation.
+    `wanted` None takes the kind from the body (it must be built in). `strict` is the request's fieldValidation. `coerce` brings
+    the dict of a custom resource in line with its schema, in place, and returns its strict problems.
     Raises BadRequestError with upstream's messages.
     """
     duplicates: list[str] = []
@@ -105,8 +108,18 @@ def decode(
     if not duplicates:
         obj = _fast(data, target, check_duplicates=strict != "Ignore" and data is source)
         if obj is not None:
-            return Decoded(obj)
-    return _slow(data, source, target, strict, duplicates)
+            return Decoded(obj) if coerce is None else _coerced(obj, target, strict, coerce)
+    return _slow(data, source, target, _How(strict, duplicates, coerce))
+
+
+def _coerced(obj: Any, target: Target, strict: Validation, coerce: Coerce) -> Decoded:
+    try:
+        problems = coerce(obj)
+    except JsonError as error:
+        _not_handled(target, target, str(error))
+    if strict == "Strict" and problems:
+        _not_handled(target, target, strict_error(problems))
+    return Decoded(obj, tuple(problems) if strict == "Warn" else ())
 
 
 def _protobuf(data: bytes, wanted: Resource | type[ApiStruct] | None) -> ApiStruct:
@@ -220,7 +233,16 @@ def _has_duplicates_slow(data: bytes) -> bool:
     return found
 
 
-def _slow(data: bytes, source: bytes, target: Target, strict: Validation, duplicates: list[str]) -> Decoded:
+class _How(NamedTuple):
+    """How a body is read: the validation asked for, the duplicates found in YAML, and what a custom resource has to fit."""
+
+    strict: Validation
+    duplicates: list[str]
+    coerce: Coerce | None
+
+
+def _slow(data: bytes, source: bytes, target: Target, how: _How) -> Decoded:
+    strict, duplicates, coerce = how
     try:
         tree = parse(data)
         api_version, kind = _interpret(tree)
@@ -231,6 +253,8 @@ def _slow(data: bytes, source: bytes, target: Target, strict: Validation, duplic
     actual = _actual(api_version, kind, target)
     try:
         obj, problems = _fit(tree, actual, target, source)
+        if coerce is not None and actual.api_version == target.api_version:
+            problems += coerce(obj)
     except JsonError as error:
         _not_handled(actual, target, str(error))
     yaml_error = ["yaml: unmarshal errors:\n" + "\n".join(f"  {line}" for line in duplicates)] if duplicates else []

@@ -62,8 +62,10 @@ def parse(selector: str) -> FieldSelector:
 
 def parse_for(selector: str, resource: Resource) -> FieldSelector:
     """Parse a field selector for one resource; old names are translated. Raises SelectorError for a field it does not have."""
-    fields, aliases, complaint = _SELECTABLE.get((resource.group, resource.kind), _DEFAULT)
+    fields, aliases, complaint = _SELECTABLE.get((resource.group, resource.kind), _DEFAULT) if resource.module else _CUSTOM
     extra: tuple[str, ...] = getattr(resource.extra, "selectable_fields", ())
+    if not resource.namespaced and not resource.module:
+        fields = (_NAME,)
     terms = []
     for term in parse(selector).terms:
         name = aliases.get(term.field, term.field)
@@ -106,6 +108,7 @@ _DEFAULT = _Selectable(
     (_NAME, _NAMESPACE),
     complaint=lambda label: f'{quote(label)} is not a known field selector: only "metadata.name", "metadata.namespace"',
 )
+_CUSTOM = _Selectable((_NAME, _NAMESPACE))
 _EVENT = tuple(f"involvedObject.{name}" for name in _OBJECT_REFERENCE)
 _SELECTABLE: dict[tuple[str, str], _Selectable] = {
     ("", "Pod"): _Selectable(

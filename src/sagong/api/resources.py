@@ -68,7 +68,7 @@ class Resource:
     subresources: tuple[Sub, ...] = ()
     module: str | None = None
     list_kind: str = ""
-    extra: Any = field(default=None, compare=False)
+    extra: Any = field(default=None, compare=False, repr=False)
 
     def __hash__(self) -> int:
         """Hash by what names the row: rows are keys of caches on the hot path."""

@@ -13,6 +13,7 @@ from sagong.server.aggregation.aggregator import Aggregator
 from sagong.server.aggregation.connections import Connections
 from sagong.server.aggregation.resolve import Resolver
 from sagong.server.config import ServerConfig
+from sagong.server.custom.definitions import Definitions
 from sagong.server.discovery import Discovery
 from sagong.server.dispatch import Dispatch, Page
 from sagong.server.http import HttpServer
@@ -44,6 +45,7 @@ class ApiServer:
         self.openapi = OpenApi(self.table, pages.VERSION["gitVersion"].partition("+")[0], self.aggregator)
         self.pages: dict[str, Page] = pages.of(self.discovery, self.openapi, self._checks())
         self._parts = parts.plug(config, self.registry, self.objects, self.pages)
+        self._definitions = Definitions(self.registry, (self.discovery.changed, self.openapi.changed))
         metrics = Metrics(store, self.table)
         self.pages["/metrics"] = metrics.page
         pipeline = Pipeline(self._parts, Dispatch(self.registry, self.pages, self.aggregator), metrics, clock=clock, random=random)
@@ -75,8 +77,9 @@ class ApiServer:
         self.port = listener.getsockname()[1]
         async with asyncio.TaskGroup() as group:
             await self._parts.bootstrap.start()
+            self._definitions.install()
             self._bootstrapped = True
-            loops = [group.create_task(loop()) for loop in (*self._parts.loops, self.aggregator.run, self._warm)]
+            loops = [group.create_task(loop()) for loop in (*self._parts.loops, self._definitions.run, self.aggregator.run, self._warm)]
             await self.http.serve(listener, tls_context(self.config), started=self.ready)
             for loop in loops:
                 loop.cancel()

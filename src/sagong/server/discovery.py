@@ -167,7 +167,7 @@ def _legacy(row: Resource) -> dict[str, Any]:
         "singularName": row.singular,
         "namespaced": row.namespaced,
         "kind": row.kind,
-        "verbs": row.verbs,
+        "verbs": _verbs(row),
     }
     if row.short_names:
         described["shortNames"] = row.short_names
@@ -194,10 +194,10 @@ def _legacy_sub(row: Resource, sub: Sub) -> dict[str, Any]:
 def _aggregated(row: Resource) -> dict[str, Any]:
     described: dict[str, Any] = {
         "resource": row.plural,
-        "responseKind": {"group": "", "version": "", "kind": row.kind},
+        "responseKind": _kind(row),
         "scope": "Namespaced" if row.namespaced else "Cluster",
         "singularResource": row.singular,
-        "verbs": row.verbs,
+        "verbs": _verbs(row),
     }
     if row.short_names:
         described["shortNames"] = row.short_names
@@ -205,10 +205,31 @@ def _aggregated(row: Resource) -> dict[str, Any]:
         described["categories"] = row.categories
     if row.subresources:
         described["subresources"] = [
-            {"subresource": sub.name, "responseKind": {"group": sub.group, "version": sub.version, "kind": sub.kind}, "verbs": sub.verbs}
-            for sub in row.subresources
+            {"subresource": sub.name, "responseKind": _sub_kind(row, sub), "verbs": sub.verbs} for sub in row.subresources
         ]
     return described
+
+
+def _kind(row: Resource) -> dict[str, str]:
+    """Return the kind of a resource; a built-in one leaves out what is its resource's."""
+    return (
+        {"group": row.group, "version": row.version, "kind": row.kind}
+        if row.module is None
+        else {"group": "", "version": "", "kind": row.kind}
+    )
+
+
+def _sub_kind(row: Resource, sub: Sub) -> dict[str, str]:
+    if sub.version or row.module is not None:
+        return {"group": sub.group, "version": sub.version, "kind": sub.kind}
+    return _kind(row)
+
+
+def _verbs(row: Resource) -> tuple[str, ...]:
+    """Return the verbs of a resource; what is being taken away is not changed any more."""
+    if row.module is None and row.extra.kind.terminating:
+        return tuple(verb for verb in row.verbs if verb not in ("create", "patch", "update"))
+    return row.verbs
 
 
 def _wants_aggregated(exchange: Exchange) -> bool:

@@ -51,6 +51,8 @@ class Dispatch:
             return _no_page(exchange)
         if row is not None and row.api_version in _DEPRECATED and row.plural in _DEPRECATED[row.api_version]:
             exchange.warnings.append(_DEPRECATED[row.api_version][row.plural])
+        if row is not None and row.module is None and row.extra.warning:
+            exchange.warnings.append(row.extra.warning)
         if exchange.request.method == "HEAD":
             raise not_allowed()
         if row is None or (row.namespaced and not info.namespace and info.verb not in _ALL_NAMESPACES):

@@ -23,7 +23,7 @@ def documents(table: ResourceTable, version: str) -> Documents:
     """Return the maker of a table's documents."""
     from sagong.api.openapi.documents import Documents  # noqa: PLC0415 - not needed before somebody asks
 
-    return Documents(table, version)
+    return Documents(table, version, lambda row: row.extra.published)
 
 
 class OpenApi:

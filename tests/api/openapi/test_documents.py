@@ -89,10 +89,11 @@ def test_the_swagger_document_has_what_old_clients_read(documents: Documents) ->
 def test_custom_resources_are_in_it(documents: Documents) -> None:
     schemas = load(documents.group_version("apis/example.org/v1"))["components"]["schemas"]
     widget = schemas["org.example.v1.Widget"]
-    assert widget["properties"]["spec"] == SCHEMA["properties"]["spec"]
+    size = {"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]}
+    assert widget["properties"]["spec"] == {**SCHEMA["properties"]["spec"], "properties": {"size": size}}
     assert widget["x-kubernetes-group-version-kind"] == [{"group": "example.org", "version": "v1", "kind": "Widget"}]
     old = load(documents.swagger())["definitions"]["org.example.v1.Widget"]
-    assert old["properties"]["spec"]["properties"]["size"] == {"type": "string", "format": "int-or-string"}
+    assert old["properties"]["spec"]["properties"]["size"] == {"x-kubernetes-int-or-string": True}
 
 
 def test_a_changed_schema_changes_the_hash() -> None:

@@ -76,12 +76,30 @@ KINDS: dict[str, str] = {
     "VolumeAttributesClass": "Changeable attributes of volumes, by name.",
 }
 
-# Fields that most kinds have.
+# Fields that most kinds have; the first words are those that scripts look for.
 FIELDS: dict[str, str] = {
-    "apiVersion": "The group and version of the object's schema.",
+    "apiVersion": "APIVersion defines the version of the schema that the object is written in.",
     "items": "The objects of the list.",
-    "kind": "The object's type.",
-    "metadata": "Name, labels and the like.",
+    "kind": "Kind is the object's type.",
+    "metadata": "Standard object's metadata: name, labels and the like.",
     "spec": "What is wanted.",
     "status": "What is there, as last seen.",
+}
+# Fields of what all kinds have in common.
+COMMON: dict[tuple[str, str], str] = {
+    ("ObjectMeta", "annotations"): "Annotations are what tools note about the object; nothing selects by them.",
+    ("ObjectMeta", "creationTimestamp"): "CreationTimestamp is a timestamp of when the server made the object.",
+    (
+        "ObjectMeta",
+        "deletionTimestamp",
+    ): "DeletionTimestamp is a timestamp of when the object is to be gone, once its deletion was asked for.",
+    ("ObjectMeta", "finalizers"): "What has to be done before the object goes; each entry is taken off by who did it.",
+    ("ObjectMeta", "generation"): "Counts the changes of what is wanted.",
+    ("ObjectMeta", "labels"): "Labels are what objects are selected by.",
+    ("ObjectMeta", "managedFields"): "Who set which field.",
+    ("ObjectMeta", "name"): "Name is unique among the objects of a kind, in their namespace if they have one.",
+    ("ObjectMeta", "namespace"): "Namespace is the space that the name is unique in.",
+    ("ObjectMeta", "ownerReferences"): "The objects that this one goes with.",
+    ("ObjectMeta", "resourceVersion"): "Stands for the object's state; it is another one after every change.",
+    ("ObjectMeta", "uid"): "UID is unique in space and time.",
 }

@@ -17,7 +17,7 @@ from sagong.api.openapi import v2, v3
 from sagong.api.openapi.gnostic import encode_v2
 from sagong.api.openapi.merging import merge
 from sagong.api.openapi.operations import schema_name
-from sagong.api.openapi.schemas import META, REF, Schema
+from sagong.api.openapi.schemas import Schema
 from sagong.api.resources import Resource, ResourceTable
 
 V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
@@ -78,7 +78,7 @@ class Documents:
         etag = self._hash("v2", rows) if not others else _digest(repr((self._hash("v2", rows), list(others))))
         made = self._made.get(key)
         if made is None or made.etag != etag:
-            value = v2.document(rows, self._schemas(rows), self._version)
+            value = v2.document(rows, self._schemas(rows, v2=True), self._version)
             made = self._made[key] = encode(merge(value, list(others.values())), etag)
         return made
 
@@ -102,13 +102,16 @@ class Documents:
     def _hash(self, path: str, rows: Iterable[Resource]) -> str:
         return _digest(repr((self._version, path, [(row, self._custom(row) if row.module is None else None) for row in rows])))
 
-    def _schemas(self, rows: Iterable[Resource]) -> dict[str, Schema]:
+    def _schemas(self, rows: Iterable[Resource], *, v2: bool = False) -> dict[str, Schema]:
         """Return the schemas of custom resources, objects and lists, by name."""
         found: dict[str, Schema] = {}
         for row in rows:
             if row.module is None:
-                found[schema_name(row)] = _custom_schema(row, self._custom(row) or {})
-                found[schema_name(row, items=True)] = _custom_list(row)
+                from sagong.api.custom.publish import published, published_list  # noqa: PLC0415 - few servers have custom resources
+
+                source = self._custom(row)
+                found[schema_name(row)] = published(row, source, v2=v2)
+                found[schema_name(row, items=True)] = published_list(row, source, v2=v2)
         return found
 
 
@@ -121,28 +124,3 @@ def _document_path(row: Resource) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha512(text.encode()).hexdigest().upper()
-
-
-def _custom_schema(row: Resource, schema: Schema) -> Schema:
-    own = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
-    metadata = {"allOf": [{"$ref": f"{REF}{META}.ObjectMeta"}]}
-    properties = {**schema.get("properties", {}), **own, "metadata": metadata}
-    return {**schema, "type": "object", "properties": properties, "x-kubernetes-group-version-kind": [_kind(row, row.kind)]}
-
-
-def _custom_list(row: Resource) -> Schema:
-    return {
-        "type": "object",
-        "required": ["items"],
-        "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"allOf": [{"$ref": f"{REF}{META}.ListMeta"}]},
-            "items": {"type": "array", "items": {"$ref": f"{REF}{schema_name(row)}"}},
-        },
-        "x-kubernetes-group-version-kind": [_kind(row, row.list_kind or f"{row.kind}List")],
-    }
-
-
-def _kind(row: Resource, kind: str) -> dict[str, str]:
-    return {"group": row.group, "version": row.version, "kind": kind}

@@ -59,6 +59,11 @@ _BOOLEANS = frozenset(
 )
 
 
+def patch_types(resource: Resource) -> tuple[str, ...]:
+    """Return the media types of patches; strategic ones need a Struct."""
+    return PATCH_TYPES if resource.module is not None else tuple(name for name in PATCH_TYPES if "strategic" not in name)
+
+
 def parameter_type(name: str) -> str:
     """Return the JSON type of a query or path parameter."""
     return "integer" if name in _INTEGERS else "boolean" if name in _BOOLEANS else "string"

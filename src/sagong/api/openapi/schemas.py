@@ -7,7 +7,7 @@ import importlib
 from typing import Any
 
 from sagong.api.named_types import values
-from sagong.api.openapi.descriptions import FIELDS, KINDS
+from sagong.api.openapi.descriptions import COMMON, FIELDS, KINDS
 from sagong.api.resources import BUILT_IN
 from sagong.api.schema import Field, Shape, shape_of
 from sagong.api.types.base import ApiStruct
@@ -145,6 +145,9 @@ def schema_of(struct: type[ApiStruct]) -> Schema:
     kinds = _kinds(struct)
     if shape.fields:
         schema["properties"] = {name: _property(struct, shape.fields[name]) for name in sorted(shape.fields)}
+    for (owner, name), words in COMMON.items():
+        if owner == struct.__name__:
+            schema["properties"][name]["description"] = words
     for name, words in FIELDS.items() if kinds else ():
         if name in shape.fields:
             schema["properties"][name]["description"] = words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sagong.api.openapi.operations import PATCH, PATCH_TYPES, Operation, Path, group_title, parameter_type, paths_of, tag
+from sagong.api.openapi.operations import PATCH, Operation, Path, group_title, parameter_type, patch_types, paths_of, tag
 from sagong.api.openapi.schemas import REF, Schema, closure, references
 from sagong.api.resources import Resource
 
@@ -18,14 +18,15 @@ _DROPPED = frozenset({"default", "nullable", "oneOf", "anyOf", "not", "x-kuberne
 
 
 def document(rows: Sequence[Resource], custom: dict[str, Schema], version: str) -> dict[str, Any]:
-    """Return the document; `custom` are the schemas of custom resources in version 3's form."""
+    """Return the document; `custom` are the schemas of custom resources."""
     paths = {path.url: _path(path, row) for row in rows for path in paths_of(row)}
-    schemas = {**closure(references(paths) | references(list(custom.values()))), **custom}
+    schemas = closure(references(paths) | references(list(custom.values())))
+    definitions = {name: _definition(schema) for name, schema in schemas.items()} | custom
     return {
         "swagger": "2.0",
         "info": {"title": "Kubernetes", "version": version},
         "paths": dict(sorted(paths.items())),
-        "definitions": {name: _definition(schema) for name, schema in sorted(schemas.items())},
+        "definitions": dict(sorted(definitions.items())),
         "securityDefinitions": {
             "BearerToken": {"description": "Bearer Token authentication", "type": "apiKey", "name": "authorization", "in": "header"}
         },
@@ -82,7 +83,7 @@ def _operation(operation: Operation, row: Resource) -> dict[str, Any]:
     connecting = operation.action == "connect"
     return {
         "description": f"{operation.action} {kind}",
-        "consumes": list(PATCH_TYPES) if operation.body == PATCH else ["*/*"],
+        "consumes": list(patch_types(row)) if operation.body == PATCH else ["*/*"],
         "produces": ["*/*"] if connecting else [*_MEDIA, *(_STREAMS if operation.watchable else ())],
         "schemes": ["https"],
         "tags": [tag(row.group, row.version)],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sagong.api.openapi.operations import PATCH, PATCH_TYPES, Operation, Path, group_title, parameter_type, paths_of, tag
+from sagong.api.openapi.operations import PATCH, Operation, Path, group_title, parameter_type, patch_types, paths_of, tag
 from sagong.api.openapi.schemas import Schema, closure, ref, references
 from sagong.api.resources import Resource
 
@@ -54,7 +54,7 @@ def _operation(operation: Operation, row: Resource) -> dict[str, Any]:
     if operation.query:
         result["parameters"] = [_parameter(name, "query") for name in operation.query]
     if operation.body:
-        media = PATCH_TYPES if operation.body == PATCH else ("*/*",)
+        media = patch_types(row) if operation.body == PATCH else ("*/*",)
         result["requestBody"] = {"content": {name: {"schema": ref(operation.body)} for name in media}}
         if operation.body_required:
             result["requestBody"]["required"] = True

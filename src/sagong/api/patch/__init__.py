@@ -9,7 +9,7 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
-from sagong.api.codec import Decoded, Validation, has_duplicates, read, strict_error, target_of
+from sagong.api.codec import Coerce, Decoded, Validation, has_duplicates, read, strict_error, target_of
 from sagong.api.errors import ApiError, BadRequestError, InvalidError, RequestTooLargeError, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.json_decode import TypeMismatchError, Walker
@@ -63,9 +63,11 @@ def patch_object(
     wanted: Resource | type[ApiStruct],
     *,
     strict: Validation = "Warn",
+    coerce: Coerce | None = None,
 ) -> Decoded:
     """Read the body of a patch, apply it to the original (plain dicts, apiVersion and kind set) and read the result.
 
+    `coerce` brings the dict of a custom resource in line with its schema, in place, and returns its strict problems.
     The warnings are those of the patch and of the result. Raises ApiError with upstream's messages.
     """
     target = target_of(wanted)
@@ -79,6 +81,8 @@ def patch_object(
     data = _encoder.encode(result)
     try:
         obj, unknown = read(data, target)
+        if coerce is not None:
+            unknown += coerce(obj)
     except TypeMismatchError as error:
         _invalid(data, patch, patch_type, _conversion(error) if patch_type == "strategic" else str(error))
     except JsonError as error:

@@ -314,7 +314,12 @@ def _storage(errors: Errors, new: api.CustomResourceDefinition) -> None:
             errors.invalid(f"{path}[{i}]", name, _DROPPED.format(name))
 
 
-def _approval_state(new: api.CustomResourceDefinition) -> tuple[str, str]:
+def is_protected(group: str) -> bool:
+    """Say whether a group is one of the community's."""
+    return f".{group}".endswith((".k8s.io", ".kubernetes.io"))
+
+
+def approval_state(new: api.CustomResourceDefinition) -> tuple[str, str]:
     """Return the state of an API's approval, and what to say of it."""
     text = new.metadata.annotations.get(_APPROVED, "")
     if not text:
@@ -329,11 +334,11 @@ def _approval_state(new: api.CustomResourceDefinition) -> tuple[str, str]:
 
 def _approval(errors: Errors, new: api.CustomResourceDefinition, old: api.CustomResourceDefinition | None) -> None:
     """Demand that APIs in the community's groups are approved."""
-    if not f".{new.spec.group}".endswith((".k8s.io", ".kubernetes.io")):
+    if not is_protected(new.spec.group):
         return
-    state, reason = _approval_state(new)
+    state, reason = approval_state(new)
     path = f"metadata.annotations[{_APPROVED}]"
-    if old is not None and _approval_state(old)[0] == state:
+    if old is not None and approval_state(old)[0] == state:
         return
     if state == "missing":
         errors.required(path, reason)

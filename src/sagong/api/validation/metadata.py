@@ -30,8 +30,13 @@ _REASON_RULE = names.regex_complaint(
 )
 
 
-def validate_meta(errors: Errors, meta: ObjectMeta, name: names.Check, *, namespaced: bool, path: str = "metadata") -> None:
-    """Check the metadata of an object that is to be created; its name is there by now, generated or given."""
+def validate_meta(
+    errors: Errors, meta: ObjectMeta, name: names.Check, *, namespaced: bool, path: str = "metadata", qualified: bool = True
+) -> None:
+    """Check the metadata of an object that is to be created; its name is there by now, generated or given.
+
+    `qualified` demands finalizers with a domain; of custom resources nobody does.
+    """
     if meta.generateName and (complaints := names.generated(name)(meta.generateName)):
         errors.each(f"{path}.generateName", meta.generateName, complaints)
     if not meta.name:
@@ -41,10 +46,10 @@ def validate_meta(errors: Errors, meta: ObjectMeta, name: names.Check, *, namesp
     _namespace(errors, meta, path, namespaced=namespaced)
     not_negative(errors, f"{path}.generation", meta.generation)
     _common(errors, meta, path)
-    _finalizers(errors, meta.finalizers, f"{path}.finalizers")
+    _finalizers(errors, meta.finalizers, f"{path}.finalizers", qualified=qualified)
 
 
-def validate_meta_update(errors: Errors, new: ObjectMeta, old: ObjectMeta, path: str = "metadata") -> None:
+def validate_meta_update(errors: Errors, new: ObjectMeta, old: ObjectMeta, path: str = "metadata", *, qualified: bool = True) -> None:
     """Check what may change in metadata. The new object must carry a resourceVersion, filled in where the update is unconditional."""
     if old.deletionTimestamp is not None:
         added = sorted(set(new.finalizers) - set(old.finalizers))
@@ -61,7 +66,7 @@ def validate_meta_update(errors: Errors, new: ObjectMeta, old: ObjectMeta, path:
             immutable(errors, f"{path}.{name}", getattr(new, name), getattr(old, name))
     _common(errors, new, path)
     if new.finalizers != old.finalizers:
-        _finalizers(errors, new.finalizers, f"{path}.finalizers")
+        _finalizers(errors, new.finalizers, f"{path}.finalizers", qualified=qualified)
 
 
 def _namespace(errors: Errors, meta: ObjectMeta, path: str, *, namespaced: bool) -> None:
@@ -139,12 +144,12 @@ def _owners(errors: Errors, path: str, owners: Sequence[OwnerReference]) -> None
                 controller = this
 
 
-def _finalizers(errors: Errors, found: Sequence[str], path: str) -> None:
+def _finalizers(errors: Errors, found: Sequence[str], path: str, *, qualified: bool) -> None:
     for name in found:
         each(errors, path, name, names.qualified_name)
     if "orphan" in found and "foregroundDeletion" in found:
         errors.invalid(path, list(found), "finalizer orphan and foregroundDeletion cannot be both set")
-    for i, name in enumerate(found):
+    for i, name in enumerate(found if qualified else ()):
         qualified_finalizer(errors, f"{path}[{i}]", name)
 
 

@@ -7,12 +7,12 @@ from typing import Any, get_args
 import msgspec
 
 from sagong.api import codec, defaults, normalize
-from sagong.api.errors import BadRequestError, invalid
+from sagong.api.errors import BadRequestError, UnsupportedMediaTypeError, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.resources import Resource
 from sagong.api.types.apps import DaemonSet
 from sagong.server.exchange import Exchange
-from sagong.server.negotiation import body_media
+from sagong.server.negotiation import PROTOBUF, body_media
 from sagong.server.registry import versions
 from sagong.server.registry.prepare_kinds import complete_daemon_set
 from sagong.server.registry.storage import from_dict
@@ -20,6 +20,7 @@ from sagong.server.registry.write import Call
 
 VALIDATIONS = get_args(codec.Validation)
 MAX_MANAGER = 128
+_UNKNOWN_FORMAT = "the body of the request was in an unknown format - accepted media types include"
 
 
 def write_call(exchange: Exchange, kind: str, *, from_agent: bool = True) -> Call:
@@ -56,7 +57,11 @@ def read_object(exchange: Exchange, row: Resource) -> Any:
     """Decode the request's object into its storage version, with defaults. Raises BadRequestError."""
     request = exchange.request
     strict: Any = request.param("fieldValidation") or "Warn"
-    decoded = codec.decode(request.body, body_media(request), row, strict=strict)
+    media = body_media(request)
+    if row.module is None and media == PROTOBUF:
+        raise UnsupportedMediaTypeError(f"{_UNKNOWN_FORMAT}: application/json, application/yaml")
+    coerce = row.extra.coerce if row.module is None else None
+    decoded = codec.decode(request.body, media, row, strict=strict, coerce=coerce)
     exchange.warnings += decoded.warnings
     return finish(row, from_dict(decoded.obj) if row.module is None else decoded.obj)
 
@@ -67,6 +72,7 @@ def finish(row: Resource, obj: Any) -> Any:
         if entry.fieldsV1 is not None and b" " in bytes(entry.fieldsV1):
             entry.fieldsV1 = msgspec.Raw(msgspec.json.format(bytes(entry.fieldsV1), indent=-1))
     if row.module is None:
+        row.extra.complete(obj)
         return obj
     try:
         normalize.normalize(obj)

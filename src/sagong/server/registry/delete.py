@@ -22,7 +22,7 @@ from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer, Request, Response
 from sagong.server.negotiation import body_media
 from sagong.server.registry.options import list_options
-from sagong.server.registry.read import list_prefix, page
+from sagong.server.registry.read import page
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.selection import selection
 from sagong.server.registry.splice import ListParts
@@ -98,7 +98,8 @@ async def delete_object(registry: Registry, row: Resource, call: Call, options: 
     for _ in range(WRITE_TRIES):
         if entry is None:
             raise registry.missing(row, call.name)
-        obj = registry.storage.decode(row, entry.value, entry.revision)
+        seen = entry if row.module is not None else (await row.extra.read([entry]))[0]
+        obj = registry.storage.decode(row, seen.value, entry.revision)
         _check_preconditions(row, obj, options.preconditions)
         if call.admit and registry.admission is not None:
             review = Review("DELETE", row, call, None, obj)
@@ -120,10 +121,11 @@ async def delete_object(registry: Registry, row: Resource, call: Call, options: 
 
 
 async def _keep(registry: Registry, row: Resource, entry: Entry, obj: Any, call: Call) -> Deleted:
-    value = registry.storage.encode(row, obj)
+    shown = registry.storage.encode(row, obj)
+    value = shown if row.module is not None else await row.extra.stored(obj)
     if call.dry_run or value == entry.value:
-        return Deleted(value, entry.revision, gone=False)
-    return Deleted(value, await registry.store.write(entry.key, value, entry.revision), gone=False)
+        return Deleted(shown, entry.revision, gone=False)
+    return Deleted(shown, await registry.store.write(entry.key, value, entry.revision), gone=False)
 
 
 def _mark(registry: Registry, row: Resource, obj: Any, options: DeleteOptions) -> bool:
@@ -207,7 +209,7 @@ async def delete_collection(registry: Registry, exchange: Exchange, row: Resourc
     options = delete_options(request)
     _warn(exchange, row, options)
     chosen = selection(request, registry.storage, row, info.name)
-    found, parts = await page(registry, list_prefix(row, info.namespace), list_options(request, watch=False), chosen.matcher)
+    found, parts = await page(registry, row, info.namespace, list_options(request, watch=False), chosen.matcher)
     for entry in found:
         obj = registry.storage.decode(row, entry.value, entry.revision)
         call = Call(exchange.user, obj.metadata.namespace, obj.metadata.name, dry_run=bool(options.dryRun), warnings=exchange.warnings)

@@ -31,16 +31,17 @@ async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
         return await apply(registry, exchange, row, call)
     patch_type = CONTENT_TYPES.get(media)
     if patch_type is None or (patch_type == "strategic" and row.module is None):
-        raise unsupported()
+        raise unsupported(row)
     if request.flag("force"):
         errors = Errors()
         errors.forbidden("force", "may not be specified for non-apply patch")
         raise invalid("meta.k8s.io", "PatchOptions", "", errors)
     strict: Any = request.param("fieldValidation") or "Warn"
+    coerce = row.extra.coerce if row.module is None else None
 
     def transform(old: Any, _: Entry | None) -> Any:
         original = to_dict(versions.to_served(row, old))
-        decoded = patch_object(original, request.body, patch_type, row, strict=strict)
+        decoded = patch_object(original, request.body, patch_type, row, strict=strict, coerce=coerce)
         call.warnings += (warning for warning in decoded.warnings if warning not in call.warnings)
         obj = finish(row, from_dict(decoded.obj) if row.module is None else decoded.obj)
         check_name(obj.metadata, call.name)
@@ -50,6 +51,9 @@ async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     return registry.answer(exchange, row, written.value, written.revision, 201 if written.created else 200)
 
 
-def unsupported() -> UnsupportedMediaTypeError:
+def unsupported(row: Resource) -> UnsupportedMediaTypeError:
     """Return the error for a patch of a type that there is not for this kind."""
+    if row.module is None:
+        accepted = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+        return UnsupportedMediaTypeError(f"the body of the request was in an unknown format - accepted media types include: {accepted}")
     return UnsupportedMediaTypeError("415: Unsupported Media Type", generic=True)

@@ -6,7 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sagong.api.clock import format_time
-from sagong.api.types.apiextensions import CustomResourceDefinition, CustomResourceDefinitionStatus
+from sagong.api.types.apiextensions import (
+    CustomResourceDefinition,
+    CustomResourceDefinitionCondition,
+    CustomResourceDefinitionStatus,
+)
 from sagong.api.types.apiregistration import APIService, APIServiceCondition
 from sagong.api.types.apps import DaemonSet
 from sagong.api.types.batch import Job
@@ -29,6 +33,7 @@ from sagong.api.types.meta import DeleteOptions, LabelSelector
 from sagong.api.types.storage import CSIDriver
 
 KUBERNETES_FINALIZER = "kubernetes"
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 JOB_NAME_LABELS = ("job-name", "batch.kubernetes.io/job-name")
 CONTROLLER_UID_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
@@ -219,6 +224,25 @@ def update_definition(new: CustomResourceDefinition, old: CustomResourceDefiniti
     """Note a new storage version beside the old ones."""
     new.status = old.status.copy()
     _note_stored_version(new)
+
+
+def mark_definition(definition: CustomResourceDefinition, now: datetime, _: DeleteOptions) -> bool:
+    """Begin to terminate; the definition goes when its resources are gone, and with them the finalizer."""
+    meta = definition.metadata
+    if meta.deletionTimestamp:
+        return True
+    meta.deletionTimestamp, meta.deletionGracePeriodSeconds = format_time(now), 0
+    if CLEANUP not in meta.finalizers:
+        meta.finalizers.append(CLEANUP)
+    condition = CustomResourceDefinitionCondition(
+        type="Terminating",
+        status="True",
+        lastTransitionTime=format_time(now),
+        reason="InstanceDeletionPending",
+        message="CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    )
+    definition.status.conditions = [known for known in definition.status.conditions if known.type != condition.type] + [condition]
+    return False
 
 
 def _note_stored_version(definition: CustomResourceDefinition) -> None:

@@ -36,6 +36,8 @@ async def get(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     entry = registry.store.get(row.storage_key(info.namespace, info.name))
     if entry is None:
         raise registry.missing(row, info.name)
+    if row.module is None:
+        (entry,) = await row.extra.read([entry])
     return registry.answer(exchange, row, entry.value, entry.revision)
 
 
@@ -52,14 +54,15 @@ async def list_(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     renderer = registry.renderer(exchange, row)
     options = list_options(request, watch=False)
     chosen = selection(request, registry.storage, row, info.name)
-    prefix = list_prefix(row, info.namespace)
     if chosen.name is not None and (info.namespace or not row.namespaced) and not options.continue_token and options.match != EXACT:
         await registry.wait_fresh(options.revision or 0)
-        entry = registry.store.get(prefix + chosen.name)
+        entry = registry.store.get(list_prefix(row, info.namespace) + chosen.name)
+        if entry is not None and row.module is None:
+            (entry,) = await row.extra.read([entry])
         found: Sequence[Entry] = [entry] if entry is not None and (not chosen.matcher or chosen.matcher(entry.value)) else []
         parts = ListParts(str(registry.store.revision))
     else:
-        found, parts = await page(registry, prefix, options, chosen.matcher)
+        found, parts = await page(registry, row, info.namespace, options, chosen.matcher)
     return await compressed(renderer.response(renderer.list(found, parts)), request)
 
 
@@ -68,13 +71,19 @@ def list_prefix(row: Resource, namespace: str) -> str:
     return f"{row.storage_prefix}{namespace}/" if row.namespaced and namespace else row.storage_prefix
 
 
-async def page(registry: Registry, prefix: str, options: ListOptions, matcher: Matcher | None) -> tuple[Sequence[Entry], ListParts]:
-    """Return the entries of one page and the metadata of its list. Raises BadRequestError, GoneError, TimeoutApiError."""
+async def page(
+    registry: Registry, row: Resource, namespace: str, options: ListOptions, matcher: Matcher | None
+) -> tuple[Sequence[Entry], ListParts]:
+    """Return the entries of one page, as `row` serves them, and the metadata of its list.
+
+    Raises BadRequestError, GoneError, TimeoutApiError.
+    """
+    prefix = list_prefix(row, namespace)
     where = await _from_where(registry, prefix, options)
     at, limit = where.at, where.limit
     revision = at if at > 0 else registry.store.revision
     try:
-        found = _collect(registry.store, where, matcher)
+        found = _collect(registry.store, where, matcher) if row.module is not None else await _collect_custom(registry, row, where, matcher)
     except CompactedError:
         if options.continue_token:
             raise ContinueExpiredError(encode_continue(where.start.removeprefix(prefix), -1)) from None
@@ -120,6 +129,19 @@ def _collect(store: Store, where: _Where, matcher: Matcher | None) -> list[Entry
     while True:
         count = limit and (limit + 1 if matcher is None else max(PAGE, limit + 1))
         batch = _read(store, where, start, count)
+        found += batch if matcher is None else (entry for entry in batch if matcher(entry.value))
+        if not limit or len(found) > limit or len(batch) < count:
+            return found
+        start = batch[-1].key + "\0"
+
+
+async def _collect_custom(registry: Registry, row: Resource, where: _Where, matcher: Matcher | None) -> list[Entry]:
+    """Do the same for custom resources, which are brought into their version before they are selected."""
+    found: list[Entry] = []
+    start, limit = where.start, where.limit
+    while True:
+        count = limit and (limit + 1 if matcher is None else max(PAGE, limit + 1))
+        batch = await row.extra.read(_read(registry.store, where, start, count))
         found += batch if matcher is None else (entry for entry in batch if matcher(entry.value))
         if not limit or len(found) > limit or len(batch) < count:
             return found

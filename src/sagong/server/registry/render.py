@@ -17,7 +17,7 @@ from sagong.api.resources import Resource
 from sagong.server.messages import Request, Response
 from sagong.server.negotiation import PROTOBUF, YAML, Representation
 from sagong.server.registry.splice import ListParts, listing
-from sagong.server.registry.storage import Storage, to_dict
+from sagong.server.registry.storage import Storage
 from sagong.store.base import Entry
 
 GZIP_FROM = 128 * 1024
@@ -31,6 +31,7 @@ class _Partial(msgspec.Struct):
 
 
 _partial = msgspec.json.Decoder(_Partial)
+_plain = msgspec.json.Decoder()
 
 
 class Renderer:
@@ -45,7 +46,8 @@ class Renderer:
             "": self._whole,
             "Table": self._table_of_one,
         }.get(target, self.metadata_only)
-        self.key = (row.group, row.version, row.plural, target, representation.target_version, self._include)
+        custom = row.extra.kind.serial if row.module is None else 0
+        self.key = (row.group, row.version, row.plural, custom, target, representation.target_version, self._include)
 
     def list(self, entries: Sequence[Entry], parts: ListParts) -> bytes:
         """Return the body of a list."""
@@ -93,20 +95,25 @@ class Renderer:
         """Return the cells of a table's row that is about no object."""
         from sagong.api import printers  # noqa: PLC0415 - not needed before the first Table
 
-        empty: Any = self._row.type() if self._row.module is not None else {}
-        return printers.row(empty, self._clock.now())
+        if self._row.module is None:
+            cells: Sequence[Any] = self._row.extra.columns.cells({}, self._clock.now())
+            return cells
+        return printers.row(self._row.type(), self._clock.now())
 
     def _table(self, objects: Sequence[tuple[bytes, int]], parts: ListParts, *, columns: bool) -> bytes:
         from sagong.api import printers  # noqa: PLC0415 - not needed before the first Table
 
         now = self._clock.now()
+        custom = self._row.extra.columns if self._row.module is None else None
         rows = []
         for value, revision in objects:
-            obj = self._storage.decode_served(self._row, value, revision)
-            printed = to_dict(obj) if self._row.module is None else obj
-            shown: dict[str, Any] = {"cells": printers.row(printed, now)}
-            if conditions := printers.row_conditions(printed):
-                shown["conditions"] = conditions
+            if custom is not None:
+                shown: dict[str, Any] = {"cells": custom.cells(_plain.decode(value), now)}
+            else:
+                obj = self._storage.decode_served(self._row, value, revision)
+                shown = {"cells": printers.row(obj, now)}
+                if conditions := printers.row_conditions(obj):
+                    shown["conditions"] = conditions
             if self._include == "Object":
                 shown["object"] = msgspec.Raw(self._storage.whole(self._row, value, revision))
             elif self._include != "None":
@@ -116,7 +123,7 @@ class Renderer:
             "kind": "Table",
             "apiVersion": self._version,
             "metadata": parts,
-            "columnDefinitions": printers.columns(self._row) if columns else None,
+            "columnDefinitions": (custom.definitions if custom is not None else printers.columns(self._row)) if columns else None,
             "rows": rows,
         }
         return _encoder.encode(table)

@@ -34,7 +34,9 @@ async def get_scale(registry: Registry, exchange: Exchange, row: Resource) -> An
     entry = registry.storage.entry(row, info.namespace, info.name)
     if entry is None:
         raise registry.missing(row, info.name)
-    return answer.typed(exchange, scale_of(registry.storage.decode(row, entry.value, entry.revision)))
+    if row.module is None:
+        (entry,) = await row.extra.read([entry])
+    return answer.typed(exchange, _of(row, registry.storage.decode(row, entry.value, entry.revision)))
 
 
 async def update_scale(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
@@ -51,11 +53,11 @@ async def patch_scale(registry: Registry, exchange: Exchange, row: Resource) -> 
     call = write_call(exchange, "PatchOptions")
     patch_type = CONTENT_TYPES.get(request.header("content-type").partition(";")[0].strip())
     if patch_type is None:
-        raise unsupported()
+        raise unsupported(row)
     strict: Any = request.param("fieldValidation") or "Warn"
 
     def patched(old: Any, _: Entry | None) -> Any:
-        scale = scale_of(old)
+        scale = _of(row, old, before=True)
         scale.apiVersion, scale.kind = "autoscaling/v1", "Scale"
         return patch_object(to_dict(scale), request.body, patch_type, Scale, strict=strict).obj
 
@@ -66,14 +68,23 @@ async def _write(registry: Registry, exchange: Exchange, row: Resource, call: Ca
     def transform(obj: Any, entry: Entry | None) -> Any:
         scale = wanted(obj, entry)
         new = set_scale(row, obj.copy(), scale)
-        _track(new, row, scale_of(obj), scale, partial(track_update, name=call.manager, now=registry.clock.now()))
+        _track(new, row, _of(row, obj), scale, partial(track_update, name=call.manager, now=registry.clock.now()))
         return new
 
     call.subresource, call.applied = "scale", True
     written = await update_object(registry, row, call, transform)
     obj: Any = decode(row, written.value)
     obj.metadata.resourceVersion = str(written.revision)
-    return answer.typed(exchange, scale_of(obj))
+    return answer.typed(exchange, _of(row, obj))
+
+
+def _of(row: Resource, obj: Any, *, before: bool = False) -> Scale:
+    """Return the scale of any object; `before` it is changed, replicas that were never set can be told from zero."""
+    if row.module is not None:
+        return scale_of(obj)
+    from sagong.server.custom import scale as custom  # noqa: PLC0415 - few servers have custom resources
+
+    return custom.scale_of(row.extra, obj, unset=custom.UNSET if before else 0)
 
 
 _MANAGER = FieldManager("autoscaling/v1", "Scale", shape_of(Scale), "scale")
@@ -82,23 +93,29 @@ _MANAGER = FieldManager("autoscaling/v1", "Scale", shape_of(Scale), "scale")
 def _track(obj: Any, row: Resource, old: Scale, new: Scale, track: Callable[[FieldManager, Scale, Scale], None]) -> None:
     """Note who manages the replicas: the owner of spec.replicas of the Scale owns them in the object."""
     entries = obj.metadata.managedFields
-    old.metadata.managedFields = to_scale(entries)
+    replicas = row.extra.scale.specReplicasPath.removeprefix(".") if row.module is None else "spec.replicas"
+    old.metadata.managedFields = to_scale(entries, replicas)
     new.metadata.managedFields = []
     track(_MANAGER, old, new)
-    obj.metadata.managedFields = to_parent(entries, new.metadata.managedFields, row.api_version)
+    obj.metadata.managedFields = to_parent(entries, new.metadata.managedFields, row.api_version, replicas)
 
 
 def set_scale(row: Resource, obj: Any, scale: Scale) -> Any:
     """Put a scale into its object. Raises InvalidError, ConflictError."""
     meta = obj.metadata
-    if scale.spec.replicas < 0:
+    if scale.spec.replicas < 0 and not (row.module is None and scale.spec.replicas == -(2**31)):
         errors = Errors()
         errors.invalid("spec.replicas", scale.spec.replicas, "must be greater than or equal to 0")
         raise invalid("autoscaling", "Scale", meta.name, errors)
     if scale.metadata.uid not in ("", meta.uid):
         text = f"Precondition failed: UID in precondition: {scale.metadata.uid}, UID in object meta: {meta.uid}"
         raise conflict(row.group, f"{row.plural}/scale", meta.name, text)
-    obj.spec.replicas = scale.spec.replicas
+    if row.module is None:
+        from sagong.server.custom import scale as custom  # noqa: PLC0415 - few servers have custom resources
+
+        custom.set_replicas(row.extra, obj, scale.spec.replicas)
+    else:
+        obj.spec.replicas = scale.spec.replicas
     meta.resourceVersion = scale.metadata.resourceVersion
     return obj
 

@@ -23,6 +23,7 @@ class _Labelled(msgspec.Struct):
 
 
 _labels = msgspec.json.Decoder(_Labelled)
+_plain = msgspec.json.Decoder()
 
 Matcher = Callable[[bytes], bool]
 
@@ -47,7 +48,7 @@ class Selection:
     def _match_both(self, value: bytes) -> bool:
         if not self._labels.empty and not self._match_labels(value):
             return False
-        obj: Any = self._storage.decode_served(self._row, value, 0)
+        obj: Any = self._storage.decode_served(self._row, value, 0) if self._row.module is not None else _plain.decode(value)
         return self._fields.matches(obj)
 
 

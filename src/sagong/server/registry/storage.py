@@ -1,6 +1,7 @@
 """Objects in the store: typed on the way in, bytes on the way out.
 
-A row that is another version of a stored kind (autoscaling/v1, events.k8s.io/v1) is converted on the way, see `versions.py`.
+Custom resources come here as their version has them (`custom/kind.py` reads and stores them). A row that is another version
+of a stored kind (autoscaling/v1, events.k8s.io/v1) is converted on the way, see `versions.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from sagong.store.base import Entry, Store
 
 _encoder = msgspec.json.Encoder()
 _decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
+_parts = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_metadata = msgspec.json.Decoder(ObjectMeta)
+_plain = msgspec.json.Decoder()
 
 
 class CustomObject(ApiStruct):
@@ -40,7 +44,7 @@ class Storage:
 
     def decode(self, row: Resource, value: bytes, revision: int) -> Any:
         """Return the typed object in its storage version, with its resourceVersion."""
-        obj = decode(versions.stored_row(row), value)
+        obj = decode(row if row.module is None else versions.stored_row(row), value)
         obj.metadata.resourceVersion = str(revision) if revision else ""
         return obj
 
@@ -50,8 +54,9 @@ class Storage:
 
     def encode(self, row: Resource, obj: Any) -> bytes:
         """Return the bytes to store, without resourceVersion."""
-        stored = versions.stored_row(row)
-        obj.apiVersion, obj.kind = stored.api_version, stored.kind
+        if row.module is not None:
+            stored = versions.stored_row(row)
+            obj.apiVersion, obj.kind = stored.api_version, stored.kind
         kept, obj.metadata.resourceVersion = obj.metadata.resourceVersion, ""
         try:
             return encode(obj)
@@ -76,8 +81,10 @@ class Storage:
 def decode(row: Resource, value: bytes) -> Any:
     """Return the typed object of stored bytes."""
     if row.module is None:
-        content: dict[str, Any] = msgspec.json.decode(value)
-        return from_dict(content)
+        parts = _parts.decode(value)
+        metadata = _metadata.decode(parts.pop("metadata", b"{}"))
+        content = {name: _plain.decode(part) for name, part in parts.items()}
+        return CustomObject(apiVersion=content.pop("apiVersion", ""), kind=content.pop("kind", ""), metadata=metadata, content=content)
     kind = row.type
     decoder = _decoders.get(kind)
     if decoder is None:
@@ -87,19 +94,18 @@ def decode(row: Resource, value: bytes) -> Any:
 
 def encode(obj: Any) -> bytes:
     """Return the JSON of a typed object, apiVersion, kind and metadata in front."""
-    return _encoder.encode(to_dict(obj) if type(obj) is CustomObject else obj)
+    if type(obj) is CustomObject:
+        return _encoder.encode({"apiVersion": obj.apiVersion, "kind": obj.kind, "metadata": obj.metadata, **obj.content})
+    return _encoder.encode(obj)
 
 
 def to_dict(obj: Any) -> dict[str, Any]:
     """Return an object as builtin values."""
-    if type(obj) is CustomObject:
-        head = {"apiVersion": obj.apiVersion, "kind": obj.kind, "metadata": msgspec.to_builtins(obj.metadata)}
-        return {**head, **obj.content}
-    plain: dict[str, Any] = msgspec.json.decode(_encoder.encode(obj))
+    plain: dict[str, Any] = _plain.decode(encode(obj))
     return plain
 
 
 def from_dict(content: dict[str, Any]) -> CustomObject:
-    """Take a custom resource's dict apart; the dict is used up."""
-    metadata = msgspec.convert(content.pop("metadata", None) or {}, ObjectMeta)
+    """Take a custom resource's dict apart, whose metadata are typed already; the dict is used up."""
+    metadata = content.pop("metadata")
     return CustomObject(apiVersion=content.pop("apiVersion", ""), kind=content.pop("kind", ""), metadata=metadata, content=content)

@@ -196,7 +196,11 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("admissionregistration.k8s.io", "validatingadmissionpolicies"): _POLICY,
     ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"): _POLICY,
     ("apiextensions.k8s.io", "customresourcedefinitions"): Strategy(
-        generation=SPEC, create=kinds.create_definition, update=kinds.update_definition
+        generation=SPEC,
+        create=kinds.create_definition,
+        update=kinds.update_definition,
+        mark=kinds.mark_definition,
+        unconditional_update=False,
     ),
     ("apiregistration.k8s.io", "apiservices"): Strategy(
         create=kinds.create_api_service, status_metadata=("labels", "annotations", "finalizers", "ownerReferences")
@@ -204,9 +208,11 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("flowcontrol.apiserver.k8s.io", "flowschemas"): _FLOW,
     ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"): _FLOW,
 }
-_CUSTOM = Strategy(generation=("content",), resets_status=False, unconditional_update=False)
 
 
 def strategy_of(row: Resource) -> Strategy:
     """Return the strategy of a row."""
-    return _CUSTOM if row.module is None else STRATEGIES.get((row.group, row.plural), _DEFAULT)
+    if row.module is None:
+        custom: Strategy = row.extra.strategy
+        return custom
+    return STRATEGIES.get((row.group, row.plural), _DEFAULT)

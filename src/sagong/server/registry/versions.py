@@ -54,6 +54,9 @@ def is_stored(row: Resource) -> bool:
 
 def stored_row(row: Resource) -> Resource:
     """Return the row whose version is the storage version of `row`'s objects."""
+    if row.module is None:
+        stored: Resource = row.extra.kind.storage.row
+        return stored
     if is_stored(row):
         return row
     return TABLE.by_path(*_CONVERTED[row.group, row.version, row.plural][0]) or row

@@ -113,8 +113,9 @@ class _WatchStream:
         except ApiError as error:
             yield error_line(error)
             return
+        follow = self._follow if self._row.module is not None else self._follow_custom
         try:
-            async for chunk in self._follow(watch):
+            async for chunk in follow(watch):
                 yield chunk
         except SlowWatcherError:
             log.info("a watcher of %s fell behind and was dropped", self._prefix)
@@ -136,6 +137,8 @@ class _WatchStream:
         buffer: list[bytes] = []
         size = 0
         entries = self._registry.store.list(self._prefix) if self._wants_initial else ()
+        if self._row.module is None:
+            entries = await self._row.extra.read(entries)
         for entry in entries:
             if self._matcher is None or self._matcher(entry.value):
                 buffer.append(self._line(b"ADDED", entry.value, entry.revision))
@@ -162,6 +165,8 @@ class _WatchStream:
                 async with asyncio.timeout_at(min(bookmark_at, self._deadline)):
                     batch = await anext(batches)
             except StopAsyncIteration:
+                if self._row.module is None and self._row.extra.kind.retired:
+                    return
                 raise ServiceUnavailableError("the server is shutting down") from None
             except TimeoutError:
                 if loop.time() >= self._deadline:
@@ -170,9 +175,21 @@ class _WatchStream:
                 if not watch.pending:
                     yield self._bookmark(self._registry.store.revision)
                 continue
+            if self._row.module is None:
+                batch = await self._row.extra.read_events(batch)
             lines = [line for event in batch if (line := self._event(event)) is not None]
             if lines:
                 yield b"".join(lines)
+
+    async def _follow_custom(self, watch: Watch) -> AsyncIterator[bytes]:
+        """Follow until the definition of the resource changes."""
+        kind = self._row.extra.kind
+        kind.begin_watch(watch)
+        try:
+            async for chunk in self._follow(watch):
+                yield chunk
+        finally:
+            kind.end_watch(watch)
 
     def _event(self, event: Event) -> bytes | None:
         value, previous = event.value, event.previous

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import CoroutineType
 from typing import Any
 
 from sagong.api import validation
@@ -109,7 +110,11 @@ class _Write:
         row, call, registry = self._row, self._call, self._registry
         match_namespace(row, obj.metadata, call.namespace)
         drop_double_owners(obj.metadata, call)
-        managed.track(row, None, obj, call, registry.clock)
+        if row.module is None:
+            row.extra.check_creatable(call.name or obj.metadata.name)
+            await self._track(None, obj)
+        else:
+            managed.track(row, None, obj, call, registry.clock)
         review = await self._mutated("CREATE", obj, None)
         obj = self._checked_again(obj, review.obj)
         self._found(obj.metadata)
@@ -128,19 +133,19 @@ class _Write:
 
     async def _insert(self, obj: Any, review: Review) -> Written:
         row, call, store, meta = self._row, self._call, self._registry.store, obj.metadata
-        if row.module is not None:
-            self._refuse(validation.validate_create(obj), meta.name)
+        found = row.extra.check_create(obj, call.warnings) if row.module is None else validation.validate_create(obj)
+        self._refuse(found, meta.name)
         await self._validated(review)
-        value = self._registry.storage.encode(row, obj)
+        value = await self._encoded(obj)
         key = row.storage_key(meta.namespace, meta.name)
         try:
             if not call.dry_run:
-                return Written(value, await store.write(key, value, 0), created=True)
+                return await self._written(key, value, await store.write(key, value, 0), created=True)
         except RevisionMismatchError as mismatch:
             raise self._exists(meta, mismatch.current) from None
         if live := store.get(key):
             raise self._exists(meta, live)
-        return Written(value, 0, created=True)
+        return await self._written(key, value, 0, created=True)
 
     def _exists(self, meta: Any, live: Entry | None) -> ApiError:
         row = self._row
@@ -155,6 +160,8 @@ class _Write:
         if not call.force_create and (call.subresource or not self._strategy.create_on_update):
             raise self._registry.missing(row, call.name)
         obj = transform(None, None)
+        if isinstance(obj, CoroutineType):
+            obj = await obj
         if obj.metadata.resourceVersion not in _UNSET:
             raise conflict(row.group, row.plural, call.name, MODIFIED)
         if obj.metadata.uid:
@@ -177,12 +184,18 @@ class _Write:
 
     async def update(self, entry: Entry, transform: Transform) -> Written:
         row, call, registry = self._row, self._call, self._registry
-        old = registry.storage.decode(row, entry.value, entry.revision)
+        seen = entry if row.module is not None else (await row.extra.read([entry]))[0]
+        old = registry.storage.decode(row, seen.value, entry.revision)
         new = transform(old, entry)
+        if isinstance(new, CoroutineType):
+            new = await new
         match_namespace(row, new.metadata, call.namespace)
         drop_double_owners(new.metadata, call)
         self._check_version(entry, new.metadata)
-        managed.track(row, old, new, call, registry.clock)
+        if row.module is None:
+            await self._track(old, new)
+        else:
+            managed.track(row, old, new, call, registry.clock)
         review = await self._mutated("UPDATE", new, old)
         new = self._checked_again(new, review.obj)
         new.metadata.generation = old.metadata.generation
@@ -211,21 +224,40 @@ class _Write:
             raise conflict(row.group, row.plural, name, MODIFIED)
 
     async def _replace(self, entry: Entry, new: Any, old: Any, review: Review) -> Written:
-        registry, call = self._registry, self._call
+        registry, call, row = self._registry, self._call, self._row
         managed.ignore_timestamps(new, old)
-        if self._row.module is not None:
+        if row.module is None:
+            self._refuse(row.extra.check_update(new, old, call.subresource, call.warnings), new.metadata.name)
+        else:
             self._refuse(validation.validate_update(new, old, call.subresource), new.metadata.name)
         await self._validated(review)
-        value: bytes = registry.storage.encode(self._row, new)
+        value = await self._encoded(new)
         if self._goes(new, old.metadata):
             if not call.dry_run:
                 revision = await registry.store.write(entry.key, None, entry.revision)
-                await registry.deleted(self._row, new)
-                return Written(value, revision)
+                await registry.deleted(row, new)
+                return await self._written("", value, revision)
         elif value != entry.value and not call.dry_run:
-            return Written(value, await registry.store.write(entry.key, value, entry.revision))
+            return await self._written(entry.key, value, await registry.store.write(entry.key, value, entry.revision))
         await registry.store.wait_revision(entry.revision)
-        return Written(value, entry.revision)
+        return await self._written(entry.key if value == entry.value else "", value, entry.revision)
+
+    async def _encoded(self, obj: Any) -> bytes:
+        """Return what is stored for an object."""
+        row = self._row
+        value: bytes = self._registry.storage.encode(row, obj) if row.module is not None else await row.extra.stored(obj)
+        return value
+
+    async def _written(self, key: str, value: bytes, revision: int, *, created: bool = False) -> Written:
+        """Return the outcome; a custom resource is answered as its version has it."""
+        if self._row.module is None:
+            value = await self._row.extra.shown(key, value, revision)
+        return Written(value, revision, created=created)
+
+    async def _track(self, old: Any, new: Any) -> None:
+        from sagong.server.custom.tracking import track  # noqa: PLC0415 - few servers have custom resources
+
+        await track(self._row.extra, old, new, self._call, self._registry.clock.now())
 
     def _goes(self, new: Any, old_meta: Any) -> bool:
         """Tell whether this update took off the last thing that kept an object which is being deleted."""
