@@ -7,6 +7,20 @@ import msgspec
 DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
+class OidcConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """One OpenID Connect provider, as upstream's --oidc-* flags name it. Username prefix "-": none; "": the issuer, but for email."""
+
+    issuer_url: str
+    client_id: str
+    ca: str = ""
+    username_claim: str = "sub"
+    username_prefix: str = ""
+    groups_claim: str = ""
+    groups_prefix: str = ""
+    required_claims: dict[str, str] = msgspec.field(default_factory=dict)
+    signing_algs: list[str] = msgspec.field(default_factory=lambda: ["RS256"])
+
+
 class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Settings of one server; paths are of PEM files unless said otherwise, and "" turns the thing off."""
 
@@ -27,6 +41,25 @@ class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Whether those are reached at a Service's endpoints; otherwise at its cluster IP."""
     token_file: str = ""
     """CSV of token, user, uid, "group,group"."""
+
+    anonymous: bool = True
+    """Whether requests without credentials are those of system:anonymous, or refused."""
+    authentication_config: str = ""
+    """An AuthenticationConfiguration, YAML or JSON: providers of tokens, and where anybody may ask."""
+    oidc: OidcConfig | None = None
+    """One provider, instead of such a file."""
+    authentication_webhook: str = ""
+    """A kubeconfig that leads to a webhook which knows tokens (TokenReview)."""
+    authentication_webhook_cache_ttl: str = "2m"
+
+    authorization_modes: list[str] = msgspec.field(default_factory=lambda: ["Node", "RBAC"])
+    """Of Node, RBAC, Webhook, AlwaysAllow, AlwaysDeny, in the order in which they are asked."""
+    authorization_config: str = ""
+    """An AuthorizationConfiguration, YAML or JSON, instead of modes."""
+    authorization_webhook: str = ""
+    """A kubeconfig that leads to a webhook which decides (SubjectAccessReview): for the mode Webhook."""
+    authorization_webhook_authorized_ttl: str = "5m"
+    authorization_webhook_unauthorized_ttl: str = "30s"
 
     service_account_key: str = ""
     """The private key that signs service account tokens."""

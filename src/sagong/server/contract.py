@@ -48,10 +48,15 @@ class Attributes:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether it may, and why (or why not); `reason` ends up in the Forbidden message."""
+    """Whether it may, and why (or why not); `reason` ends up in the Forbidden message.
+
+    Not allowed is no opinion: somebody else may still allow, unless it is `denied`. `error` is what kept the authorizer from an opinion.
+    """
 
     allowed: bool
     reason: str = ""
+    denied: bool = False
+    error: str = ""
 
 
 class Authenticator(Protocol):

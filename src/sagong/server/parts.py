@@ -10,15 +10,13 @@ from sagong.api.types.authentication import TokenReview
 from sagong.server.admission import plugins
 from sagong.server.allocators.services import Allocator, AllocatorConfig
 from sagong.server.authn import reviews
-from sagong.server.authn.certificates import Certificates
 from sagong.server.authn.chain import Authentication
 from sagong.server.authn.discovery import CONFIGURATION_PATH, JWKS_PATH, TokenDiscovery
 from sagong.server.authn.issuer import TokenIssuer
-from sagong.server.authn.jwt import SigningKey, signing_key
-from sagong.server.authn.proxy_headers import ProxyHeaders
-from sagong.server.authn.service_accounts import ServiceAccountTokens
-from sagong.server.authn.tokens import BootstrapTokens, TokenFile, TokenKind
+from sagong.server.authn.jwt import signing_key
+from sagong.server.authn.setup import authentication_of
 from sagong.server.authz.authorizer import ChainAuthorizer
+from sagong.server.authz.setup import authorizer_of
 from sagong.server.bootstrap.authentication_config import RequestHeaderConfig
 from sagong.server.bootstrap.objects import BootstrapConfig
 from sagong.server.bootstrap.start import Bootstrap
@@ -47,13 +45,14 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
     """Make the parts and plug them into the registry. Raises OSError, ValueError for files that cannot be used."""
     store, clock, random = registry.store, registry.clock, registry.random
     key = signing_key(_read(config.service_account_key)) if config.service_account_key else None
-    authentication = _authentication(config, registry, key)
-    authorizer = ChainAuthorizer(store)
+    webhooks = registry.webhooks = WebhookClient(Services(objects, ("127.0.0.1", config.port)), clock)
+    authentication = authentication_of(config, registry, webhooks, key)
+    chain = ChainAuthorizer(store)
+    authorizer = authorizer_of(config, registry, webhooks, chain)
     first, _, last = config.node_ports.partition("-")
     allocator = Allocator(store, AllocatorConfig(config.service_cidrs, (int(first), int(last))), clock=clock, random=random)
-    registry.authorizer, registry.rules, registry.allocator = authorizer, authorizer.rbac, allocator
+    registry.authorizer, registry.rules, registry.allocator = authorizer, chain.rbac, allocator
     registry.tokens = _Reviewer(authentication)
-    webhooks = registry.webhooks = WebhookClient(Services(objects, ("127.0.0.1", config.port)), clock)
     tls = tls_sides(config.kubelet_ca, config.kubelet_certificate, config.kubelet_key)
     registry.connector = KubeletConnector(objects, authorizer, tls, random)
     if key is not None:
@@ -64,7 +63,7 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
         documents = TokenDiscovery(config.service_account_issuer, [key.verification], external_address=address)
         pages[CONFIGURATION_PATH] = lambda _: documents.configuration()
         pages[JWKS_PATH] = lambda _: documents.keys()
-    registry.admission = plugins.chain(objects, registry, authorizer, config.kubelet_labels)
+    registry.admission = plugins.chain(objects, registry, authorizer, chain.rbac, config.kubelet_labels)
     bootstrap = Bootstrap(_bootstrap_config(config), store, clock=clock, random=random)
     loops = (
         bootstrap.run,
@@ -82,18 +81,6 @@ class _Reviewer:
 
     async def review_token(self, review: TokenReview) -> TokenReview:
         return await reviews.review_token(review, self.authentication)
-
-
-def _authentication(config: ServerConfig, registry: Registry, key: SigningKey | None) -> Authentication:
-    store, clock, audiences = registry.store, registry.clock, config.audiences
-    tokens: list[TokenKind] = [TokenFile(Path(config.token_file), audiences)] if config.token_file else []
-    if key is not None:
-        issuers = [config.service_account_issuer]
-        tokens.append(ServiceAccountTokens(store, clock, keys=[key.verification], issuers=issuers, api_audiences=audiences))
-    tokens.append(BootstrapTokens(store, clock, audiences))
-    certificates = Certificates(clock, client_ca=_read(config.client_ca), proxy_ca=_read(config.front_proxy_ca))
-    proxy = ProxyHeaders(tuple(config.front_proxy_names)) if config.front_proxy_ca else None
-    return Authentication(certificates, tokens, audiences, proxy)
 
 
 def _bootstrap_config(config: ServerConfig) -> BootstrapConfig:

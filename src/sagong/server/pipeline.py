@@ -9,6 +9,7 @@ from typing import Protocol
 from sagong.api import cause
 from sagong.api.clock import Clock, Random
 from sagong.api.errors import ApiError, NotFoundError, ServiceUnavailableError
+from sagong.api.field_errors import quote
 from sagong.server import impersonation
 from sagong.server.authz.authorizer import forbidden_error
 from sagong.server.contract import Attributes, Authenticator, Authorizer
@@ -120,6 +121,8 @@ class Pipeline:
     async def _check(self, attributes: Attributes) -> None:
         decision = await self._authorizer.authorize(attributes)
         if not decision.allowed:
+            if decision.error:
+                raise ApiError(f"Internal Server Error: {quote(attributes.path)}: {decision.error}")
             raise forbidden_error(attributes, decision.reason)
 
 

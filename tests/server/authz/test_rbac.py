@@ -111,13 +111,13 @@ async def test_the_policy_that_every_cluster_has(opened: Opened) -> None:
 
 async def test_nobody_grants_what_they_do_not_hold(opened: Opened) -> None:
     async with opened() as policy:
-        check = EscalationCheck(policy.authorizer)
+        check = EscalationCheck(policy.authorizer, policy.authorizer.rbac)
         await policy.put(role("own", rule("get list", "pods"), rule("create", "roles rolebindings", GROUP)))
         await policy.put(binding("b", "Role/own", user("jane")))
-        check.check(JANE, "ns", role("fine", rule("get", "pods")), None)
-        check.check(ADMIN, "ns", role("any", rule("*", "*", "*")), None)
+        await check.check(JANE, "ns", role("fine", rule("get", "pods")), None)
+        await check.check(ADMIN, "ns", role("any", rule("*", "*", "*")), None)
         with pytest.raises(ForbiddenError) as refused:
-            check.check(JANE, "ns", role("more", rule("get delete watch", "pods"), rule("get", "secrets", names="s")), None)
+            await check.check(JANE, "ns", role("more", rule("get delete watch", "pods"), rule("get", "secrets", names="s")), None)
         assert refused.value.message == (
             'roles.rbac.authorization.k8s.io "more" is forbidden: user "jane" (groups=["dev" "system:authenticated"]) '
             "is attempting to grant RBAC permissions not currently held:\n"
@@ -127,24 +127,24 @@ async def test_nobody_grants_what_they_do_not_hold(opened: Opened) -> None:
         old = role("more", rule("delete", "pods"))
         ending = old.copy()
         ending.metadata.finalizers = []
-        check.check(JANE, "ns", ending, old)
+        await check.check(JANE, "ns", ending, old)
         with pytest.raises(ForbiddenError, match="attempting to grant"):
-            check.check(JANE, "ns", binding("x", "ClusterRole/system:node", user("joe")), None)
+            await check.check(JANE, "ns", binding("x", "ClusterRole/system:node", user("joe")), None)
         with pytest.raises(ApiError, match="not found"):
-            check.check(JANE, "ns", binding("x", "Role/none", user("joe")), None)
+            await check.check(JANE, "ns", binding("x", "Role/none", user("joe")), None)
         await policy.put(role("own", rule("bind", "clusterroles", GROUP, names="system:node"), rule("escalate", "roles", GROUP)))
-        check.check(JANE, "ns", binding("x", "ClusterRole/system:node", user("joe")), None)
-        check.check(JANE, "ns", role("more", rule("*", "*", "*")), None)
+        await check.check(JANE, "ns", binding("x", "ClusterRole/system:node", user("joe")), None)
+        await check.check(JANE, "ns", role("more", rule("*", "*", "*")), None)
 
 
 async def test_aggregation_needs_everything(opened: Opened) -> None:
     async with opened() as policy:
-        check = EscalationCheck(policy.authorizer)
+        check = EscalationCheck(policy.authorizer, policy.authorizer.rbac)
         gathering = ClusterRole(
             metadata=ObjectMeta(name="all"), aggregationRule=AggregationRule(clusterRoleSelectors=[LabelSelector(matchLabels={"a": "b"})])
         )
         with pytest.raises(ForbiddenError, match="must have cluster-admin privileges to use the aggregationRule"):
-            check.check(JANE, "", gathering, None)
+            await check.check(JANE, "", gathering, None)
         meta, ref = ObjectMeta(name="jane"), RoleRef(apiGroup=GROUP, kind="ClusterRole", name="cluster-admin")
         await policy.put(ClusterRoleBinding(metadata=meta, subjects=[user("jane")], roleRef=ref))
-        check.check(JANE, "", gathering, None)
+        await check.check(JANE, "", gathering, None)

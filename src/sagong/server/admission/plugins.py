@@ -23,13 +23,13 @@ from sagong.server.admission.storage_protection import StorageObjectInUseProtect
 from sagong.server.admission.taint_nodes import TaintNodesByCondition
 from sagong.server.admission.topology_labels import PodTopologyLabels
 from sagong.server.admission.webhooks.plugins import MutatingAdmissionWebhook, ValidatingAdmissionWebhook
-from sagong.server.authz.authorizer import ChainAuthorizer
 from sagong.server.authz.escalation import EscalationCheck
-from sagong.server.contract import Objects
+from sagong.server.authz.rbac import Rbac
+from sagong.server.contract import Authorizer, Objects
 from sagong.server.registry.registry import Registry
 
 
-def chain(objects: Objects, registry: Registry, authorizer: ChainAuthorizer, node_labels: Collection[str]) -> Chain:
+def chain(objects: Objects, registry: Registry, authorizer: Authorizer, rbac: Rbac, node_labels: Collection[str]) -> Chain:
     """Return the admission chain. `node_labels`: see NodeRestriction."""
     return Chain(
         [
@@ -51,7 +51,7 @@ def chain(objects: Objects, registry: Registry, authorizer: ChainAuthorizer, nod
             DefaultIngressClass(objects),
             PodTopologyLabels(objects),
             PodResizeValidator(objects),
-            RbacEscalation(EscalationCheck(authorizer)),
+            RbacEscalation(EscalationCheck(authorizer, rbac)),
             MutatingAdmissionWebhook(objects, registry),
             ValidatingAdmissionWebhook(objects, registry),
             ResourceQuotas(objects, registry.clock),

@@ -19,4 +19,4 @@ class RbacEscalation(Plugin):
 
     async def validate(self, review: Review) -> None:
         """Judge. Raises ForbiddenError."""
-        self._check.check(review.call.user, review.namespace, review.obj, review.old)
+        await self._check.check(review.call.user, review.namespace, review.obj, review.old)

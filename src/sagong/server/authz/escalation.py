@@ -8,10 +8,11 @@ from sagong.api.errors import ApiError, ForbiddenError, forbidden
 from sagong.api.field_errors import quote
 from sagong.api.types.base import ApiStruct
 from sagong.api.types.rbac import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef
-from sagong.server.authz.authorizer import MASTERS, ChainAuthorizer
+from sagong.server.authz.authorizer import MASTERS
+from sagong.server.authz.rbac import Rbac
 from sagong.server.authz.rbac_index import RoleMissingError
 from sagong.server.authz.rules import compact, describe, quoted, uncovered
-from sagong.server.contract import Attributes, User
+from sagong.server.contract import Attributes, Authorizer, User
 
 _GROUP = "rbac.authorization.k8s.io"
 _EVERYTHING = (
@@ -24,23 +25,23 @@ _PLURALS = {"Role": "roles", "ClusterRole": "clusterroles"}
 class EscalationCheck:
     """Asked before a role or binding is written, with the old object on updates."""
 
-    def __init__(self, authorizer: ChainAuthorizer) -> None:
-        self._authorizer, self._rbac = authorizer, authorizer.rbac
+    def __init__(self, authorizer: Authorizer, rbac: Rbac) -> None:
+        self._authorizer, self._rbac = authorizer, rbac
 
-    def check(self, user: User, namespace: str, new: ApiStruct, old: ApiStruct | None) -> None:
+    async def check(self, user: User, namespace: str, new: ApiStruct, old: ApiStruct | None) -> None:
         """Pass other kinds. Raises ForbiddenError."""
         if MASTERS in user.groups:
             return
         if isinstance(new, Role | ClusterRole):
             if not _only_for_deletion(new, old):
-                self._check_role(user, namespace, new, old)
+                await self._check_role(user, namespace, new, old)
         elif isinstance(new, RoleBinding | ClusterRoleBinding) and not _only_for_deletion(new, old):
-            self._check_binding(user, namespace, new)
+            await self._check_binding(user, namespace, new)
 
-    def _check_role(self, user: User, namespace: str, new: Role | ClusterRole, old: ApiStruct | None) -> None:
+    async def _check_role(self, user: User, namespace: str, new: Role | ClusterRole, old: ApiStruct | None) -> None:
         plural, name = _PLURALS[type(new).__name__], new.metadata.name
         asked = old.metadata.name if isinstance(old, Role | ClusterRole) else ""
-        if self._may(user, "escalate", plural, namespace, asked):
+        if await self._may(user, "escalate", plural, namespace, asked):
             return
         self._check_held(user, namespace, new.rules, plural, name)
         if _aggregates(new) or _aggregates(old):
@@ -49,9 +50,9 @@ class EscalationCheck:
             except ForbiddenError as error:
                 raise forbidden(_GROUP, plural, name, "must have cluster-admin privileges to use the aggregationRule") from error
 
-    def _check_binding(self, user: User, namespace: str, new: RoleBinding | ClusterRoleBinding) -> None:
+    async def _check_binding(self, user: User, namespace: str, new: RoleBinding | ClusterRoleBinding) -> None:
         role = new.roleRef
-        if role.kind in _PLURALS and self._may(user, "bind", _PLURALS[role.kind], namespace, role.name):
+        if role.kind in _PLURALS and await self._may(user, "bind", _PLURALS[role.kind], namespace, role.name):
             return
         plural = "rolebindings" if isinstance(new, RoleBinding) else "clusterrolebindings"
         self._check_held(user, namespace, self._rules(role, namespace), plural, new.metadata.name)
@@ -62,9 +63,9 @@ class EscalationCheck:
         except RoleMissingError as error:
             raise ApiError(str(error), reason="NotFound", code=404, group=_GROUP, kind=role.kind.lower(), name=role.name) from error
 
-    def _may(self, user: User, verb: str, plural: str, namespace: str, name: str) -> bool:
+    async def _may(self, user: User, verb: str, plural: str, namespace: str, name: str) -> bool:
         asked = Attributes(user, verb, group=_GROUP, version="*", resource=plural, namespace=namespace, name=name)
-        return self._authorizer.decide(asked).allowed
+        return (await self._authorizer.authorize(asked)).allowed
 
     def _check_held(self, user: User, namespace: str, wanted: Sequence[PolicyRule], plural: str, name: str) -> None:
         held, errors = self._rbac.rules_of(user, namespace)

@@ -43,8 +43,11 @@ async def review_access(review: AccessReview, asker: User, namespace: str, autho
     user = asker if isinstance(review, SelfSubjectAccessReview) else _subject(review)
     errors: list[str] = []
     decision = await authorizer.authorize(_attributes(user, review.spec.resourceAttributes, review.spec.nonResourceAttributes, errors))
+    errors += [decision.error] if decision.error else []
     error = f"[{', '.join(errors)}]" if len(errors) > 1 else "".join(errors)
-    answered.status = SubjectAccessReviewStatus(allowed=decision.allowed, reason=decision.reason, evaluationError=error)
+    answered.status = SubjectAccessReviewStatus(
+        allowed=decision.allowed, denied=decision.denied, reason=decision.reason, evaluationError=error
+    )
     return answered
 
 

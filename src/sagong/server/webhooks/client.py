@@ -57,11 +57,18 @@ class WebhookClient:
 
     async def post(self, endpoint: Endpoint, query: str, body: bytes, seconds: float) -> Reply:
         """Post; return the answer, whatever it says. Raises CallError."""
-        request = _request(endpoint, query, body)
-        where = f'Post "{endpoint.url}{query}": '
+        return await self._call("POST", endpoint, query, body, seconds)
+
+    async def get(self, endpoint: Endpoint, seconds: float) -> Reply:
+        """Get what is there; return the answer, whatever it says. Raises CallError."""
+        return await self._call("GET", endpoint, "", b"", seconds, keep=False)
+
+    async def _call(self, method: str, endpoint: Endpoint, query: str, body: bytes, seconds: float, *, keep: bool = True) -> Reply:
+        request = _request(method, endpoint, query, body)
+        where = f'{method.capitalize()} "{endpoint.url}{query}": '
         try:
             async with asyncio.timeout(seconds):
-                return await self._exchange(endpoint, request)
+                return await self._exchange(endpoint, request, keep=keep)
         except TimeoutError:
             raise CallError(f"{where}context deadline exceeded") from None
         except CallError as error:
@@ -69,20 +76,21 @@ class WebhookClient:
         except ApiError as error:
             raise CallError(where + error.message) from error
 
-    async def _exchange(self, endpoint: Endpoint, request: bytes) -> Reply:
+    async def _exchange(self, endpoint: Endpoint, request: bytes, *, keep: bool) -> Reply:
         while (connection := self._take(endpoint)) is not None:
             try:
                 return await self._on(connection, endpoint, request)
             except StaleConnectionError:
                 continue
-        return await self._on(await dial(endpoint), endpoint, request)
+        return await self._on(await dial(endpoint), endpoint, request, keep=keep)
 
-    async def _on(self, connection: Connection, endpoint: Endpoint, request: bytes) -> Reply:
+    async def _on(self, connection: Connection, endpoint: Endpoint, request: bytes, *, keep: bool = True) -> Reply:
         try:
             reply = await connection.exchange(request)
         except BaseException:
             connection.close()
             raise
+        connection.keep = connection.keep and keep
         self._put(endpoint, connection)
         return reply
 
@@ -129,14 +137,13 @@ class WebhookClient:
             connection.close()
 
 
-def _request(endpoint: Endpoint, query: str, body: bytes) -> bytes:
+def _request(method: str, endpoint: Endpoint, query: str, body: bytes) -> bytes:
     lines = [
-        f"POST {endpoint.path}{query} HTTP/1.1",
+        f"{method} {endpoint.path}{query} HTTP/1.1",
         f"Host: {endpoint.authority}",
         "User-Agent: kube-apiserver-admission",
-        f"Content-Length: {len(body)}",
         "Accept: application/json, */*",
-        "Content-Type: application/json",
+        *([f"Content-Length: {len(body)}", "Content-Type: application/json"] if method == "POST" else ()),
         *(f"{name}: {value}" for name, value in endpoint.headers()),
     ]
     return "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n" + body

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -70,7 +70,8 @@ def endpoint_of(config: ClientConfig, services: Services) -> Endpoint:
         return Endpoint(f"{server_name}:{port}", clean_path(service.path or ""), address, tls, server_name)
     if not config.url:
         raise EndpointError("webhook configuration must have either service or URL")
-    return endpoint_at(config.url, tls)
+    found = endpoint_at(config.url, tls)
+    return replace(found, path=clean_path(found.path))
 
 
 def endpoint_at(url: str, tls: ssl.SSLContext | None, server_name: str = "", headers: Callable[[], Headers] = tuple) -> Endpoint:
@@ -82,7 +83,8 @@ def endpoint_at(url: str, tls: ssl.SSLContext | None, server_name: str = "", hea
         raise EndpointError(f"Unparsable URL: parse {quote(url)}: {error}") from error
     host = parts.hostname or ""
     encrypted = tls if parts.scheme != "http" else None
-    return Endpoint(parts.netloc, clean_path(parts.path), lambda: (host, port), encrypted, server_name or host, headers)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Endpoint(parts.netloc, path, lambda: (host, port), encrypted, server_name or host, headers)
 
 
 def clean_path(path: str) -> str:

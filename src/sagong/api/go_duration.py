@@ -1,0 +1,32 @@
+"""Durations as Go writes and reads them: `1m30s`, `250ms`, `-1.5h`."""
+
+from __future__ import annotations
+
+import re
+
+from sagong.api.field_errors import quote
+
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([^0-9.]*)")
+_MOST = float(2**63) * 1e-9
+
+
+def parse_duration(text: str) -> float:
+    """Return seconds. Raises ValueError with the words of Go's time.ParseDuration."""
+    rest = text[1:] if text[:1] in ("-", "+") else text
+    if rest == "0":
+        return 0.0
+    total, at = 0.0, 0
+    while at < len(rest) or not at:
+        part = _PART.match(rest, at)
+        if part is None:
+            raise ValueError(f"time: invalid duration {quote(text)}")
+        number, unit = part.groups()
+        if not unit:
+            raise ValueError(f"time: missing unit in duration {quote(text)}")
+        if unit not in _SECONDS:
+            raise ValueError(f"time: unknown unit {quote(unit)} in duration {quote(text)}")
+        total, at = total + float(number) * _SECONDS[unit], part.end()
+    if total > _MOST:
+        raise ValueError(f"time: invalid duration {quote(text)}")
+    return -total if text.startswith("-") else total
