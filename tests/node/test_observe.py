@@ -75,6 +75,8 @@ def test_the_termination_message_is_the_container_s_own_or_the_log_s_end(tmp_pat
         mounts=[cri.Mount(container_path="/dev/termination-log", host_path=str(message))],
     )
     assert message_of(status).splitlines()[0] == "line 20"
+    log.write_text("2026-01-01T00:00:00Z stdout P DO\n2026-01-01T00:00:00Z stdout P NE\n")  # a line without an end, in two parts
+    assert message_of(status) == "DONE"
     message.write_text("why")
     assert message_of(status) == "why"
     status.message = "OOM"

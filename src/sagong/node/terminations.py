@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
+from sagong.node.server.log_lines import Options, Renderer
 
 MESSAGE_LIMIT = 4096
 LOG_LIMIT = 2048
@@ -28,7 +29,7 @@ def _own_message(status: cri.ContainerStatus) -> str:
         wanted = path if path.startswith("/") else f"/{path}"
         mount = next((m.host_path for m in status.mounts if m.container_path == wanted), None)
         try:
-            text = _tail(Path(mount), MESSAGE_LIMIT) if mount else ""
+            text = _tail(Path(mount), MESSAGE_LIMIT).decode(errors="replace") if mount else ""
         except FileNotFoundError:
             text = ""
         except OSError as error:
@@ -42,13 +43,13 @@ def log_tail(path: str, limit: int = LOG_LIMIT, lines: int = LOG_LINES) -> str:
         data = _tail(Path(path), limit * 4)
     except OSError:
         return ""
-    contents = [parts[3] for line in data.splitlines(keepends=True) if len(parts := line.split(" ", 3)) == 4]  # noqa: PLR2004 - a CRI log line has four parts
-    text = "".join(contents[-lines:])
+    renderer = Renderer(Options())
+    text = "".join(renderer.render(line).decode(errors="replace") for line in data.splitlines(keepends=True)[-lines:])
     return text.encode()[-limit:].decode(errors="ignore")
 
 
-def _tail(path: Path, limit: int) -> str:
+def _tail(path: Path, limit: int) -> bytes:
     with path.open("rb") as stream:
         size = stream.seek(0, 2)
         stream.seek(max(0, size - limit))
-        return stream.read(limit).decode(errors="replace")
+        return stream.read(limit)
