@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sagong.cluster import images, workloads
+from sagong.cluster import images, manifests
 from tests.e2e.conftest import Cluster, eventually
 
 pytestmark = pytest.mark.e2e
@@ -40,7 +40,15 @@ def fetch(url: str) -> str:
 def test_kube_system_is_shown_honestly(cluster: Cluster) -> None:
     lines = cluster.kubectl("get", "pods", "-A").splitlines()
     assert lines[0].split() == ["NAMESPACE", "NAME", "READY", "STATUS", "RESTARTS", "AGE"]
-    for part in ("kube-apiserver-", "kube-controller-manager-", "kube-scheduler-", "kube-proxy-", "coredns-", "storage-provisioner"):
+    for part in (
+        "kube-apiserver-",
+        "kube-controller-manager-",
+        "kube-scheduler-",
+        "kube-proxy-",
+        "coredns-",
+        "storage-provisioner",
+        "metrics-server-",
+    ):
         line = next(line for line in lines if f" {part}" in line)
         assert line.split()[2:4] == ["1/1", "Running"], line
     for part in ("kube-apiserver", "kube-scheduler"):
@@ -67,7 +75,7 @@ def test_pods_resolve_and_reach_the_service_by_name(cluster: Cluster, namespace:
     deploy(cluster, namespace, replicas=1)
     at = expose(cluster, namespace)
     client: dict[str, Any] = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client", "namespace": namespace}}
-    mounts = workloads.interpreter_mounts()
+    mounts = manifests.interpreter_mounts()
     client["spec"] = {
         "containers": [
             {

@@ -117,11 +117,11 @@ async def _echo(duplex: Duplex) -> None:
 
 @asynccontextmanager
 async def extension(pki: Pki, server_name: str = "sample-api.ext.svc") -> AsyncIterator[Extension]:
-    """Run one; only clients with a certificate of the authority get in."""
+    """Run one; only the front proxy gets in."""
     pki.issue("extension", server=True, dns=server_name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pki.path("extension.crt"), pki.path("extension.key"))
-    context.load_verify_locations(pki.path("ca.crt"))
+    context.load_verify_locations(pki.path("front-proxy/ca.crt"))
     context.verify_mode = ssl.CERT_REQUIRED
     served = Extension()
     server = HttpServer(served, RealClock())

@@ -246,7 +246,9 @@ async def running(directory: Path, **settings: Any) -> AsyncIterator[Api]:
     pki.issue("admin", "system:masters")
     pki.issue("jane")
     pki.issue("server", server=True)
-    pki.issue("front-proxy-client")
+    (directory / "front-proxy").mkdir()
+    front = Pki(directory / "front-proxy")
+    front.issue("front-proxy-client")
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0)
     config = ServerConfig(
@@ -255,8 +257,9 @@ async def running(directory: Path, **settings: Any) -> AsyncIterator[Api]:
         key=pki.path("server.key"),
         client_ca=pki.path("ca.crt"),
         service_account_key=pki.path("ca.key"),
-        front_proxy_certificate=pki.path("front-proxy-client.crt"),
-        front_proxy_key=pki.path("front-proxy-client.key"),
+        front_proxy_ca=front.path("ca.crt"),
+        front_proxy_certificate=front.path("front-proxy-client.crt"),
+        front_proxy_key=front.path("front-proxy-client.key"),
         **settings,
     )
     store = await SqliteStore.open(directory / "store", durable=False)

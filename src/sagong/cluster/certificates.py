@@ -53,6 +53,7 @@ def leaves(config: ClusterConfig) -> tuple[Leaf, ...]:
         Leaf("scheduler", "system:kube-scheduler", (), ("localhost",), local),
         Leaf("kubelet-client", f"system:node:{config.node_name}", ("system:nodes",)),
         Leaf("kubelet", f"system:node:{config.node_name}", ("system:nodes",), (config.node_name, "localhost"), local, client=False),
+        Leaf("metrics-server", "metrics-server", (), tuple(f"metrics-server{tail}" for tail in (".kube-system.svc", ".kube-system", ""))),
     )
 
 

@@ -20,9 +20,10 @@ from sagong.api.types.core import ContainerStatus, Node, Pod
 from sagong.cli.operations import OperationError, PartStatus, Report
 from sagong.client.client import Client
 from sagong.client.config import load_kubeconfig
-from sagong.cluster import certificates, component_configs, config, containerd, images, preflight, supervisor, workloads
+from sagong.cluster import certificates, component_configs, config, containerd, images, manifests, preflight, supervisor, workloads
 from sagong.cluster.clock import RealRandom
 from sagong.cluster.config import ClusterConfig, write_file
+from sagong.cluster.manifests import Manifest
 
 _POLL = 0.05
 _Condition = Callable[[], Awaitable[bool]]
@@ -141,7 +142,7 @@ class Launch:
             raise config.ConfigError("catatonit and busybox are needed to build the images; install catatonit and busybox-static")
         archive = Path(self.cluster.run_dir, "images.tar")
         resolver = images.with_libraries(Path(preflight.find("getent") or "getent"))
-        built = images.built_in(Path(catatonit), Path(busybox), workloads.interpreter_mounts(), resolver)
+        built = images.built_in(Path(catatonit), Path(busybox), manifests.interpreter_mounts(), resolver)
         archive.write_bytes(images.archive(built))
         containerd.import_archive(self.cluster, archive)
         archive.unlink()
@@ -166,7 +167,7 @@ class Launch:
             await self._until(process, deadline, "kube-system did not become Running", lambda: _all_running(client, self.began_at))
             self._step("all of kube-system is Running")
 
-    async def _apply(self, client: Client, process: subprocess.Popen[bytes], deadline: float, manifest: workloads.Manifest) -> None:
+    async def _apply(self, client: Client, process: subprocess.Popen[bytes], deadline: float, manifest: Manifest) -> None:
         """Apply one add-on. A bare pod that exists is left: most of a pod cannot be changed."""
         row = _row(manifest)
         meta = manifest["metadata"]
@@ -230,7 +231,7 @@ def _state(pod: Pod) -> str:
     return waiting[0] if waiting and waiting[0] else ("NotReady" if pod.status.phase == "Running" else pod.status.phase or "Pending")
 
 
-def _row(manifest: workloads.Manifest) -> Resource:
+def _row(manifest: Manifest) -> Resource:
     row = TABLE.by_kind(manifest["apiVersion"], manifest["kind"])
     if row is None:
         raise LookupError(manifest["kind"])
