@@ -427,3 +427,43 @@ async def test_all_validating_webhooks_are_asked_at_once(tmp_path: Path) -> None
         hooks.server.hold = hold
         await hooks.configure(VALIDATING, "x", *(hooks.hook(f"/{name}", deny(name) if name == "b" else allow, {}) for name in "abc"))
         assert 'webhook "b.example.com" denied' in denial(await api("POST", f"{base}/configmaps", config_map("c")))
+
+
+async def test_reviews_are_admitted_too(tmp_path: Path) -> None:
+    async with hooked(tmp_path) as (api, hooks, _):
+        groups = ["authentication.k8s.io", "authorization.k8s.io"]
+        await hooks.validate("/review", deny("review"), {"apiGroups": groups, "resources": ["*"]})
+        access = {"resourceAttributes": {"verb": "get", "resource": "pods"}}
+        local = {"user": "x", "resourceAttributes": {**access["resourceAttributes"], "namespace": "a"}}
+        for path, spec in (
+            (f"{groups[0]}/v1/tokenreviews", {"token": "x"}),
+            (f"{groups[0]}/v1/selfsubjectreviews", {}),
+            (f"{groups[1]}/v1/subjectaccessreviews", {"user": "x", **access}),
+            (f"{groups[1]}/v1/selfsubjectaccessreviews", access),
+            (f"{groups[1]}/v1/selfsubjectrulesreviews", {"namespace": "a"}),
+            (f"{groups[1]}/v1/namespaces/a/localsubjectaccessreviews", local),
+        ):
+            assert "review" in denial(await api("POST", f"/apis/{path}", {"spec": spec} if spec else {}))
+        kinds = [request["kind"]["kind"] for request in hooks.asked("/review")]
+        assert kinds[0] == "TokenReview"
+        assert len(kinds) == 6
+
+
+async def test_a_service_is_asked_at_its_cluster_ip(tmp_path: Path) -> None:
+    (tmp_path / "hook").mkdir()
+    async with (
+        running(tmp_path, service_cidrs=["127.96.0.0/16"]) as api,
+        webhook_server(tmp_path / "hook", lambda *_: {}, "hook.a.svc", host="127.96.7.7") as server,
+    ):
+        hooks = Hooks(api, server)
+        server.answer = hooks.answer
+        base = await api.namespace("a")
+        spec = {"clusterIP": "127.96.7.7", "ports": [{"port": server.port}], "selector": {"a": "b"}}
+        await api.ok("POST", f"{base}/services", {"metadata": {"name": "hook"}, "spec": spec})
+        hook = hooks.hook("/deny", deny("asked"), {})
+        hook["clientConfig"] = {
+            "service": {"namespace": "a", "name": "hook", "path": "/deny", "port": server.port},
+            "caBundle": server.bundle,
+        }
+        await hooks.configure(VALIDATING, "x", hook)
+        assert "asked" in denial(await api("POST", f"{base}/configmaps", config_map("c")))

@@ -84,7 +84,8 @@ def options_of(review: Review) -> dict[str, Any] | None:
 
 def equivalents(review: Review) -> Sequence[Resource]:
     """Return the other versions under which the write could have come."""
-    return [row for row in versions.siblings(review.row) if row is not review.row]
+    sub = review.call.subresource
+    return [row for row in versions.siblings(review.row) if row is not review.row and (not sub or row.subresource(sub) is not None)]
 
 
 async def see(review: Review, row: Resource) -> Seen:

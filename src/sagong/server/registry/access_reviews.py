@@ -11,6 +11,8 @@ from sagong.server.authz import reviews
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import answer
+from sagong.server.registry.admitted import admitted
+from sagong.server.registry.body import write_call
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.write import match_namespace
 
@@ -22,14 +24,15 @@ async def review_access(registry: Registry, exchange: Exchange, row: Resource) -
     review: Any = answer.read(exchange, row.type)
     if row.namespaced:
         match_namespace(row, review.metadata, exchange.info.namespace)
+    review = await admitted(registry, row, write_call(exchange, "CreateOptions"), review)
     answered = await reviews.review_access(review, exchange.user, exchange.info.namespace, registry.authorizer)
     return answer.typed(exchange, answered, 201)
 
 
 async def review_own_rules(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     """List what the one who asks may in a namespace."""
-    del row
     if registry.rules is None:
         raise ServiceUnavailableError("this server does not list rules")
-    review: SelfSubjectRulesReview = answer.read(exchange, SelfSubjectRulesReview)
+    call = write_call(exchange, "CreateOptions")
+    review: SelfSubjectRulesReview = await admitted(registry, row, call, answer.read(exchange, SelfSubjectRulesReview))
     return answer.typed(exchange, reviews.review_rules(review, exchange.user, registry.rules), 201)

@@ -7,10 +7,10 @@ from sagong.api.errors import ApiError, BadRequestError, conflict
 from sagong.api.field_errors import Errors, text
 from sagong.api.resources import Resource, resource_of
 from sagong.api.types.core import Binding, Pod, PodCondition
-from sagong.server.admission.plugin import Review
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import answer
+from sagong.server.registry.admitted import admitted
 from sagong.server.registry.body import write_call
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.write import WRITE_TRIES, match_namespace
@@ -29,12 +29,8 @@ async def bind(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     if binding.metadata.name != call.name:
         raise BadRequestError("name in URL does not match name in Binding object")
     _check_target(binding)
-    if registry.admission is not None:
-        call.subresource = "binding"
-        review = Review("CREATE", _PODS, call, binding, None)
-        await registry.admission.mutate(review)
-        await registry.admission.validate(review)
-        binding = review.obj
+    call.subresource = "binding"
+    binding = await admitted(registry, _PODS, call, binding)
     entry = registry.store.get(_PODS.storage_key(call.namespace, call.name))
     for _ in range(WRITE_TRIES):
         if entry is None:

@@ -11,10 +11,10 @@ from sagong.api.resources import Resource, resource_of
 from sagong.api.types.core import Pod, PodCondition
 from sagong.api.types.meta import Condition, DeleteOptions, Preconditions
 from sagong.api.types.policy import Eviction, PodDisruptionBudget
-from sagong.server.admission.plugin import Review
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import answer
+from sagong.server.registry.admitted import admitted
 from sagong.server.registry.binding import set_condition
 from sagong.server.registry.body import write_call
 from sagong.server.registry.delete import delete_object
@@ -34,11 +34,7 @@ async def evict(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     eviction: Eviction = answer.read(exchange, Eviction)
     if eviction.metadata.name != call.name:
         raise BadRequestError("name in URL does not match name in Eviction object")
-    if registry.admission is not None:
-        review = Review("CREATE", row, call, eviction, None)
-        await registry.admission.mutate(review)
-        await registry.admission.validate(review)
-        eviction = review.obj
+    eviction = await admitted(registry, row, call, eviction)
     options = eviction.deleteOptions or DeleteOptions()
     call.dry_run = call.dry_run or bool(options.dryRun)
     call.subresource, call.admit = "", False

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sagong.api.errors import ServiceUnavailableError
 from sagong.api.resources import Resource
 from sagong.api.types.authentication import SelfSubjectReview, TokenRequest, TokenReview
-from sagong.server.admission.plugin import Review
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import answer
+from sagong.server.registry.admitted import admitted
 from sagong.server.registry.body import write_call
 from sagong.server.registry.registry import Registry
 
@@ -18,12 +18,7 @@ async def issue_token(registry: Registry, exchange: Exchange, row: Resource) -> 
     if registry.issuer is None:
         raise ServiceUnavailableError("no key to sign service account tokens with is configured")
     call = write_call(exchange, "CreateOptions")
-    request: TokenRequest = answer.read(exchange, TokenRequest)
-    if registry.admission is not None:
-        review = Review("CREATE", row, call, request, None)
-        await registry.admission.mutate(review)
-        await registry.admission.validate(review)
-        request = review.obj
+    request: TokenRequest = await admitted(registry, row, call, answer.read(exchange, TokenRequest))
     issued, warnings = registry.issuer.issue(call.namespace, call.name, request)
     exchange.warnings += warnings
     return answer.typed(exchange, issued, 201)
@@ -31,17 +26,16 @@ async def issue_token(registry: Registry, exchange: Exchange, row: Resource) -> 
 
 async def review_token(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     """Say whose token this is."""
-    del row
     if registry.tokens is None:
         raise ServiceUnavailableError("tokens are not accepted by this server")
-    review: TokenReview = answer.read(exchange, TokenReview)
+    call = write_call(exchange, "CreateOptions")
+    review: TokenReview = await admitted(registry, row, call, answer.read(exchange, TokenReview))
     return answer.typed(exchange, await registry.tokens.review_token(review), 201)
 
 
 async def review_self(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     """Say who asks."""
-    del row
     from sagong.server.authn import reviews  # noqa: PLC0415 - brings in what tokens need
 
-    answer.read(exchange, SelfSubjectReview)
+    await admitted(registry, row, write_call(exchange, "CreateOptions"), answer.read(exchange, SelfSubjectReview))
     return answer.typed(exchange, reviews.review_self(exchange.user, registry.clock), 201)
