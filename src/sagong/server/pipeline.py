@@ -10,11 +10,11 @@ from sagong.api import cause
 from sagong.api.clock import Clock, Random
 from sagong.api.errors import ApiError, NotFoundError, ServiceUnavailableError
 from sagong.api.field_errors import quote
-from sagong.server import impersonation
+from sagong.server import impersonation, websockets
 from sagong.server.authz.authorizer import forbidden_error
 from sagong.server.contract import Attributes, Authenticator, Authorizer
 from sagong.server.exchange import ANONYMOUS, Exchange
-from sagong.server.messages import Answer, Request
+from sagong.server.messages import Answer, Request, Stream
 from sagong.server.metrics import Metrics
 from sagong.server.request_info import request_info
 from sagong.server.status import error_response
@@ -64,6 +64,8 @@ class Pipeline:
         inflight[kind] += 1
         try:
             answer = await self._pass(exchange)
+            if isinstance(answer, Stream) and websockets.asked(request):
+                answer = websockets.upgrade(request, answer, events=exchange.info.verb == "watch")
         except ApiError as error:
             answer = error_response(error)
         except StoreWriteError as error:
