@@ -137,8 +137,8 @@ class Client:
 class Api:
     """Clients of one server; calls it as `user` over a connection kept for that user."""
 
-    def __init__(self, server: ApiServer, pki: Pki) -> None:
-        self.server, self.pki = server, pki
+    def __init__(self, server: ApiServer, pki: Pki, front: Pki) -> None:
+        self.server, self.pki, self.front = server, pki, front
         self._clients: dict[str, Client] = {}
         self._open: list[Client] = []
 
@@ -247,7 +247,7 @@ async def running(directory: Path, **settings: Any) -> AsyncIterator[Api]:
     pki.issue("jane")
     pki.issue("server", server=True)
     (directory / "front-proxy").mkdir()
-    front = Pki(directory / "front-proxy")
+    front = Pki(directory / "front-proxy", "front-proxy-ca")
     front.issue("front-proxy-client")
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0)
@@ -264,7 +264,7 @@ async def running(directory: Path, **settings: Any) -> AsyncIterator[Api]:
     )
     store = await SqliteStore.open(directory / "store", durable=False)
     server = ApiServer(config, store, clock=RealClock(), random=RealRandom())
-    api = Api(server, pki)
+    api = Api(server, pki, front)
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve(listener))
         await server.ready.wait()

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from tests.server.authn.test_oidc import Idp, sign
-from tests.server.harness import MERGE, Answer, Api, Pki, running
+from tests.server.harness import MERGE, Answer, Api, running
 from tests.server.webhooks.webhook_server import WebhookServer, webhook_server
 
 from sagong.server.authn.jwt import _encode
 from sagong.server.authz.configuration import load
 from sagong.server.config import OidcConfig
+from sagong.server.reloading import ReloadedFile
 
 REVIEWS = "/apis/authentication.k8s.io/v1"
 ACCESS = "/apis/authorization.k8s.io/v1"
@@ -116,15 +117,12 @@ async def test_tokens_that_cheat_are_refused(tmp_path: Path) -> None:
 
 
 async def test_headers_that_claim_a_user_count_only_from_the_front_proxy(tmp_path: Path) -> None:
-    (tmp_path / "proxy").mkdir()
-    proxy = Pki(tmp_path / "proxy", "front-proxy-ca")
-    for name in ("front-proxy-client", "stranger"):
-        proxy.issue(name)
     forged = {"X_Remote_User": "root", "X_Remote_Group": "system:masters"}
-    async with running(tmp_path, front_proxy_ca=proxy.path("ca.crt")) as api:
+    async with running(tmp_path) as api:
+        api.front.issue("stranger")
         for name in ("front-proxy-client", "stranger"):
             for end in ("crt", "key"):
-                (tmp_path / f"{name}.{end}").write_bytes((tmp_path / "proxy" / f"{name}.{end}").read_bytes())
+                (tmp_path / f"{name}.{end}").write_bytes(Path(api.front.path(f"{name}.{end}")).read_bytes())
         for user, seen in (("", "system:anonymous"), ("jane", "jane")):
             answer = await api("GET", "/api/v1/secrets", user=user, **forged)
             assert (answer.status, f'User "{seen}" cannot list' in answer.body["message"]) == (403, True)
@@ -234,6 +232,29 @@ async def test_a_webhook_decides(tmp_path: Path) -> None:
         }
         resource = {"namespace": "default", "verb": "list", "version": "v1", "resource": "secrets", **selectors}
         assert asked[0]["resourceAttributes"] == resource
+
+
+async def test_configuration_files_are_followed(tmp_path: Path) -> None:
+    head = "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\n"
+    authn, authz = tmp_path / "authn.yaml", tmp_path / "authz.yaml"
+    authn.write_text(head)
+    open_to_all = "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\nauthorizers: [{type: AlwaysAllow, name: a}]\n"
+    authz.write_text(open_to_all)
+    async with running(tmp_path, authentication_config=str(authn), authorization_config=str(authz)) as api:
+        owners = [getattr(loop, "__self__", None) for loop in api.server._parts.loops]
+        files = [owner for owner in owners if isinstance(owner, ReloadedFile)]
+        assert len(files) == 2
+        for wrong in ("nonsense: [", head + "anonymous: {enabled: false}\n"):
+            assert (await api("GET", "/api/v1/secrets", user="")).status == 200
+            authn.write_text(wrong)
+            for file in files:
+                file.look()
+        assert (await api("GET", "/api/v1/secrets", user="")).status == 401
+        assert (await api("GET", "/api/v1/secrets", user="jane")).status == 200
+        authz.write_text(open_to_all.replace("AlwaysAllow", "RBAC"))
+        for file in files:
+            file.look()
+        assert (await api("GET", "/api/v1/secrets", user="jane")).status == 403
 
 
 AUTHORIZERS = """

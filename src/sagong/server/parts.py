@@ -26,6 +26,7 @@ from sagong.server.contract import Authenticator, Authorizer, Objects
 from sagong.server.dispatch import Page
 from sagong.server.event_ttl import expire_events
 from sagong.server.registry.registry import Registry
+from sagong.server.reloading import ReloadedFile
 from sagong.server.webhooks.client import WebhookClient
 from sagong.server.webhooks.resolver import Services
 from sagong.store.compactor import compact_regularly
@@ -46,9 +47,10 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
     store, clock, random = registry.store, registry.clock, registry.random
     key = signing_key(_read(config.service_account_key)) if config.service_account_key else None
     webhooks = registry.webhooks = WebhookClient(Services(objects, ("127.0.0.1", config.port)), clock)
-    authentication = authentication_of(config, registry, webhooks, key)
+    reloaded: list[ReloadedFile] = []
+    authentication = authentication_of(config, registry, webhooks, key, reloaded)
     chain = ChainAuthorizer(store)
-    authorizer = authorizer_of(config, registry, webhooks, chain)
+    authorizer = authorizer_of(config, registry, webhooks, chain, reloaded)
     first, _, last = config.node_ports.partition("-")
     allocator = Allocator(store, AllocatorConfig(config.service_cidrs, (int(first), int(last))), clock=clock, random=random)
     registry.authorizer, registry.rules, registry.allocator = authorizer, chain.rbac, allocator
@@ -69,6 +71,7 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
         bootstrap.run,
         allocator.run,
         webhooks.run,
+        *(file.run for file in reloaded),
         lambda: expire_events(store, clock),
         lambda: compact_regularly(store, clock),
     )
