@@ -155,9 +155,9 @@ def to_builtins(obj: Any) -> Any:
     return _plain.decode(_encoder.encode(obj))
 
 
-def from_builtins(value: Any, wanted: Resource | type[ApiStruct], *, strict: Validation = "Warn") -> Decoded:
+def from_builtins(value: Any, wanted: Resource | type[ApiStruct], *, strict: Validation = "Warn", coerce: Coerce | None = None) -> Decoded:
     """Read the result of a patch: plain dicts and lists, checked as a body is. Raises BadRequestError."""
-    return decode(_encoder.encode(value), JSON, wanted, strict=strict)
+    return decode(_encoder.encode(value), JSON, wanted, strict=strict, coerce=coerce)
 
 
 _encoder = msgspec.json.Encoder()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sagong.api.resources import Resource
 from sagong.server.admission.plugin import Review
 from sagong.server.registry import versions
-from sagong.server.registry.storage import CustomObject, to_dict
+from sagong.server.registry.storage import to_dict
 
 _OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "DeleteOptions"}
 _META = "meta.k8s.io/v1"
@@ -91,16 +91,27 @@ def equivalents(review: Review) -> Sequence[Resource]:
 async def see(review: Review, row: Resource) -> Seen:
     """Return the objects as `row`, the resource of the review or an equivalent one, has them."""
     kind = kind_of(row, review.call.subresource)
+    if row.module is None and row is not review.row:
+        return Seen(row, kind, *[await _converted(review, row, obj) for obj in (review.obj, review.old)])
     return Seen(row, kind, _plain(row, kind, review.obj), _plain(row, kind, review.old))
+
+
+async def _converted(review: Review, row: Resource, obj: Any) -> dict[str, Any] | None:
+    """Return a custom resource in another version than that of the request."""
+    if obj is None or review.call.subresource == "scale":
+        return _plain(review.row, kind_of(row, review.call.subresource), obj)
+    (found,) = await row.extra.kind.converter.convert([to_dict(obj)], row.api_version)
+    converted: dict[str, Any] = found
+    return converted
 
 
 def _plain(row: Resource, kind: Kind, obj: Any) -> dict[str, Any] | None:
     if obj is None or isinstance(obj, dict):
         return obj
     if kind.kind == "Scale":
-        from sagong.server.registry.scale import scale_of  # noqa: PLC0415 - few ask for it
+        from sagong.server.registry.scale import scale_at  # noqa: PLC0415 - few ask for it
 
-        obj = scale_of(obj)
+        obj = scale_at(row, obj)
     elif kind.kind == row.kind:
         obj = versions.to_served(row, obj)
     return {"apiVersion": kind.api_version, "kind": kind.kind, **_without_head(to_dict(obj))}
@@ -126,6 +137,12 @@ async def put(review: Review, seen: Seen, content: dict[str, Any]) -> None:
         review.obj = set_scale(row, review.obj, codec.from_builtins(content, Scale, strict="Ignore").obj)
     elif kind.kind != row.kind:
         review.obj = codec.from_builtins(content, type(review.obj), strict="Ignore").obj
+    elif row.module is None:
+        decoded = codec.from_builtins(content, row, strict="Ignore", coerce=row.extra.coerce).obj
+        if row is not review.row:
+            row.extra.complete(obj := from_dict(decoded))
+            (decoded,) = await row.extra.kind.converter.convert([to_dict(obj)], review.row.api_version)
+            review.row.extra.coerce(decoded)
+        review.obj = finish(review.row, from_dict(decoded))
     else:
-        decoded = codec.from_builtins(content, row, strict="Ignore").obj
-        review.obj = finish(row, from_dict(decoded) if isinstance(review.obj, CustomObject) else decoded)
+        review.obj = finish(row, codec.from_builtins(content, row, strict="Ignore").obj)

@@ -12,8 +12,8 @@ class Chain:
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self._plugins = tuple(plugins)
-        self._mutating: dict[tuple[str, ...], tuple[Plugin, ...]] = {}
-        self._validating: dict[tuple[str, ...], tuple[Plugin, ...]] = {}
+        self._mutating: dict[tuple[str | bool, ...], tuple[Plugin, ...]] = {}
+        self._validating: dict[tuple[str | bool, ...], tuple[Plugin, ...]] = {}
 
     async def mutate(self, review: Review) -> None:
         """Let the plugins change the object, and once more when one of them asks for it. Raises ForbiddenError."""
@@ -30,9 +30,9 @@ class Chain:
         for plugin in self._concerned(self._validating, "validate", review):
             await plugin.validate(review)
 
-    def _concerned(self, known: dict[tuple[str, ...], tuple[Plugin, ...]], method: str, review: Review) -> tuple[Plugin, ...]:
+    def _concerned(self, known: dict[tuple[str | bool, ...], tuple[Plugin, ...]], method: str, review: Review) -> tuple[Plugin, ...]:
         row, subresource = review.row, review.call.subresource
-        key = (review.operation, row.group, row.plural, subresource)
+        key = (review.operation, row.group, row.plural, row.namespaced, subresource)
         plugins = known.get(key)
         if plugins is None:
             able = [plugin for plugin in self._plugins if getattr(type(plugin), method) is not getattr(Plugin, method)]

@@ -36,7 +36,7 @@ async def get_scale(registry: Registry, exchange: Exchange, row: Resource) -> An
         raise registry.missing(row, info.name)
     if row.module is None:
         (entry,) = await row.extra.read([entry])
-    return answer.typed(exchange, _of(row, registry.storage.decode(row, entry.value, entry.revision)))
+    return answer.typed(exchange, scale_at(row, registry.storage.decode(row, entry.value, entry.revision)))
 
 
 async def update_scale(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
@@ -57,7 +57,7 @@ async def patch_scale(registry: Registry, exchange: Exchange, row: Resource) -> 
     strict: Any = request.param("fieldValidation") or "Warn"
 
     def patched(old: Any, _: Entry | None) -> Any:
-        scale = _of(row, old, before=True)
+        scale = scale_at(row, old, before=True)
         scale.apiVersion, scale.kind = "autoscaling/v1", "Scale"
         return patch_object(to_dict(scale), request.body, patch_type, Scale, strict=strict).obj
 
@@ -68,17 +68,17 @@ async def _write(registry: Registry, exchange: Exchange, row: Resource, call: Ca
     def transform(obj: Any, entry: Entry | None) -> Any:
         scale = wanted(obj, entry)
         new = set_scale(row, obj.copy(), scale)
-        _track(new, row, _of(row, obj), scale, partial(track_update, name=call.manager, now=registry.clock.now()))
+        _track(new, row, scale_at(row, obj), scale, partial(track_update, name=call.manager, now=registry.clock.now()))
         return new
 
     call.subresource, call.applied = "scale", True
     written = await update_object(registry, row, call, transform)
     obj: Any = decode(row, written.value)
     obj.metadata.resourceVersion = str(written.revision)
-    return answer.typed(exchange, _of(row, obj))
+    return answer.typed(exchange, scale_at(row, obj))
 
 
-def _of(row: Resource, obj: Any, *, before: bool = False) -> Scale:
+def scale_at(row: Resource, obj: Any, *, before: bool = False) -> Scale:
     """Return the scale of any object; `before` it is changed, replicas that were never set can be told from zero."""
     if row.module is not None:
         return scale_of(obj)

@@ -64,6 +64,9 @@ def stored_row(row: Resource) -> Resource:
 
 def siblings(row: Resource) -> list[Resource]:
     """Return all versions of `row`'s objects, itself among them; most kinds have but one."""
+    if row.module is None:
+        versions: list[Resource] = row.extra.kind.rows
+        return versions
     stored = stored_row(row)
     keys = [key for key, (target, _, _) in _CONVERTED.items() if target == (stored.group, stored.version, stored.plural)]
     return [stored, *(found for key in keys if (found := TABLE.by_path(*key)) is not None)]
