@@ -246,7 +246,7 @@ async def running(directory: Path, **settings: Any) -> AsyncIterator[Api]:
     pki.issue("admin", "system:masters")
     pki.issue("jane")
     pki.issue("server", server=True)
-    (directory / "front-proxy").mkdir()
+    (directory / "front-proxy").mkdir(exist_ok=True)
     front = Pki(directory / "front-proxy", "front-proxy-ca")
     front.issue("front-proxy-client")
     listener = socket.create_server(("127.0.0.1", 0))
