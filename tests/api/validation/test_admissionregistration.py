@@ -53,7 +53,7 @@ MUTATION: dict[str, Any] = {
     "spec": {
         "reinvocationPolicy": "Never",
         "matchConstraints": {"resourceRules": [RULE]},
-        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": "[]"}}],
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{op: 'remove', path: '/a'}]"}}],
     },
 }
 
@@ -208,6 +208,15 @@ MUTATION_BOUND: dict[str, Any] = {"metadata": CLUSTER_META, "spec": {"policyName
             ],
         ),
         (
+            hook(matchConditions=[{"name": "a", "expression": "request.nope == 1"}]),
+            [
+                (
+                    'webhooks[0].matchConditions[0].expression: Invalid value: "request.nope == 1": compilation failed: '
+                    "ERROR: <input>:1:8: undefined field 'nope'\n | request.nope == 1\n | .......^"
+                )
+            ],
+        ),
+        (
             hook(matchConditions=[{"name": f"a{i}", "expression": "true"} for i in range(65)]),
             ["webhooks[0].matchConditions: Too many: 65: must have at most 64 items"],
         ),
@@ -306,7 +315,7 @@ def test_mutating_webhooks(change: dict[str, Any], wanted: list[str]) -> None:
                 "spec": {
                     "auditAnnotations": [
                         {"key": "a b", "valueExpression": ""},
-                        {"key": "c", "valueExpression": "x"},
+                        {"key": "c", "valueExpression": "'x'"},
                         {"key": "c", "valueExpression": "x" * 5121},
                     ]
                 }
@@ -317,6 +326,56 @@ def test_mutating_webhooks(change: dict[str, Any], wanted: list[str]) -> None:
                 "spec.auditAnnotations[2].valueExpression: Required value: must not exceed 5120 bytes in length",
                 'spec.auditAnnotations[2].key: Duplicate value: "c"',
             ],
+        ),
+        (
+            validated(expression="object.x", messageExpression="authorizer.path('/').check('get').reason()"),
+            [
+                'spec.validations[0].expression: Invalid value: "object.x": must evaluate to bool but got dyn',
+                (
+                    "spec.validations[0].messageExpression: Invalid value: \"authorizer.path('/').check('get').reason()\": "
+                    "compilation failed: "
+                    "ERROR: <input>:1:1: undeclared reference to 'authorizer' (in container '')\n"
+                    " | authorizer.path('/').check('get').reason()\n | ^"
+                ),
+            ],
+        ),
+        (
+            {
+                "spec": {
+                    "variables": [{"name": "a", "expression": "variables.b"}, {"name": "b", "expression": "1"}],
+                    "validations": [{"expression": "variables.b == 1 && variables.a == 1 && !has(params.x)"}],
+                    "auditAnnotations": [{"key": "k", "valueExpression": "variables.b"}],
+                    "matchConditions": [{"name": "m", "expression": "variables.b == 1"}],
+                }
+            },
+            [
+                (
+                    'spec.matchConditions[0].expression: Invalid value: "variables.b == 1": compilation failed: ERROR: <input>:1:1: '
+                    "undeclared reference to 'variables' (in container '')\n | variables.b == 1\n | ^"
+                ),
+                (
+                    'spec.variables[0].expression: Invalid value: "variables.b": compilation failed: ERROR: <input>:1:10: '
+                    "undefined field 'b'\n | variables.b\n | .........^"
+                ),
+                (
+                    'spec.validations[0].expression: Invalid value: "variables.b == 1 && variables.a == 1 && !has(params.x)": '
+                    "compilation failed: ERROR: <input>:1:46: undeclared reference to 'params' (in container '')\n"
+                    " | variables.b == 1 && variables.a == 1 && !has(params.x)\n | .............................................^"
+                ),
+                (
+                    'spec.auditAnnotations[0].valueExpression: Invalid value: "variables.b": must evaluate to one of [string null_type] '
+                    "but got int"
+                ),
+            ],
+        ),
+        (
+            {
+                "spec": {
+                    "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"},
+                    "validations": [{"expression": "params.data.a == request.name", "messageExpression": "params.data.a"}],
+                }
+            },
+            ['spec.validations[0].messageExpression: Invalid value: "params.data.a": must evaluate to string but got dyn'],
         ),
     ],
 )
@@ -388,6 +447,29 @@ def test_changes_of_validating_policies(subresource: str, change: dict[str, Any]
             [
                 "spec.mutations[0].applyConfiguration: Required value: must be specified when patchType is ApplyConfiguration",
                 'spec.mutations[0].jsonPatch: Invalid value: "{jsonPatch}": must not be specified when patchType is ApplyConfiguration',
+            ],
+        ),
+        (
+            mutated(patchType="ApplyConfiguration", jsonPatch=None, applyConfiguration={"expression": "Object{spec: {'a': 1}}"}),
+            [],
+        ),
+        (
+            mutated(patchType="ApplyConfiguration", jsonPatch=None, applyConfiguration={"expression": " {'spec': 1} "}),
+            [
+                (
+                    "spec.mutations[0].applyConfiguration.expression: Invalid value: \"{'spec': 1}\": "
+                    "must evaluate to Object but got map(string, int)"
+                )
+            ],
+        ),
+        (
+            mutated(patchType="JSONPatch", jsonPatch={"expression": "[JSONPatch{op: 1, path: '/'}]"}),
+            [
+                (
+                    "spec.mutations[0].jsonPatch.expression: Invalid value: \"[JSONPatch{op: 1, path: '/'}]\": compilation failed: "
+                    "ERROR: <input>:1:14: expected type of field 'op' is 'string' but provided type is 'int'\n"
+                    " | [JSONPatch{op: 1, path: '/'}]\n | .............^"
+                )
             ],
         ),
     ],

@@ -128,7 +128,7 @@ class Checker:
         if target.kind == "map":
             kind = target.parameters[1]
         elif target.kind == "struct":
-            found = (self._structs.fields(target.name) or {}).get(field)
+            found = self._fields_of(target).get(field)
             if found is None:
                 kind = self._report(offset, f"undefined field '{field}'")
             else:
@@ -138,6 +138,10 @@ class Checker:
         elif target.kind not in ("dyn", "error"):
             self._report(offset, f"type '{target}' does not support field selection")
         return (optional_of(kind) if was_optional or optional else kind), key
+
+    def _fields_of(self, kind: Type) -> Mapping[str, tuple[Type, str]]:
+        found = self._structs.fields(kind.name)
+        return {} if found is None else found
 
     def _call(self, node: Call) -> None:
         if node.function == "_?._":
@@ -263,7 +267,7 @@ class Checker:
             node.type = self._report(node.offset, f"'{made}' is not a message type")
         else:
             node.type, node.name = made, made.name
-        fields = self._structs.fields(node.type.name) or {}
+        fields = self._fields_of(node.type)
         for entry in node.fields:
             entry.value = self._check(entry.value)
             self._initializer(node, entry.offset, fields, entry)

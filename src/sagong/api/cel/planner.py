@@ -9,7 +9,7 @@ from sagong.api.cel import costs
 from sagong.api.cel.errors import CostExceeded, EvaluationError
 from sagong.api.cel.standard import index_list, index_map, optional_index
 from sagong.api.cel.syntax import Call, Comprehension, Ident, ListNode, Literal, MapNode, Node, Select, StructNode
-from sagong.api.cel.values import NONE, Host, Optional, contains, display, is_a, lookup, no_such_overload, type_of_value
+from sagong.api.cel.values import NONE, Host, Optional, Struct, contains, display, is_a, lookup, no_such_overload, type_of_value
 
 _MISSING: Any = object()
 
@@ -379,8 +379,8 @@ def _filled(entries: Iterable[tuple[Step, Step, bool]], frame: Frame) -> dict[An
 def _struct(node: StructNode) -> Step:
     entries = [(_constant(entry.key), plan(entry.value), entry.optional) for entry in node.fields]
 
-    def build(frame: Frame) -> dict[Any, Any]:
-        made = _filled(entries, frame)
+    def build(frame: Frame) -> Struct:
+        made = Struct(node.type.name, _filled(entries, frame))
         frame.spend(costs.STRUCT)
         return made
 

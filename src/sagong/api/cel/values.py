@@ -27,6 +27,7 @@ from sagong.api.cel.types import (
     list_of,
     map_of,
     optional_of,
+    struct,
 )  # fmt: skip
 
 INT_MIN, INT_MAX, UINT_MAX = -(2**63), 2**63 - 1, 2**64 - 1
@@ -81,6 +82,16 @@ class Host:
     def equals(self, other: Any) -> bool:
         """Say whether both are the same value."""
         return bool(self == other)
+
+
+class Struct(dict[str, Any]):
+    """An object that an expression made: `Object.spec{replicas: 1}`; `name` is its type's."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str, fields: dict[str, Any]) -> None:
+        super().__init__(fields)
+        self.name = name
 
 
 class SetList(list[Any]):
@@ -191,6 +202,8 @@ _TYPES: dict[type, Type] = {
 def type_of_value(value: Any) -> Type:
     """Return the type of a value, without looking inside containers."""
     found = _TYPES.get(type(value))
+    if found is None and isinstance(value, Struct):
+        found = struct(value.name)
     if found is None:
         found = value.cel_type if isinstance(value, Host) else DYN
     return found

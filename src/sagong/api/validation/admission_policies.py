@@ -1,7 +1,4 @@
-"""Validation of admission policies and their bindings.
-
-Expressions are not compiled here: whoever evaluates them reports their errors.
-"""
+"""Validation of admission policies and their bindings."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from sagong.api import names
 from sagong.api.field_errors import Errors
 from sagong.api.types import admissionregistration as admission
 from sagong.api.validation.admission_rules import FAILURE_POLICIES, match_conditions, match_resources, mutating_operations
+from sagong.api.validation.expressions import Expressions
 from sagong.api.validation.metadata import conditions, label_selector
 from sagong.api.validation.rules import each, named, one_of
 
@@ -36,20 +34,21 @@ Policy = admission.ValidatingAdmissionPolicy | admission.MutatingAdmissionPolicy
 def validating(errors: Errors, new: admission.ValidatingAdmissionPolicy, old: admission.ValidatingAdmissionPolicy | None) -> None:
     """Check a validating policy."""
     spec = new.spec
-    _match(errors, new, old)
-    _variables(errors, spec.variables)
+    expressions = _match(errors, new, old)
+    _variables(errors, spec.variables, expressions)
     if not spec.validations and not spec.auditAnnotations:
         errors.required("spec.validations", _NOTHING)
         errors.required("spec.auditAnnotations", _NOTHING)
         return
     for i, validation in enumerate(spec.validations):
-        _validation(errors, f"spec.validations[{i}]", validation)
-    _audit_annotations(errors, "spec.auditAnnotations", spec.auditAnnotations, new.metadata.name)
+        _validation(errors, f"spec.validations[{i}]", validation, expressions)
+    _audit_annotations(errors, "spec.auditAnnotations", new, expressions)
 
 
-def _match(errors: Errors, new: Policy, old: Policy | None) -> None:
-    """Check what both kinds of policy have."""
+def _match(errors: Errors, new: Policy, old: Policy | None) -> Expressions:
+    """Check what both kinds of policy have; return what checks their expressions."""
     spec = new.spec
+    has_params = spec.paramKind is not None
     if spec.failurePolicy is None:
         errors.required("spec.failurePolicy")
     one_of(errors, "spec.failurePolicy", spec.failurePolicy, FAILURE_POLICIES)
@@ -64,7 +63,8 @@ def _match(errors: Errors, new: Policy, old: Policy | None) -> None:
         if isinstance(new, admission.MutatingAdmissionPolicy):
             mutating_operations(errors, "spec.matchConstraints", spec.matchConstraints)
     if old is None or (spec.paramKind, spec.matchConditions) != (old.spec.paramKind, old.spec.matchConditions):
-        match_conditions(errors, "spec.matchConditions", spec.matchConditions)
+        match_conditions(errors, "spec.matchConditions", spec.matchConditions, params=has_params)
+    return Expressions(params=has_params, composed=bool(spec.variables))
 
 
 def _param_kind(errors: Errors, path: str, found: admission.ParamKind) -> None:
@@ -86,7 +86,7 @@ def _param_kind(errors: Errors, path: str, found: admission.ParamKind) -> None:
         errors.invalid(f"{path}.kind", found.kind, f"may have mixed case, but should otherwise match: {','.join(complaints)}")
 
 
-def _variables(errors: Errors, found: Sequence[admission.Variable]) -> None:
+def _variables(errors: Errors, found: Sequence[admission.Variable], expressions: Expressions) -> None:
     for i, variable in enumerate(found):
         path = f"spec.variables[{i}]"
         if not variable.name.strip():
@@ -95,12 +95,18 @@ def _variables(errors: Errors, found: Sequence[admission.Variable]) -> None:
             errors.invalid(f"{path}.name", variable.name, "must be a valid CEL identifier")
         if not variable.expression.strip():
             errors.required(f"{path}.expression", "expression is not specified")
+        else:
+            expressions.variable(errors, f"{path}.expression", variable.name, variable.expression)
 
 
-def _validation(errors: Errors, path: str, found: admission.Validation) -> None:
-    if not found.expression.strip():
+def _validation(errors: Errors, path: str, found: admission.Validation, expressions: Expressions) -> None:
+    if found.expression.strip():
+        expressions.check(errors, f"{path}.expression", found.expression)
+    else:
         errors.required(f"{path}.expression", "expression is not specified")
-    if found.messageExpression and not found.messageExpression.strip():
+    if found.messageExpression.strip():
+        expressions.check(errors, f"{path}.messageExpression", found.messageExpression, "string", authorizer=False)
+    elif found.messageExpression:
         errors.invalid(f"{path}.messageExpression", found.messageExpression, "must be non-empty if specified")
     message = found.message.strip()
     if found.message and not message:
@@ -110,7 +116,8 @@ def _validation(errors: Errors, path: str, found: admission.Validation) -> None:
     one_of(errors, f"{path}.reason", found.reason, _REASONS)
 
 
-def _audit_annotations(errors: Errors, path: str, found: Sequence[admission.AuditAnnotation], policy: str) -> None:
+def _audit_annotations(errors: Errors, path: str, new: admission.ValidatingAdmissionPolicy, expressions: Expressions) -> None:
+    found, policy = new.spec.auditAnnotations, new.metadata.name
     if len(found) > _ANNOTATIONS:
         errors.invalid(path, list(found), f"must not have more than {_ANNOTATIONS} auditAnnotations")
     seen: set[str] = set()
@@ -125,6 +132,9 @@ def _audit_annotations(errors: Errors, path: str, found: Sequence[admission.Audi
             errors.required(f"{path}[{i}].valueExpression", "valueExpression is not specified")
         elif len(expression) > _EXPRESSION_LENGTH:
             errors.required(f"{path}[{i}].valueExpression", f"must not exceed {_EXPRESSION_LENGTH} bytes in length")
+        else:
+            path_of = f"{path}[{i}].valueExpression"
+            expressions.check(errors, path_of, expression, "string or null", shown=annotation.valueExpression)
         if annotation.key in seen:
             errors.duplicate(at, annotation.key)
         seen.add(annotation.key)
@@ -144,16 +154,16 @@ def validating_status(errors: Errors, new: admission.ValidatingAdmissionPolicy, 
 
 def mutating(errors: Errors, new: admission.MutatingAdmissionPolicy, old: admission.MutatingAdmissionPolicy | None) -> None:
     """Check a mutating policy."""
-    _match(errors, new, old)
-    _variables(errors, new.spec.variables)
+    expressions = _match(errors, new, old)
+    _variables(errors, new.spec.variables, expressions)
     if not new.spec.mutations:
         errors.required("spec.mutations", "mutations must contain at least one item")
     for i, mutation in enumerate(new.spec.mutations):
-        _mutation(errors, f"spec.mutations[{i}]", mutation)
+        _mutation(errors, f"spec.mutations[{i}]", mutation, expressions)
     one_of(errors, "spec.reinvocationPolicy", new.spec.reinvocationPolicy, ("IfNeeded", "Never"), missing="")
 
 
-def _mutation(errors: Errors, path: str, found: admission.Mutation) -> None:
+def _mutation(errors: Errors, path: str, found: admission.Mutation, expressions: Expressions) -> None:
     fields = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
     one_of(errors, f"{path}.patchType", found.patchType, tuple(fields), missing="")
     if found.patchType not in fields:
@@ -164,6 +174,9 @@ def _mutation(errors: Errors, path: str, found: admission.Mutation) -> None:
         errors.required(f"{path}.{own}", f"must be specified when patchType is {found.patchType}")
     elif not patch.expression.strip():
         errors.required(f"{path}.{own}.expression")
+    else:
+        wanted = "patches" if found.patchType == "JSONPatch" else "object"
+        expressions.check(errors, f"{path}.{own}.expression", patch.expression.strip(), wanted, patches=True)
     for other in fields.values():
         if getattr(found, other) is not None:
             errors.invalid(f"{path}.{other}", f"{{{other}}}", f"must not be specified when patchType is {found.patchType}")

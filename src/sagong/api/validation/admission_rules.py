@@ -1,7 +1,4 @@
-"""Validation of what admission webhooks and policies match: rules of requests, selectors, conditions.
-
-Expressions are not compiled here: whoever evaluates them reports their errors.
-"""
+"""Validation of what admission webhooks and policies match: rules of requests, selectors, conditions."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from collections.abc import Sequence
 from sagong.api import names
 from sagong.api.field_errors import Errors
 from sagong.api.types import admissionregistration as admission
+from sagong.api.validation.expressions import Expressions
 from sagong.api.validation.metadata import label_selector
 from sagong.api.validation.rules import each, one_of
 
@@ -74,13 +72,17 @@ def _subresources(errors: Errors, path: str, found: Sequence[str]) -> None:
             every_resource.add(sub)
 
 
-def match_conditions(errors: Errors, path: str, found: Sequence[admission.MatchCondition]) -> None:
-    """Check the conditions of a match."""
+def match_conditions(errors: Errors, path: str, found: Sequence[admission.MatchCondition], *, params: bool = False) -> None:
+    """Check the conditions of a match; `params`: they may refer to parameters."""
+    expressions = Expressions(params=params)
     if len(found) > _CONDITIONS:
         errors.too_many(path, len(found), _CONDITIONS)
     seen: set[str] = set()
     for i, condition in enumerate(found):
-        if not condition.expression.strip():
+        expression = condition.expression.strip()
+        if expression:
+            expressions.check(errors, f"{path}[{i}].expression", expression)
+        else:
             errors.required(f"{path}[{i}].expression")
         if condition.name:
             each(errors, f"{path}[{i}].name", condition.name, names.qualified_name)
