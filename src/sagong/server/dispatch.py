@@ -8,7 +8,7 @@ from sagong.server.aggregation.aggregator import Aggregator
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer, page_not_found
 from sagong.server.registry.registry import Registry
-from sagong.server.registry.serving import not_allowed, sub_verb, verb_of
+from sagong.server.registry.serving import PROXY, not_allowed, sub_verb, verb_of
 
 Page = Callable[[Exchange], Awaitable[Answer] | Answer]
 _DEPRECATED = {
@@ -53,7 +53,7 @@ class Dispatch:
             exchange.warnings.append(_DEPRECATED[row.api_version][row.plural])
         if row is not None and row.module is None and row.extra.warning:
             exchange.warnings.append(row.extra.warning)
-        if exchange.request.method == "HEAD":
+        if exchange.request.method == "HEAD" and info.subresource != PROXY:
             raise not_allowed()
         if row is None or (row.namespaced and not info.namespace and info.verb not in _ALL_NAMESPACES):
             return None

@@ -337,6 +337,12 @@ async def test_a_page_is_proxied_with_its_links(certificate: Path) -> None:
             )
         async with front(world, "proxy", service) as front_port:
             moved = await exchange(front_port, "GET /api/v1/namespaces/ns/services/web/proxy?x=1 HTTP/1.1\nHost: a\nConnection: close\n\n")
+        async with front(world, "proxy", service, rest="a") as front_port:
+            target = "/api/v1/namespaces/ns/services/web/proxy/a"
+            bare = await exchange(front_port, f"HEAD {target} HTTP/1.1\nHost: a\nConnection: close\n\n")
+    assert bare.startswith(b"HTTP/1.1 200 OK")
+    assert bare.endswith(b"\r\n\r\n")
+    assert seen[-1][0] == "HEAD /a HTTP/1.1"
     head, _, page = answer.partition(b"\r\n\r\n")
     prefix = "https://api:6443/api/v1/namespaces/ns/services/web/proxy"
     assert page.decode() == f'<a href="{prefix}/next">x</a> <img src="rel.png"><a href="https://else.where/">y</a>'

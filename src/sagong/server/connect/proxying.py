@@ -64,10 +64,10 @@ async def forward(asked: Request, location: Location) -> Answer:
         reply = await request(location, asked.method, headers, asked.body)
     except BackendError as error:
         raise ServiceUnavailableError(f"error trying to reach service: {error}") from error
-    return await _answer(reply, rewriter)
+    return await _answer(reply, rewriter, bodiless=asked.method == "HEAD")
 
 
-async def _answer(reply: Reply, rewriter: Rewriter) -> Answer:
+async def _answer(reply: Reply, rewriter: Rewriter, *, bodiless: bool) -> Answer:
     media = reply.header("content-type")
     kept = [
         (name, rewriter.link(value) if name.lower() == "location" else value)
@@ -77,7 +77,7 @@ async def _answer(reply: Reply, rewriter: Rewriter) -> Answer:
     length = reply.header("content-length")
     if media.partition(";")[0].strip() == "text/html" and not reply.header("location"):
         return Response(rewriter.page(await reply.whole(1 << 26), reply.header("content-encoding")), reply.status, media, kept)
-    if length.isdecimal() and int(length) <= _SMALL:
+    if bodiless or (length.isdecimal() and int(length) <= _SMALL):
         return Response(await reply.whole(_SMALL), reply.status, media, kept)
     return Stream(reply.body(), reply.status, media, kept)
 

@@ -19,6 +19,7 @@ from sagong.server.registry.registry import Registry
 
 Verb = Callable[[Registry, Exchange, Resource], Awaitable[Answer]]
 
+PROXY = "proxy"
 _VERBS = {
     "get": "read.get",
     "list": "read.list_",
@@ -62,6 +63,8 @@ def verb_of(row: Resource, verb: str) -> Verb:
 def sub_verb(row: Resource, sub: Sub, verb: str) -> Verb:
     """Return the function of a subresource's verb; most subresources are the object seen from one side. Raises MethodNotAllowedError."""
     table = _SUBRESOURCES.get((row.plural, sub.name)) or _SUBRESOURCES.get(("*", sub.name)) or _OBJECT
+    if sub.name == PROXY and not verb:
+        verb = "get"  # OPTIONS: whoever is behind the proxy answers it
     if verb not in sub.verbs or verb not in table:
         raise not_allowed()
     return _load(table[verb])
