@@ -38,10 +38,10 @@ class Cgroups:
         """Return what the kernel's cgroups can do for containers."""
         return self._fs.traits
 
-    def ensure_node(self, milli_cpu: int, memory: int) -> None:
-        """Make the tree; pods together get so many thousandths of a CPU, and bytes of memory. Raises OSError."""
+    def ensure_node(self, milli_cpu: int, memory: int, pids: int = 0) -> None:
+        """Make the tree; pods together get so many thousandths of a CPU, bytes of memory, and processes. Raises OSError."""
         self._fs.make(str(self._root))
-        self._fs.limit(str(self._root), Amounts(qos.cpu_shares(milli_cpu), memory=memory))
+        self._fs.limit(str(self._root), Amounts(qos.cpu_shares(milli_cpu), memory=memory), pids)
         for name in filter(None, _CLASS_FOLDERS.values()):
             self._fs.make(str(self._root / name))
             self._fs.limit(str(self._root / name), Amounts(_MIN_SHARES))

@@ -6,7 +6,6 @@ and the Services' variables.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,12 @@ from typing import Protocol, TypeVar
 from sagong.api.errors import ApiError, NotFoundError
 from sagong.api.types.core import ConfigMap, EnvFromSource, EnvVarSource, FileKeySelector, Pod, Secret, Service
 from sagong.node.downward import AnyContainer, DownwardError, Facts, field_value, resource_value
+from sagong.node.env_file import LIMIT, EnvFileError, value_of
 from sagong.node.expansion import expand
 from sagong.node.ports import ContainerConfigError
 from sagong.node.service_env import service_variables
+from sagong.node.volumes.errors import VolumeError
+from sagong.node.volumes.untrusted import read_below
 
 T = TypeVar("T")
 
@@ -127,22 +129,13 @@ def _text(value: bytes) -> str:
 def _from_file(selector: FileKeySelector, volumes: Mapping[str, Path]) -> str:
     if selector.volumeName not in volumes:
         raise ContainerConfigError(f'cannot find the volume "{selector.volumeName}" referenced by FileKeyRef')
-    root = volumes[selector.volumeName].resolve()
-    path = Path(os.path.realpath(root / selector.path.lstrip("/")))
+    root = volumes[selector.volumeName]
     try:
-        text = path.read_text() if path.is_relative_to(root) else ""
-    except (OSError, UnicodeDecodeError) as error:
+        found = value_of(read_below(root, selector.path, LIMIT).decode(), selector.key)
+    except (OSError, VolumeError, UnicodeDecodeError, EnvFileError) as error:
         raise ContainerConfigError("couldn't parse env file") from error
-    found = dict(_assignments(text))
-    if found.get(selector.key):
-        return found[selector.key]
+    if found:
+        return found
     if selector.optional:
         raise _Absent
-    raise ContainerConfigError(f'environment variable key "{selector.key}" not found in file "{path}"')
-
-
-def _assignments(text: str) -> Iterable[tuple[str, str]]:
-    for line in text.splitlines():
-        name, equals, value = line.strip().partition("=")
-        if equals and not name.startswith("#"):
-            yield name.strip(), value.strip().strip("'\"")
+    raise ContainerConfigError(f'environment variable key "{selector.key}" not found in file "{root / selector.path.lstrip("/")}"')

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from sagong.node.kills import Killer
 from sagong.node.logs_layout import LogFiles
 from sagong.node.observe import ContainerRun, Observed, Observer
 from sagong.node.ports import CgroupManager, VolumeManager
+from sagong.node.volumes.untrusted import remove_tree
 
 RELIST_SECONDS = 20.0
 COLLECT_EVERY = 3
@@ -105,7 +105,7 @@ class Housekeeper:
                 await self.runtime.remove_container(run.id)
             for sandbox in observed.sandboxes:
                 await self.runtime.remove_sandbox(sandbox.id)
-            await asyncio.to_thread(shutil.rmtree, self.logs.pod(pod), ignore_errors=True)
+            await asyncio.to_thread(remove_tree, self.logs.pod(pod))
             self.logs.prune_links()
         except (CriError, OSError) as error:
             log.warning("pod %s not removed yet: %s", uid, error)

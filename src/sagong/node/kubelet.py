@@ -114,7 +114,9 @@ class Kubelet:
         self._assemble_evictions()
         objects = self.objects
         allocatable = self.node_observer.allocatable
-        self.cgroups.ensure_node(parse(allocatable["cpu"]).milli_value(), parse(allocatable["memory"]).value())
+        # a tenth of the process numbers is the node's own, so that no pod can keep it from starting anything
+        pids = self.node_observer.machine.max_pid * 9 // 10
+        self.cgroups.ensure_node(parse(allocatable["cpu"]).milli_value(), parse(allocatable["memory"]).value(), pids)
         images = Images(self.runtime, self.events, clock, PullSecrets(objects, self.events), parallel_pulls=config.maxParallelImagePulls)
         allocations = Allocations(self.files)
         containers = ContainerBuilder(

@@ -7,6 +7,7 @@ from pathlib import Path
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
 from sagong.node.server.log_lines import Options, Renderer
+from sagong.node.volumes.untrusted import read_tail
 
 MESSAGE_LIMIT = 4096
 LOG_LIMIT = 2048
@@ -29,7 +30,7 @@ def _own_message(status: cri.ContainerStatus) -> str:
         wanted = path if path.startswith("/") else f"/{path}"
         mount = next((m.host_path for m in status.mounts if m.container_path == wanted), None)
         try:
-            text = _tail(Path(mount), MESSAGE_LIMIT).decode(errors="replace") if mount else ""
+            text = read_tail(Path(mount), MESSAGE_LIMIT).decode(errors="replace") if mount else ""
         except FileNotFoundError:
             text = ""
         except OSError as error:
@@ -40,16 +41,9 @@ def _own_message(status: cri.ContainerStatus) -> str:
 def log_tail(path: str, limit: int = LOG_LIMIT, lines: int = LOG_LINES) -> str:
     """Return the last lines of a CRI log file without their time, stream and tag; "" when there is none."""
     try:
-        data = _tail(Path(path), limit * 4)
+        data = read_tail(Path(path), limit * 4)
     except OSError:
         return ""
     renderer = Renderer(Options())
     text = "".join(renderer.render(line).decode(errors="replace") for line in data.splitlines(keepends=True)[-lines:])
     return text.encode()[-limit:].decode(errors="ignore")
-
-
-def _tail(path: Path, limit: int) -> bytes:
-    with path.open("rb") as stream:
-        size = stream.seek(0, 2)
-        stream.seek(max(0, size - limit))
-        return stream.read(limit)

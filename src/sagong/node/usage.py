@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sagong.node.volumes.untrusted import every_entry
+
 _BLOCK = 512  # the unit of st_blocks
+_TRIES = 3
 _FIELDS = 16  # numbers of a line of /proc/net/dev
 
 
@@ -35,13 +39,14 @@ class Disk:
 
 def disk_usage(root: Path) -> Disk:
     """Return what lies below `root` on its own file system; a file with several names counts once. Files may vanish meanwhile."""
-    seen = set[int]()
-    used = 0
-    for status in _walk(root):
-        if status.st_ino not in seen:
-            seen.add(status.st_ino)
-            used += status.st_blocks * _BLOCK
-    return Disk(used, len(seen))
+    for _ in range(_TRIES):
+        try:
+            return _sizes(root)
+        except FileNotFoundError:
+            break
+        except OSError:  # its owner moves folders about
+            continue
+    return Disk()
 
 
 def interfaces(process: int | str = "self") -> Sequence[Interface]:
@@ -74,25 +79,9 @@ def _parsed(lines: Iterable[str]) -> Iterator[Interface]:
             yield Interface(name.strip(), values[0], values[2], values[8], values[10])
 
 
-def _walk(root: Path) -> Iterator[os.stat_result]:
-    try:
-        top = root.lstat()
-    except OSError:
-        return
-    yield top
-    folders = [str(root)]
-    while folders:
-        try:
-            entries = list(os.scandir(folders.pop()))
-        except OSError:
-            continue
-        for entry in entries:
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except OSError:
-                continue
-            if status.st_dev != top.st_dev:
-                continue
-            yield status
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
+def _sizes(root: Path) -> Disk:
+    top = root.lstat()
+    sizes = {top.st_ino: top.st_blocks}
+    if stat.S_ISDIR(top.st_mode):
+        sizes.update((status.st_ino, status.st_blocks) for _, _, status in every_entry(root, one_device=True))
+    return Disk(sum(sizes.values()) * _BLOCK, len(sizes))

@@ -148,7 +148,7 @@ class KubeletServer:
     async def _files(self, exchange: Exchange, *parts: str) -> None:
         root = self.log_root.resolve()
         path = root.joinpath(*parts).resolve()
-        if not path.is_relative_to(root) or not path.exists():
+        if not path.is_relative_to(root) or not (path.is_dir() or path.is_file()):
             raise HttpError(404, "404 page not found")
         if path.is_dir():
             names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in path.iterdir())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from sagong.api.errors import ApiError
 from sagong.api.pods import all_containers
 from sagong.api.types.core import HostPathVolumeSource, Pod, Volume
 from sagong.node.downward import Facts
-from sagong.node.volumes import atomic, empty_dir, host_path, mounting, ownership, subpath
+from sagong.node.volumes import atomic, empty_dir, host_path, mounting, ownership, subpath, untrusted
 from sagong.node.volumes.claims import Reader, bound_volume
 from sagong.node.volumes.errors import MountError, VolumeError
 from sagong.node.volumes.image import ImageVolumes
@@ -159,5 +158,4 @@ def _nested_mount_points(pod: Pod, name: str) -> Collection[str]:
 def _remove(files: PodFiles) -> None:
     for point in mounting.mount_points(files.directory):
         mounting.unmount(point)
-    if files.directory.exists():
-        shutil.rmtree(files.directory)
+    untrusted.remove_tree(files.directory)

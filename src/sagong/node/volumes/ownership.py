@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
+
+from sagong.node.volumes.untrusted import every_entry
 
 _READ_WRITE = 0o660
 _READ_ONLY = 0o440
@@ -16,11 +17,30 @@ def give_to_group(root: Path, group: int, *, read_only: bool, only_on_mismatch: 
     """Set group and group permissions of everything below `root`; skip it when the root already fits and that is asked for."""
     if only_on_mismatch and _fits(root, group, read_only=read_only):
         return
-    for path in _walk(root):
-        mode = path.lstat().st_mode
-        os.lchown(path, -1, group)
-        if not stat.S_ISLNK(mode):
-            path.chmod(stat.S_IMODE(mode) | _bits(mode, read_only=read_only))
+    # the top last: a run that broke off is not taken for a finished one
+    for folder, name, _ in every_entry(root):
+        _give(folder, name, group, read_only=read_only)
+    mode = root.lstat().st_mode
+    os.lchown(root, -1, group)
+    root.chmod(stat.S_IMODE(mode) | _bits(mode, read_only=read_only))
+
+
+def _give(folder: int, name: str, group: int, *, read_only: bool) -> None:
+    """Set one entry by an open file: the name may come to mean a link at any moment, and must not lead anywhere else."""
+    try:
+        handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISLNK(mode):
+            os.chown(name, -1, group, dir_fd=folder, follow_symlinks=False)
+            return
+        opened = Path(f"/proc/self/fd/{handle}")
+        os.chown(opened, -1, group)
+        opened.chmod(stat.S_IMODE(mode) | _bits(mode, read_only=read_only))
+    finally:
+        os.close(handle)
 
 
 def _bits(mode: int, *, read_only: bool) -> int:
@@ -31,10 +51,3 @@ def _fits(root: Path, group: int, *, read_only: bool) -> bool:
     found = root.stat()
     wanted = _bits(found.st_mode, read_only=read_only)
     return stat.S_ISDIR(found.st_mode) and found.st_gid == group and found.st_mode & wanted == wanted
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    yield root
-    for folder, folders, files in os.walk(root):
-        for name in (*folders, *files):
-            yield Path(folder, name)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sagong.node.volumes import mounting
 from sagong.node.volumes.errors import VolumeError
+from sagong.node.volumes.untrusted import open_below
 
 
 def check(sub_path: str) -> None:
@@ -32,7 +31,7 @@ def pin(volume: Path, sub_path: str, target: Path) -> Path:
     root = volume.resolve(strict=True)
     _make_missing(root, sub_path)
     real = (root / sub_path).resolve(strict=True)
-    with _open_below(root, real) as handle:
+    with open_below(root, real) as handle:
         _bind(handle, target)
     return target
 
@@ -59,7 +58,7 @@ def _make_missing(root: Path, sub_path: str) -> None:
     while not os.path.lexists(existing):
         existing = existing.parent
     missing = wanted.relative_to(existing).parts
-    with _open_below(root, existing.resolve(strict=True)) as start:
+    with open_below(root, existing.resolve(strict=True)) as start:
         handle = os.dup(start)
         try:
             for name in missing:
@@ -70,29 +69,6 @@ def _make_missing(root: Path, sub_path: str) -> None:
                 os.fchmod(handle, mode)
         finally:
             os.close(handle)
-
-
-@contextmanager
-def _open_below(root: Path, real: Path) -> Iterator[int]:
-    """Open the resolved path `real` from `root` on, following no link. Yields the file descriptor (O_PATH for the last step)."""
-    if not real.is_relative_to(root):
-        raise VolumeError(f"subpath {real} is outside of the volume")
-    handle = os.open(root, os.O_DIRECTORY)
-    try:
-        for name in real.relative_to(root).parts:
-            inner = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=handle)
-            os.close(handle)
-            handle = inner
-            if stat.S_ISLNK(os.fstat(handle).st_mode):
-                raise VolumeError(f"unexpected symlink found {real}")
-        # a folder is opened anew so that entries can be made in it
-        if stat.S_ISDIR(os.fstat(handle).st_mode):
-            inner = os.open(f"/proc/self/fd/{handle}", os.O_DIRECTORY)
-            os.close(handle)
-            handle = inner
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def _bind(handle: int, target: Path) -> None:
