@@ -291,6 +291,23 @@ async def test_a_webhook_before_the_roles_may_deny_what_they_allow(tmp_path: Pat
             assert (answer.status, "the server is currently unable to handle the request" in answer.body["message"]) == (500, True)
 
 
+async def test_conditions_say_when_the_webhook_is_asked(tmp_path: Path) -> None:
+    conditions = """
+    matchConditionSubjectAccessReviewVersion: v1
+    matchConditions:
+    - {expression: "has(request.resourceAttributes) && request.resourceAttributes.namespace == 'kube-system'"}
+    - {expression: "!('system:masters' in request.groups)"}
+- {type: Node"""
+    async with webhook_server(tmp_path, verdict) as server:
+        file = AUTHORIZERS.format(policy="Deny", file=write_kubeconfig(tmp_path, server)).replace("\n- {type: Node", conditions)
+        (tmp_path / "authz.yaml").write_text(file)
+        async with running(tmp_path, authorization_config=str(tmp_path / "authz.yaml")) as api:
+            assert (await api("GET", "/api/v1/namespaces/default/pods", user="jane")).status == 403
+            assert (await api("GET", "/apis/x", user="jane")).status in (403, 404)
+            assert (await api("GET", "/api/v1/namespaces/kube-system/pods", user="jane")).status == 200
+        assert [body["spec"]["resourceAttributes"]["namespace"] for _, body in server.calls] == ["kube-system"]
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -302,6 +319,7 @@ async def test_a_webhook_before_the_roles_may_deny_what_they_allow(tmp_path: Pat
         (("type: RBAC", "type: Node"), 'authorizers[2].type: Duplicate value: "Node"'),
         (("type: RBAC", "type: Other"), 'authorizers[2].type: Unsupported value: "Other"'),
         (("kubeConfigFile: /", "kubeConfigFile: "), "must be an absolute path"),
+        (("failurePolicy: Deny", "failurePolicy: Deny\n    matchConditions: [{expression: 'request.x'}]"), "undefined field 'x'"),
     ],
 )
 def test_an_authorization_file_that_cannot_be_used(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:

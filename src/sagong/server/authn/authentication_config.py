@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,6 +14,9 @@ from sagong.api.errors import Cause
 from sagong.api.field_errors import Errors, text
 from sagong.api.yaml_decode import YamlError, yaml_to_json
 from sagong.server.webhooks.endpoint import EndpointError, tls_of
+
+if TYPE_CHECKING:
+    from sagong.server.authn.claim_expressions import ClaimExpressions
 
 _GROUP = "apiserver.config.k8s.io"
 _VERSIONS = ("v1", "v1beta1", "v1alpha1")
@@ -170,9 +173,21 @@ def validate_jwt(errors: Errors, path: str, jwt: JwtAuthenticator, disallowed: S
     for index, rule in enumerate(jwt.userValidationRules):
         if not rule.expression:
             errors.required(f"{path}.userValidationRules[{index}].expression")
+    expressions_of(jwt, errors, path)
     _double(
         errors, [(f"{path}.userValidationRules[{index}].expression", rule.expression) for index, rule in enumerate(jwt.userValidationRules)]
     )
+
+
+def expressions_of(jwt: JwtAuthenticator, errors: Errors, path: str) -> ClaimExpressions | None:
+    """Compile the expressions of a provider, if there are any; what is wrong with them is added to `errors`."""
+    mappings = jwt.claimMappings
+    used = mappings.username.expression or mappings.groups.expression or mappings.uid.expression or mappings.extra
+    if not used and not jwt.userValidationRules and not any(rule.expression for rule in jwt.claimValidationRules):
+        return None
+    from sagong.server.authn.claim_expressions import ClaimExpressions  # noqa: PLC0415 - CEL comes with the first expression
+
+    return ClaimExpressions(jwt, errors, path)
 
 
 def _issuer(errors: Errors, path: str, issuer: IssuerConfig, disallowed: Sequence[str]) -> None:

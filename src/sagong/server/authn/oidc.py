@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagong.api.clock import Clock
-from sagong.api.field_errors import quote
-from sagong.server.authn.authentication_config import ClaimMappings, JwtAuthenticator
+from sagong.api.field_errors import Errors, quote
+from sagong.server.authn.authentication_config import ClaimMappings, JwtAuthenticator, expressions_of
 from sagong.server.authn.distributed_claims import expand
 from sagong.server.authn.jwt import parse
 from sagong.server.authn.provider import Issuer, Provider
@@ -26,11 +26,12 @@ class OidcTokens:
     def __init__(
         self, jwt: JwtAuthenticator, algorithms: Sequence[str], client: WebhookClient, clock: Clock, api_audiences: Sequence[str]
     ) -> None:
-        """Take one entry of an AuthenticationConfiguration, validated. Raises ConfigurationError for bad expressions."""
+        """Take one entry of an AuthenticationConfiguration, validated."""
         said = jwt.issuer
         issuer = Issuer(said.url, said.audiences, algorithms, said.discoveryURL, said.certificateAuthority)
         self._provider = Provider(issuer, client, clock)
         self._others: dict[str, Provider] = {}
+        self._expressions = expressions_of(jwt, Errors(), "")
         self._jwt, self._client, self._clock, self._api_audiences = jwt, client, clock, api_audiences
 
     async def authenticate(self, token: str, audiences: Sequence[str]) -> TokenAnswer | None:
@@ -42,9 +43,27 @@ class OidcTokens:
         claims = dict(await self._provider.verify(token))
         if groups := self._jwt.claimMappings.groups.claim:
             await expand(claims, groups, self._provider, self._other)
-        user = user_of(claims, self._jwt.claimMappings)
+        user = self._user(claims)
         self._check_rules(claims)
+        if self._expressions is not None:
+            self._expressions.check_claims(claims)
+            self._expressions.check_user(user)
         return api_answer(user, audiences, self._api_audiences)
+
+    def _user(self, claims: Mapping[str, Any]) -> User:
+        mappings, expressions = self._jwt.claimMappings, self._expressions
+        extra: dict[str, Sequence[str]] = {}
+        if isinstance(claims.get("jti"), str) and claims["jti"]:
+            extra[_CREDENTIAL] = (f"JTI={claims['jti']}",)
+        if expressions is None:
+            return User(_username(claims, mappings), _uid(claims, mappings), _groups(claims, mappings), extra)
+        name, groups, uid = expressions.username(claims), expressions.groups(claims), expressions.uid(claims)
+        return User(
+            _username(claims, mappings) if name is None else name,
+            _uid(claims, mappings) if uid is None else uid,
+            _groups(claims, mappings) if groups is None else groups,
+            {**extra, **expressions.extras(claims)},
+        )
 
     def _other(self, issuer: str) -> Provider:
         """Return the provider who signs distributed claims."""
@@ -65,14 +84,6 @@ class OidcTokens:
             if value != rule.requiredValue:
                 told = f"value does not match. Got = {value}, want = {rule.requiredValue}"
                 raise InvalidTokenError(f"oidc: required claim {rule.claim} {told}")
-
-
-def user_of(claims: Mapping[str, Any], mappings: ClaimMappings) -> User:
-    """Return the user whom the claims describe, where they are mapped by name. Raises InvalidTokenError."""
-    extra: dict[str, Sequence[str]] = {}
-    if isinstance(claims.get("jti"), str) and claims["jti"]:
-        extra[_CREDENTIAL] = (f"JTI={claims['jti']}",)
-    return User(_username(claims, mappings), _uid(claims, mappings), _groups(claims, mappings), extra)
 
 
 def _username(claims: Mapping[str, Any], mappings: ClaimMappings) -> str:

@@ -134,9 +134,21 @@ def _webhook(errors: Errors, path: str, webhook: WebhookConfiguration) -> None:
     for index, condition in enumerate(webhook.matchConditions):
         if not condition.expression.strip():
             errors.required(f"{path}.matchConditions[{index}].expression")
+        elif complaint := _complaint(condition.expression):
+            errors.invalid(f"{path}.matchConditions[{index}].expression", condition.expression, complaint)
         elif condition.expression in seen:
             errors.duplicate(f"{path}.matchConditions[{index}].expression", condition.expression)
         seen.add(condition.expression)
+
+
+def _complaint(expression: str) -> str:
+    from sagong.server.authz.conditions import condition_of  # noqa: PLC0415 - CEL comes with the first condition
+
+    try:
+        condition_of(expression)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _duration(errors: Errors, path: str, said: str, most: float) -> None:

@@ -15,7 +15,7 @@ from sagong.server.authz.configuration import (
     validate,
 )
 from sagong.server.authz.modes import merged
-from sagong.server.authz.webhook import WebhookAuthorizer, WebhookSettings
+from sagong.server.authz.webhook import Condition, WebhookAuthorizer, WebhookSettings
 from sagong.server.config import ServerConfig
 from sagong.server.contract import Authorizer
 from sagong.server.registry.registry import Registry
@@ -54,6 +54,14 @@ def _of_settings(config: ServerConfig) -> AuthorizationConfiguration:
     return AuthorizationConfiguration(apiVersion="", kind="", authorizers=authorizers)
 
 
+def _conditions(webhook: WebhookConfiguration) -> tuple[Condition, ...]:
+    if not webhook.matchConditions:
+        return ()
+    from sagong.server.authz.conditions import condition_of  # noqa: PLC0415 - CEL comes with the first condition
+
+    return tuple(condition_of(condition.expression) for condition in webhook.matchConditions)
+
+
 def _webhook(webhook: WebhookConfiguration, registry: Registry, client: WebhookClient) -> WebhookAuthorizer:
     if webhook.connectionInfo.kubeConfigFile is None:
         raise ConfigurationError("connectionInfo.type InClusterConfig: this server does not run in a cluster of others")
@@ -67,5 +75,6 @@ def _webhook(webhook: WebhookConfiguration, registry: Registry, client: WebhookC
         timeout=max(int(parse_duration(webhook.timeout)), 1),
         version=webhook.subjectAccessReviewVersion,
         denies_on_error=webhook.failurePolicy == "Deny",
+        conditions=_conditions(webhook),
     )
     return WebhookAuthorizer(endpoint, client, registry.clock, settings)
