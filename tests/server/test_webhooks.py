@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.server.custom.support import CRDS, WIDGETS, define, definition, version, widget
+from tests.server.custom.support import GROUP as GROUP_OF_WIDGETS
 from tests.server.harness import APPLY, JSON_PATCH, MERGE, Answer, Api, config_map, pod, running
 from tests.server.webhooks.webhook_server import WebhookServer, webhook_server
 
@@ -467,3 +469,59 @@ async def test_a_service_is_asked_at_its_cluster_ip(tmp_path: Path) -> None:
         }
         await hooks.configure(VALIDATING, "x", hook)
         assert "asked" in denial(await api("POST", f"{base}/configmaps", config_map("c")))
+
+
+WIDGET_RULE = {"apiGroups": [GROUP_OF_WIDGETS], "apiVersions": ["*"], "resources": ["widgets"]}
+
+
+async def test_custom_resources_are_mutated_pruned_and_defaulted(tmp_path: Path) -> None:
+    async with hooked(tmp_path) as (api, hooks, _):
+        await define(api, definition())
+        await hooks.mutate("/first", patch(add("/spec/tags", ["one"]), add("/spec/unknown", "pruned")), WIDGET_RULE)
+        await hooks.mutate("/second", patch(add("/spec/tags/-", "two"), {"op": "remove", "path": "/spec/color"}), WIDGET_RULE)
+        made = await api.ok("POST", WIDGETS, widget("w", spec={"size": 1, "color": "blue"}))
+        assert made["spec"] == {"size": 1, "color": "red", "tags": ["one", "two"]}
+        request = hooks.asked("/second")[0]
+        assert request["kind"] == {"group": GROUP_OF_WIDGETS, "version": "v1", "kind": "Widget"}
+        assert request["object"]["spec"] == {"size": 1, "color": "blue", "tags": ["one"]}
+        hooks.verdicts["/second"] = patch(add("/spec/size", "text"))
+        answer = await api("POST", WIDGETS, widget("x", spec={"size": 1}))
+        assert (answer.status, "spec.size" in answer.body["message"]) == (422, True)
+
+
+async def test_custom_resources_are_denied(tmp_path: Path) -> None:
+    async with hooked(tmp_path) as (api, hooks, _):
+
+        def unwanted(request: dict[str, Any]) -> dict[str, Any]:
+            found = (request["object"] or request["oldObject"])["spec"]
+            return {"allowed": found.get("color") != "bad", "status": {"message": f"{request['operation']} of unwanted data"}}
+
+        await define(api, definition())
+        await api.ok("POST", WIDGETS, widget("old", spec={"color": "bad"}))
+        await hooks.validate("/deny", unwanted, WIDGET_RULE)
+        assert "CREATE of unwanted data" in denial(await api("POST", WIDGETS, widget("w", spec={"color": "bad"})))
+        await api.ok("POST", WIDGETS, widget("w", spec={"color": "good"}))
+        bad = {"spec": {"color": "bad"}}
+        assert "UPDATE of unwanted data" in denial(await api("PATCH", f"{WIDGETS}/w", bad, Content_Type=MERGE))
+        assert "DELETE of unwanted data" in denial(await api("DELETE", f"{WIDGETS}/old"))
+        await api.ok("PATCH", f"{WIDGETS}/old", {"spec": {"color": "good"}}, Content_Type=MERGE)
+        await api.ok("DELETE", f"{WIDGETS}/old")
+
+
+async def test_custom_resources_in_other_versions_than_the_rule_s(tmp_path: Path) -> None:
+    async with hooked(tmp_path) as (api, hooks, _):
+        await define(api, definition("widgets", "Widget", version("v1", storage=False), version("v2")))
+        await hooks.mutate("/v2", patch(add("/spec/size", 9)), {**WIDGET_RULE, "apiVersions": ["v2"]})
+        made = await api.ok("POST", WIDGETS, widget("w", spec={"size": 1}))
+        assert (made["apiVersion"], made["spec"]["size"]) == (f"{GROUP_OF_WIDGETS}/v1", 9)
+        request = hooks.asked("/v2")[0]
+        assert (request["kind"]["version"], request["requestKind"]["version"]) == ("v2", "v1")
+        assert request["object"]["apiVersion"] == f"{GROUP_OF_WIDGETS}/v2"
+        assert request["resource"] == {"group": GROUP_OF_WIDGETS, "version": "v2", "resource": "widgets"}
+
+
+async def test_definitions_are_admitted(tmp_path: Path) -> None:
+    async with hooked(tmp_path) as (api, hooks, _):
+        rule = {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "operations": ["CREATE"]}
+        await hooks.validate("/crd", deny("the crd contains unwanted label"), rule)
+        assert "the crd contains unwanted label" in denial(await api("POST", CRDS, definition()))
