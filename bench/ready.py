@@ -48,6 +48,10 @@ def one_start() -> float:
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
             while not ready(cluster.api_port, f"{directory}/pki"):
+                if process.poll() is not None:
+                    raise SystemExit(f"the server ended with {process.returncode}")
+                if time.monotonic() - began > 60:
+                    raise SystemExit("the server did not become ready within 60 s")
                 time.sleep(0.005)
             return time.monotonic() - began
         finally:
