@@ -33,6 +33,7 @@ from sagong.cluster.clock import RealClock, RealRandom
 from sagong.scheduler.cache import Cache
 from sagong.scheduler.cycle import Cycle, Placement
 from sagong.scheduler.framework import NoFit
+from sagong.scheduler.nominator import Nominator
 from sagong.scheduler.plugins import Tools, default_profile
 from sagong.scheduler.pod_info import PodInfo
 
@@ -94,7 +95,7 @@ def run(name: str, spec: Callable[[], PodSpec], nodes: int, pods: int) -> None:
     cache, random = Cache(), RealRandom()
     for number in range(nodes):
         cache.set_node(None, node(number))
-    cycle = Cycle(default_profile(Tools(NO_CLIENT, RealClock(), Objects(), random)), random)
+    cycle = Cycle(default_profile(Tools(NO_CLIENT, RealClock(), Objects(), random)), random, Nominator(cache.table))
     waiting = [pod(number, spec()) for number in range(pods)]
     took: list[float] = []
     placed = 0
@@ -113,7 +114,7 @@ def run_preemption(nodes: int, pods: int) -> None:
     """Fill a cluster, then find victims for pods of higher priority."""
     cache, random = Cache(), RealRandom()
     tools = Tools(NO_CLIENT, RealClock(), Objects(), random)
-    cycle = Cycle(default_profile(tools), random)
+    cycle = Cycle(default_profile(tools), random, Nominator(cache.table))
     for number in range(nodes):
         cache.set_node(None, node(number))
         for part in range(4):

@@ -132,7 +132,8 @@ class Cluster:
     """Nodes and pods, and the default profile to schedule with."""
 
     def __init__(self, nodes: Iterable[Node], pods: Iterable[Pod] = (), objects: Iterable[Any] = ()) -> None:
-        self.cache, self.nominator = Cache(), Nominator()
+        self.cache = Cache()
+        self.nominator = Nominator(self.cache.table)
         for one in nodes:
             self.cache.set_node(None, one)
         for other in pods:
@@ -170,7 +171,8 @@ def feasible(nodes: Iterable[Node], pods: Iterable[Pod], wanted: Pod, *objects: 
         cluster = Cluster(nodes, pods, objects)
         result = cluster.schedule(wanted)
         state = result.state
-        unfit = cluster.cycle.fits(state, PodInfo.of(wanted), cluster.cache.snapshot().by_name[only])
+        table = cluster.cache.table
+        unfit = cluster.cycle.on(state, PodInfo.of(wanted), table, table.by_name[only]).unfit()
         found[only] = "" if unfit is None else ", ".join(unfit.reasons)
     return found
 

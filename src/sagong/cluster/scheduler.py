@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: no linear algebra here, and each thread costs memory
 
 from sagong.client.client import Client
 from sagong.client.config import load_kubeconfig

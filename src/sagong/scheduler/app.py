@@ -60,7 +60,7 @@ class Scheduler:
         self._client, self._clock, self._random = client, clock, random
         self.metrics = Metrics()
         self.cache = Cache()
-        self.nominator = Nominator()
+        self.nominator = Nominator(self.cache.table)
         self._sources = Sources(client)
         self._binder = Binder(client)
         self._evictor = Evictor(client, clock, find_pod=lambda *key: self._sources.get(Pod, *key), cancel=self._binder.cancel)

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import numpy as np
+
 from sagong.api.errors import ApiError
 from sagong.api.types.core import Binding, ObjectReference, Pod
 from sagong.api.types.meta import ObjectMeta
 from sagong.client.client import Client
 from sagong.scheduler.cycle import Placement
-from sagong.scheduler.framework import NoFit, PluginError, PreBind, Reserve
+from sagong.scheduler.framework import NoFit, PluginError, PreBind, Refusal, Reserve
 from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.profile import Profile
 
@@ -34,7 +36,7 @@ class Binder:
                 unfit = plugin.reserve(placement.state, pod, placement.node)
                 if unfit is not None:
                     self.unreserve(profile, pod, placement)
-                    return NoFit(1, placement.state, {placement.node: unfit})
+                    return NoFit(1, placement.state, [Refusal(unfit, np.zeros(1, np.int64))])
         except PluginError as error:
             self.unreserve(profile, pod, placement)
             raise PluginError(f'running Reserve plugin "{plugin.name}": {error}') from error

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from sagong.api import pods as facts
 from sagong.api.types.core import Node, Pod
+from sagong.scheduler.node_info import NodeInfo
 from sagong.scheduler.pod_info import Labels, PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot, Surroundings
+from sagong.scheduler.snapshot import Snapshot, Surroundings
 
 ZONE, REGION = "topology.kubernetes.io/zone", "topology.kubernetes.io/region"
 
@@ -16,31 +19,28 @@ class Cache:
     """Nodes and the pods on them, assumed ones included."""
 
     def __init__(self) -> None:
-        self._nodes: dict[str, NodeInfo] = {}
-        self._where: dict[str, str] = {}
-        self._assumed: set[str] = set()
         self._around = Surroundings()
+        self.table = self._around.table
+        self._where: dict[str, NodeInfo] = {}
+        self._assumed: set[str] = set()
         self._snapshot: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
         """Return the nodes that exist, those of different zones in turn."""
         if self._snapshot is None:
-            nodes = tuple(_interleaved(info for info in self._nodes.values() if info.exists))
-            self._snapshot = Snapshot(nodes, self._around)
+            order = [info.row for info in _interleaved(info for info in self.table.by_name.values() if info.exists)]
+            self._snapshot = Snapshot(np.array(order, np.int64), self._around)
         return self._snapshot
 
     def set_namespace(self, name: str, labels: Labels | None) -> None:
         """Follow a change of a namespace's labels; None when it is gone."""
-        if labels is None:
-            self._around.namespaces.pop(name, None)
-        else:
-            self._around.namespaces[name] = labels
+        self._around.population.set_namespace(name, labels)
 
     def sizes(self) -> dict[str, int]:
         """Return how many nodes, pods and assumed pods there are, as the metric scheduler_cache_size names them."""
         return {
             "assumed_pods": len(self._assumed),
-            "nodes": sum(info.exists for info in self._nodes.values()),
+            "nodes": int(self.table.exists.sum()),
             "pods": len(self._where),
         }
 
@@ -49,17 +49,17 @@ class Cache:
         named = new or old
         if named is None:
             return
-        info = self._info(named.metadata.name)
+        info = self.table.row(named.metadata.name)
         images = info.images
         if not info.exists or new is None or _zone(info.labels) != _zone(new.metadata.labels):
             self._snapshot = None
-        info.set_node(new)
+        self.table.set_node(info, new)
         if info.images is not images:
             self._count_images(images, -1)
             self._count_images(info.images, 1)
         for names, belongs in ((self._around.tainted, info.node.spec.taints), (self._around.cordoned, info.node.spec.unschedulable)):
             (names.add if belongs else names.discard)(info.name)
-        self._forget_if_empty(info)
+        self.table.let_go(info)
 
     def set_pod(self, pod: Pod | None, old: Pod | None = None) -> tuple[PodInfo | None, PodInfo | None]:
         """Follow a change of a pod: bound pods that are not finished count. Return how it counted and how it does."""
@@ -71,8 +71,9 @@ class Cache:
         if pod is not None and not pod.spec.nodeName and uid in self._assumed:
             return before, before
         info = PodInfo.of(pod, before) if pod is not None and pod.spec.nodeName and not facts.is_finished(pod) else None
-        if info is not None and before is not None and self._where[uid] == info.pod.spec.nodeName and _counts_the_same(before, info):
-            self._nodes[self._where[uid]].pods[uid] = info
+        if info is not None and before is not None and self._where[uid].name == info.pod.spec.nodeName and _counts_the_same(before, info):
+            self._where[uid].pods[uid] = info
+            self.table.touch(self._where[uid].row)
         else:
             self._remove(uid)
             if info is not None:
@@ -83,11 +84,12 @@ class Cache:
     def get(self, uid: str) -> PodInfo | None:
         """Return a counted pod."""
         node = self._where.get(uid)
-        return self._nodes[node].pods[uid] if node is not None else None
+        return node.pods[uid] if node is not None else None
 
     def node_of(self, uid: str) -> str:
         """Return the name of the node on which a pod counts, or nothing."""
-        return self._where.get(uid, "")
+        node = self._where.get(uid)
+        return node.name if node is not None else ""
 
     def assume(self, info: PodInfo, node: str) -> None:
         """Count a pod on the node it is being bound to."""
@@ -106,20 +108,19 @@ class Cache:
         """Say whether the pod is on its way to a node."""
         return uid in self._assumed
 
-    def _add(self, info: PodInfo, node: str) -> None:
-        self._info(node).add(info)
-        self._around.population.add(info, node)
-        self._where[info.uid] = node
+    def _add(self, info: PodInfo, name: str) -> None:
+        node = self._where[info.uid] = self.table.row(name)
+        self.table.count(node, info, 1)
+        self._around.population.add(info, node.row)
 
     def _remove(self, uid: str) -> None:
-        name = self._where.pop(uid, None)
-        if name is None:
+        node = self._where.pop(uid, None)
+        if node is None:
             return
-        node = self._nodes[name]
-        info = node.remove(uid)
-        if info is not None:
-            self._around.population.remove(info, name)
-        self._forget_if_empty(node)
+        info = node.pods[uid]
+        self.table.count(node, info, -1)
+        self._around.population.remove(info, node.row)
+        self.table.let_go(node)
 
     def _count_images(self, images: Iterable[str], by: int) -> None:
         for name in images:
@@ -128,16 +129,6 @@ class Cache:
                 self._around.image_nodes[name] = count
             else:
                 del self._around.image_nodes[name]
-
-    def _info(self, name: str) -> NodeInfo:
-        info = self._nodes.get(name)
-        if info is None:
-            info = self._nodes[name] = NodeInfo(name)
-        return info
-
-    def _forget_if_empty(self, info: NodeInfo) -> None:
-        if not info.exists and not info.pods:
-            self._nodes.pop(info.name, None)
 
 
 def _counts_the_same(before: PodInfo, now: PodInfo) -> bool:

@@ -1,32 +1,39 @@
 """One scheduling cycle: a pod and a snapshot in, a node or the reasons why not out. No I/O.
 
-PreFilter, Filter, Score, in upstream's order. The node that a pod is nominated to is tried first. On large clusters not every node is
-tried: the search goes on round-robin from where the last one stopped, until enough nodes fit (percentageOfNodesToScore).
+PreFilter, Filter, Score, in upstream's order, each over all nodes at once. The node that a pod is nominated to is tried first. On large
+clusters not every node counts: the search goes on round-robin from where the last one stopped, until enough nodes fit
+(percentageOfNodesToScore).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import numpy as np
 
 from sagong.api.clock import Random
+from sagong.scheduler.columns import Ints
+from sagong.scheduler.filtering import Filtering, OnOneNode
 from sagong.scheduler.framework import (
     SKIP,
-    Filter,
     NoFit,
     Nomination,
     PluginError,
-    PodExtensions,
     PostFilter,
     PreFilter,
+    Refusal,
     Score,
     State,
     Unfit,
 )
+from sagong.scheduler.node_info import NodeInfo
+from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.nominator import Nominator
 from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.profile import Profile
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import Snapshot
+from sagong.scheduler.table import Table
 
 MIN_FEASIBLE = 100
 MIN_PERCENTAGE = 5
@@ -34,21 +41,26 @@ MIN_PERCENTAGE = 5
 
 @dataclass(slots=True)
 class Placement:
-    """Where a pod goes: the node, the attempt's notes for Reserve and PreBind, and the ratings for the log."""
+    """Where a pod goes: the node, the attempt's notes for Reserve and PreBind, and, for the log, who was rated and how."""
 
     node: str
     state: State
     evaluated: int
-    feasible: int
-    scores: Mapping[str, int] = field(default_factory=dict)
+    rated: Nodes
+    totals: Ints
+
+    @property
+    def scores(self) -> Mapping[str, int]:
+        """The ratings by node."""
+        return dict(zip((node.name for node in self.rated), self.totals.tolist(), strict=True))
 
 
 class Cycle:
     """Schedules pods of one profile, one after the other. It is the Trial of its PostFilter plugins."""
 
-    def __init__(self, profile: Profile, random: Random, nominator: Nominator | None = None) -> None:
-        self._profile, self._random = profile, random
-        self._nominator = nominator if nominator is not None else Nominator()
+    def __init__(self, profile: Profile, random: Random, nominator: Nominator) -> None:
+        self._profile, self._random, self._nominator = profile, random, nominator
+        self._filtering = Filtering(profile, nominator)
         self._next = 0
 
     def schedule(self, pod: PodInfo, snapshot: Snapshot) -> Placement | NoFit:
@@ -56,21 +68,20 @@ class Cycle:
         state = State()
         if not len(snapshot):
             return NoFit(0, state)
-        nofit, nodes = self._pre_filter(state, pod, snapshot)
+        nofit, rows = self._pre_filter(state, pod, snapshot)
         if nofit.at_once is not None:
             return nofit
-        feasible = self._nominated(state, pod, snapshot) or self._search(state, pod, nodes, nofit)
-        if not feasible:
+        feasible = self._nominated(state, pod, snapshot)
+        if feasible is None:
+            feasible = self._search(state, pod, snapshot, rows, nofit)
+        if not len(feasible):
             return nofit
-        evaluated = len(feasible) + len(nofit.by_node)
-        if len(feasible) == 1:
-            return Placement(feasible[0].name, state, evaluated, 1)
-        totals = self._rate(state, pod, feasible, snapshot)
-        best = max(totals)
-        tied = [place for place, total in enumerate(totals) if total == best]
-        chosen = feasible[tied[int(self._random.uniform() * len(tied))]]
-        scores = dict(zip((node.name for node in feasible), totals, strict=True))
-        return Placement(chosen.name, state, evaluated, len(feasible), scores)
+        nodes = Nodes(snapshot.table, feasible)
+        totals = self._rate(state, pod, nodes, snapshot) if len(feasible) > 1 else np.zeros(1, np.int64)
+        tied = np.flatnonzero(totals == totals.max())
+        chosen = snapshot.table.infos[feasible[tied[int(self._random.uniform() * len(tied))]]]
+        assert chosen is not None
+        return Placement(chosen.name, state, nofit.seen or 1, nodes, totals)
 
     def post_filter(self, pod: PodInfo, snapshot: Snapshot, nofit: NoFit) -> Nomination:
         """Try to make room; the message is added to `nofit`. Raises PluginError."""
@@ -84,37 +95,29 @@ class Cycle:
 
     # Trial
 
-    def fits(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
-        """Run the filters for one node: with the nominated pods that come first, and, since affinity may want them absent, without."""
-        if self._nominator:
-            first = [other for other in self._nominator.on(node.name) if other.priority >= pod.priority and other.uid != pod.uid]
-            if first:
-                trial, crowded = state.fork(), node.copy()
-                for other in first:
-                    self.add(trial, pod, other, crowded)
-                unfit = self._filter(trial, pod, crowded)
-                if unfit is not None:
-                    return unfit
-        return self._filter(state, pod, node)
+    def on(self, state: State, pod: PodInfo, table: Table, node: NodeInfo) -> OnOneNode:
+        """Return an attempt on one node."""
+        return OnOneNode(self._filtering, state, pod, table, node)
 
-    def add(self, state: State, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
-        """Put another pod on the node."""
-        node.add(other)
-        for plugin in self._profile.at(PodExtensions):
-            if plugin.name not in state.skipped:
-                plugin.add_pod(state, pod, other, node)
+    def without_lower(self, state: State, pod: PodInfo, table: Table, rows: Ints) -> Sequence[Refusal] | None:
+        """Return which nodes could not take the pod even without any pod of lower priority; None when it takes a look at each."""
+        if not self._filtering.is_local(state):
+            return None
+        sums = (self._nominator.with_first(pod) or table.sums).plus(table.lower(pod.priority), -1)
+        verdicts = self._filtering.verdicts(state, pod, Nodes(table, rows, sums))
+        return verdicts.refusals(np.arange(len(rows)), rows)
 
-    def remove(self, state: State, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
-        """Take another pod off the node."""
-        node.remove(other.uid)
-        for plugin in self._profile.at(PodExtensions):
-            if plugin.name not in state.skipped:
-                plugin.remove_pod(state, pod, other, node)
+    def stamps(self, state: State, pod: PodInfo, table: Table, rows: Ints) -> Sequence[int] | None:
+        """Return, for each row, a number that is another when the fit there may be; None when it depends on other nodes too."""
+        if not self._filtering.is_local(state) or self._nominator.has(pod.uid):
+            return None
+        found: list[int] = table.stamps[rows].tolist()
+        return found
 
     # Steps
 
-    def _pre_filter(self, state: State, pod: PodInfo, snapshot: Snapshot) -> tuple[NoFit, Sequence[NodeInfo]]:
-        """Return what is known against the pod, and the nodes to try.
+    def _pre_filter(self, state: State, pod: PodInfo, snapshot: Snapshot) -> tuple[NoFit, Ints | None]:
+        """Return what is known against the pod, and the rows of the only nodes to try, None for all.
 
         A refusal that preemption may resolve does not end the round: preemption will need every plugin's notes.
         """
@@ -132,64 +135,50 @@ class Cycle:
             elif isinstance(verdict, Unfit):
                 nofit.at_once = verdict
                 if not verdict.resolvable:
-                    return nofit, ()
+                    return nofit, None
             elif isinstance(verdict, frozenset):
                 narrowed.add(name)
                 names = verdict if names is None else names & verdict
                 if not names:
                     nofit.at_once, nofit.narrowed_by = _nowhere(narrowed), frozenset(narrowed)
-                    return nofit, ()
+                    return nofit, None
         if names is None:
-            return nofit, snapshot.nodes
+            return nofit, None
         nofit.narrowed_by = frozenset(narrowed)
         nofit.others = Unfit("", (f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(narrowed))}]",), resolvable=False)
-        return nofit, [snapshot.by_name[name] for name in names if name in snapshot.by_name]
+        return nofit, np.array([node.row for name in sorted(names) if (node := snapshot.get(name)) is not None], np.int64)
 
-    def _nominated(self, state: State, pod: PodInfo, snapshot: Snapshot) -> list[NodeInfo]:
-        node = snapshot.by_name.get(pod.pod.status.nominatedNodeName)
-        return [node] if node is not None and self.fits(state, pod, node) is None else []
+    def _nominated(self, state: State, pod: PodInfo, snapshot: Snapshot) -> Ints | None:
+        node = snapshot.get(pod.pod.status.nominatedNodeName)
+        if node is None or self.on(state, pod, snapshot.table, node).unfit() is not None:
+            return None
+        return np.array([node.row], np.int64)
 
-    def _search(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], nofit: NoFit) -> list[NodeInfo]:
-        wanted = enough(len(nodes), self._profile.percentage_of_nodes_to_score)
-        feasible: list[NodeInfo] = []
-        start = self._next % len(nodes) if nodes else 0
-        filters, crowded = self._filters(state), bool(self._nominator)
-        for node in (*nodes[start:], *nodes[:start]):
-            unfit = self.fits(state, pod, node) if crowded else _first_unfit(filters, state, pod, node)
-            if unfit is not None:
-                nofit.by_node[node.name] = unfit
-                continue
-            feasible.append(node)
-            if len(feasible) >= wanted:
-                break
-        self._next = (self._next + len(feasible) + len(nofit.by_node)) % nofit.nodes
-        return feasible
+    def _search(self, state: State, pod: PodInfo, snapshot: Snapshot, rows: Ints | None, nofit: NoFit) -> Ints:
+        """Return the rows of nodes that fit, in the order of the search; note in `nofit` why the others that were seen do not."""
+        if rows is None:
+            nodes, order = Nodes(snapshot.table), snapshot.order  # a row is its own place among all
+        else:
+            nodes, order = Nodes(snapshot.table, rows), np.arange(len(rows))
+        wanted = enough(len(order), self._profile.percentage_of_nodes_to_score)
+        start = self._next % max(len(order), 1)
+        turned = np.concatenate((order[start:], order[:start]))
+        found, verdicts = self._filtering.search(state, pod, nodes, turned, wanted=wanted)
+        if not len(found):
+            nofit.refusals = verdicts.refusals(order, order if rows is None else rows)
+        nofit.seen = len(order)
+        if len(found) and len(found) >= wanted:
+            nofit.seen = int(np.flatnonzero(turned == found[-1])[0]) + 1
+        self._next = (self._next + nofit.seen) % nofit.nodes
+        return found if rows is None else rows[found]
 
-    def _filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
-        return _first_unfit(self._filters(state), state, pod, node)
-
-    def _filters(self, state: State) -> list[Filter]:
-        return [plugin for plugin in self._profile.at(Filter) if plugin.name not in state.skipped]
-
-    def _rate(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> list[int]:
-        totals = [0] * len(nodes)
+    def _rate(self, state: State, pod: PodInfo, nodes: Nodes, snapshot: Snapshot) -> Ints:
+        totals: Ints = np.zeros(len(nodes), np.int64)
         for plugin in self._profile.at(Score):
             scores = plugin.score(state, pod, nodes, snapshot)
             if scores is not None:
-                weight = self._profile.weight_of(plugin.name)
-                totals = [total + weight * score for total, score in zip(totals, scores, strict=True)]
+                totals += self._profile.weight_of(plugin.name) * scores
         return totals
-
-
-def _first_unfit(filters: Sequence[Filter], state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
-    for plugin in filters:
-        try:
-            unfit = plugin.filter(state, pod, node)
-        except PluginError as error:
-            raise PluginError(f'running "{plugin.name}" filter plugin: {error}') from error
-        if unfit is not None:
-            return unfit
-    return None
 
 
 def _nowhere(plugins: set[str]) -> Unfit:

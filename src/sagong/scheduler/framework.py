@@ -2,19 +2,27 @@
 
 A plugin is one object with a name, the changes it waits for, and the methods of the points it takes part in. Each pod's attempt has a
 `State`, where a plugin notes what it computed at PreFilter. Plugins read the snapshot and never change it; only Reserve and PreBind
-act. Score is upstream's PreScore, Score and NormalizeScore in one call for all nodes.
+act. Filter looks at all nodes in one call and answers with an array; so does Score, which is upstream's PreScore, Score and
+NormalizeScore in one. What has to look at nodes one by one, as plugins for volumes do, is a NodeFilter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
+from sagong.scheduler.columns import Ints
 from sagong.scheduler.events import Change
+from sagong.scheduler.node_info import NodeInfo
+from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import Snapshot
+from sagong.scheduler.table import Table
 
 T = TypeVar("T")
 MAX_SCORE = 100
@@ -30,6 +38,14 @@ class Unfit(NamedTuple):
     plugin: str
     reasons: tuple[str, ...]
     resolvable: bool = True
+
+
+class Refusals(NamedTuple):
+    """Filter's answer: for each node 0, or a number other than 0 that stands for the reason against it."""
+
+    codes: npt.NDArray[Any]
+    why: Callable[[int], Unfit]
+    """What a number stands for."""
 
 
 class Skip(Enum):
@@ -75,42 +91,82 @@ class Listers(Protocol):
         ...
 
 
-class Trial(Protocol):
-    """Tries a pod on a node with other pods moved on and off it: what a PostFilter plugin works with."""
+class OnOneNode(Protocol):
+    """A pod's attempt on one node, with other pods moved on and off it."""
 
-    def fits(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    @property
+    def node(self) -> NodeInfo:
+        """The node, as it would be."""
+        ...
+
+    def unfit(self) -> Unfit | None:
         """Return why the pod does not fit, counting pods of its priority or more that are nominated to the node."""
         ...
 
-    def add(self, state: State, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
+    def add(self, other: PodInfo) -> None:
         """Put another pod on the node."""
         ...
 
-    def remove(self, state: State, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
+    def remove(self, other: PodInfo) -> None:
         """Take another pod off the node."""
         ...
 
 
+class Trial(Protocol):
+    """Tries a pod on nodes with other pods moved on and off: what a PostFilter plugin works with."""
+
+    def on(self, state: State, pod: PodInfo, table: Table, node: NodeInfo) -> OnOneNode:
+        """Return an attempt on one node."""
+        ...
+
+    def without_lower(self, state: State, pod: PodInfo, table: Table, rows: Ints) -> Sequence[Refusal] | None:
+        """Return which nodes could not take the pod even without any pod of lower priority; None when it takes a look at each."""
+        ...
+
+    def stamps(self, state: State, pod: PodInfo, table: Table, rows: Ints) -> Sequence[int] | None:
+        """Return, for each row, a number that is another when the fit there may be; None when it depends on other nodes too."""
+        ...
+
+
+class Refusal(NamedTuple):
+    """The nodes, by row, that cannot take a pod for the same reason."""
+
+    unfit: Unfit
+    rows: Ints
+
+
 @dataclass(slots=True)
 class NoFit:
-    """Why no node can take a pod: by node name, for all other nodes, or, from PreFilter, before any node was looked at."""
+    """Why no node can take a pod: by reason, for all other nodes, or, from PreFilter, before any node was looked at."""
 
     nodes: int
     state: State
-    by_node: dict[str, Unfit] = field(default_factory=dict)
+    refusals: Sequence[Refusal] = ()
     others: Unfit | None = None
     at_once: Unfit | None = None
     narrowed_by: frozenset[str] = frozenset()
     preemption: str = ""
+    seen: int = 0
+    """How many nodes were looked at."""
 
-    def of(self, node: str) -> Unfit | None:
-        """Return why this node cannot take the pod."""
-        return self.by_node.get(node, self.at_once or self.others)
+    def of(self, row: int) -> Unfit | None:
+        """Return why the node of this row cannot take the pod."""
+        found = (refusal.unfit for refusal in self.refusals if row in refusal.rows)
+        return next(found, self.at_once or self.others)
+
+    def resolvable(self, order: Ints) -> Ints:
+        """Return those of the rows on which fewer pods could help."""
+        rest = self.at_once or self.others
+        rows = np.zeros(int(order.max(initial=-1)) + 1, np.bool_)
+        rows[:] = rest is not None and rest.resolvable
+        for refusal in self.refusals:
+            rows[refusal.rows] = refusal.unfit.resolvable
+        return order[rows[order]]
 
     @property
     def rejected_by(self) -> frozenset[str]:
         """The plugins that said no."""
-        found = {unfit.plugin for unfit in self.by_node.values()} | self.narrowed_by
+        found = {refusal.unfit.plugin for refusal in self.refusals} | self.narrowed_by
         if self.at_once is not None:
             found.add(self.at_once.plugin)
         return frozenset(found - {""})
@@ -130,10 +186,11 @@ class NoFit:
 
     def _histogram(self) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for unfit in self.by_node.values():
+        rest = self.nodes
+        for unfit, rows in self.refusals:
+            rest -= len(rows)
             for reason in unfit.reasons:
-                counts[reason] = counts.get(reason, 0) + 1
-        rest = self.nodes - len(self.by_node)
+                counts[reason] = counts.get(reason, 0) + len(rows)
         if rest > 0 and self.others is not None:
             for reason in self.others.reasons:
                 counts[reason] = counts.get(reason, 0) + rest
@@ -214,9 +271,18 @@ class PodExtensions(Named, Protocol):
 
 @runtime_checkable
 class Filter(Named, Protocol):
-    """Says whether a node can run a pod."""
+    """Says which nodes can run a pod."""
 
-    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    def filter(self, state: State, pod: PodInfo, nodes: Nodes) -> Refusals | None:
+        """Return which cannot and why, None when all can."""
+        ...
+
+
+@runtime_checkable
+class NodeFilter(Named, Protocol):
+    """Says whether a node can run a pod, one node at a time; asked only about nodes that nothing else refuses."""
+
+    def filter_node(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
         """Return why not, or None."""
         ...
 
@@ -236,7 +302,7 @@ class PostFilter(Named, Protocol):
 class Score(Named, Protocol):
     """Rates the nodes that a pod fits."""
 
-    def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
+    def score(self, state: State, pod: PodInfo, nodes: Nodes, snapshot: Snapshot) -> Ints | None:
         """Return a rating of 0 to 100 for each node, None when there is nothing to say."""
         ...
 
@@ -267,11 +333,15 @@ class PreBind(Named, Protocol):
         ...
 
 
-def normalize(scores: Sequence[int], *, reverse: bool = False) -> Sequence[int]:
+def normalize(scores: Ints, *, reverse: bool = False) -> Ints:
     """Scale ratings so that the greatest is 100; `reverse` makes the greatest the worst."""
-    most = max(scores, default=0)
+    most = int(scores.max(initial=0))
     if most == 0:
-        return [MAX_SCORE if reverse else 0] * len(scores)
-    if reverse:
-        return [MAX_SCORE - MAX_SCORE * score // most for score in scores]
-    return [MAX_SCORE * score // most for score in scores]
+        return np.full(len(scores), MAX_SCORE if reverse else 0, np.int64)
+    scaled = MAX_SCORE * scores // most
+    return MAX_SCORE - scaled if reverse else scaled
+
+
+def refuse(codes: npt.NDArray[Any], *unfits: Unfit) -> Refusals | None:
+    """Return a Filter's answer: `codes` are 0 or the place of the reason among `unfits`, counted from 1 (so True is the first)."""
+    return Refusals(codes, lambda code: unfits[code - 1]) if codes.any() else None

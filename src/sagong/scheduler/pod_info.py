@@ -23,6 +23,8 @@ LabelsKey = frozenset[tuple[str, str]]
 # What a container without requests is taken to use when nodes are rated (upstream's non-zero requests).
 DEFAULT_REQUESTS = {"cpu": "100m", "memory": "200Mi"}
 NO_LABELS: Labels = {}
+MAX_TEMPLATES = 4096
+LARGEST = 2**62
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +77,7 @@ class PodInfo:
                 labels=before.labels if same else meta.labels,
                 labels_key=before.labels_key if same else frozenset(meta.labels.items()),
             )
-        asked = _counted(facts.requests(pod, use_status=True))
-        rated = _rated(pod, asked)
+        asked, rated, ports = _demands(pod)
         info = cls(
             pod=pod,
             uid=meta.uid,
@@ -88,7 +89,7 @@ class PodInfo:
             asked=asked,
             rated=rated,
             needs=_needs(frozenset(asked.items()), rated),
-            ports=frozenset(facts.host_ports(pod)),
+            ports=ports,
         )
         _parse_affinity(info, pod.spec)
         return info
@@ -105,7 +106,34 @@ def amounts(quantities: Mapping[str, str]) -> Amounts:
 
 
 def _counted(quantities: Mapping[str, Quantity]) -> Amounts:
-    return {name: amount.milli_value() if name == "cpu" else amount.value() for name, amount in quantities.items()}
+    return {name: min(amount.milli_value() if name == "cpu" else amount.value(), LARGEST) for name, amount in quantities.items()}
+
+
+_Demands = tuple[Amounts, tuple[int, int], frozenset[facts.HostPort]]
+_known_demands: dict[bytes, _Demands] = {}
+
+
+def _demands(pod: Pod) -> _Demands:
+    """Return what is asked for, what counts for rating, and host ports: computed once for all pods of a template."""
+    if any(_resized(pod)):  # what is asked for depends on the pod's status
+        return _demands_of(pod)
+    spec = pod.spec
+    parts = (
+        [(c.resources, c.ports, c.restartPolicy) for c in spec.containers],
+        [(c.resources, c.ports, c.restartPolicy) for c in spec.initContainers],
+    )
+    key = msgspec.json.encode((parts, spec.resources, spec.overhead))
+    known = _known_demands.get(key)
+    if known is None:
+        if len(_known_demands) >= MAX_TEMPLATES:
+            _known_demands.clear()
+        known = _known_demands[key] = _demands_of(pod)
+    return known
+
+
+def _demands_of(pod: Pod) -> _Demands:
+    asked = _counted(facts.requests(pod, use_status=True))
+    return asked, _rated(pod, asked), frozenset(facts.host_ports(pod))
 
 
 def _rated(pod: Pod, asked: Amounts) -> tuple[int, int]:
@@ -132,7 +160,7 @@ def _needs_the_same(before: Pod, now: Pod) -> bool:
     return _resized(before) == _resized(now)
 
 
-def _resized(pod: Pod) -> object:
+def _resized(pod: Pod) -> tuple[object, ...]:
     """Return what of the status counts towards requests (KEP-1287); nothing while no container reports resources."""
     containers = [
         (status.name, status.resources, status.allocatedResources)

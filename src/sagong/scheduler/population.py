@@ -1,98 +1,185 @@
 """Pods as other pods' rules see them, counted by node.
 
 Affinity and spreading ask "how many pods of these labels are on each node, and which terms do they bear?". Pods of one ReplicaSet have
-the same labels and terms, so each distinct set of labels and each distinct term is kept once, with a count for each node: a rule is
-then matched against what is distinct, not against every pod.
+the same labels and terms, so each distinct combination is kept once, with a count for each node: a rule is matched against what is
+distinct, not against every pod. What a rule counts is kept as an array, and follows as pods come and go, while pods ask for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TypeVar
+
+import numpy as np
 
 from sagong.api.selectors import Selector
 from sagong.api.types.core import Pod
-from sagong.scheduler.pod_info import Labels, LabelsKey, PodInfo, Term, Weighted
+from sagong.scheduler.columns import Floats, Ints, LabelColumn
+from sagong.scheduler.pod_info import NO_LABELS, Labels, PodInfo, Term, Weighted
+from sagong.scheduler.table import Table
 
+_UNKNOWN: tuple[None, int, Floats] = (None, 0, np.zeros(0))
 K = TypeVar("K", bound=Hashable)
-Nodes = dict[str, int]
-"""How many, by node name; never zero."""
+MAX_TALLIES = 64
 
 
 class Group:
-    """The pods of one namespace that have the same labels."""
+    """The pods of one namespace that have the same labels and bear the same terms."""
 
-    __slots__ = ("labels", "leaving", "nodes")
+    __slots__ = ("info", "leaving", "rows", "tallies")
 
-    def __init__(self, labels: Labels) -> None:
-        self.labels = labels
-        self.nodes: Nodes = {}
-        self.leaving: Nodes = {}
+    def __init__(self, info: PodInfo) -> None:
+        self.info = info
+        self.rows: dict[int, int] = {}
+        """How many, by row; never zero."""
+        self.leaving: dict[int, int] = {}
+        self.tallies: list[Tally] = []
 
-    def staying(self) -> Mapping[str, int]:
-        """Return how many are on each node and not being deleted."""
-        if not self.leaving:
-            return self.nodes
-        return {node: rest for node, count in self.nodes.items() if (rest := count - self.leaving.get(node, 0))}
+
+class Tally:
+    """How many pods of the groups that `means` names are in each row; `staying` leaves out those that are being deleted."""
+
+    __slots__ = ("_by_domain", "counts", "means", "staying")
+
+    def __init__(self, size: int, means: Callable[[PodInfo], bool], *, staying: bool) -> None:
+        self.counts: Ints = np.zeros(size, np.int64)
+        self.means, self.staying = means, staying
+        self._by_domain: dict[str, tuple[LabelColumn, int, Floats]] = {}
+
+    def take(self, group: Group) -> None:
+        """Count a group from now on."""
+        group.tallies.append(self)
+        for row, count in group.rows.items():
+            self.count(row, count, group.leaving.get(row, 0))
+
+    def count(self, row: int, by: int, leaving: int) -> None:
+        """Count pods, so many of which are being deleted."""
+        if self.staying:
+            by -= leaving
+        self.counts[row] += by
+        for column, _, counts in self._by_domain.values():
+            number = column.codes[row]
+            if number:
+                counts[number] += by
+
+    def by_domain(self, column: LabelColumn) -> Floats:
+        """Return the sums of the counts by number of a label's value; they are not to be changed."""
+        known, version, counts = self._by_domain.get(column.key, _UNKNOWN)
+        if known is not column or version != column.version:
+            counts = column.sum(self.counts)
+            self._by_domain[column.key] = (column, column.version, counts)
+        return counts
 
 
 class Population:
     """All counted pods."""
 
-    def __init__(self) -> None:
-        self._groups: dict[str, dict[LabelsKey, Group]] = {}
-        self.anti_affinity: dict[Term, Nodes] = {}
-        self.affinity: dict[Term, Nodes] = {}
-        self.preferred: dict[Weighted, Nodes] = {}
-        self._claims: dict[str, int] = {}
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self.namespaces: dict[str, Labels] = {}
+        self._groups: dict[Hashable, Group] = {}
+        self._tallies: OrderedDict[Hashable, Tally] = OrderedDict()
+        self.anti_affinity: Counter[Term] = Counter()
+        """How many pods bear each required term; never zero."""
+        self.affinity: Counter[Term] = Counter()
+        self.preferred: Counter[Weighted] = Counter()
+        self._claims: Counter[str] = Counter()
 
-    def groups(self, namespaces: Iterable[str] | None = None) -> Iterator[tuple[str, Group]]:
-        """Yield the groups of these namespaces (None: of all) with their namespace."""
-        for namespace in self._groups if namespaces is None else namespaces:
-            for group in self._groups.get(namespace, {}).values():
-                yield namespace, group
+    def set_namespace(self, name: str, labels: Labels | None) -> None:
+        """Follow a change of a namespace's labels; None when it is gone."""
+        if labels == self.namespaces.get(name):
+            return
+        if labels is None:
+            self.namespaces.pop(name, None)
+        else:
+            self.namespaces[name] = labels
+        for key in [key for key, tally in self._tallies.items() if not tally.staying]:
+            self._drop(key)
 
-    def staying(self, namespace: str, selector: Selector) -> Mapping[str, int]:
-        """Count the pods that match, by node, leaving out those that are being deleted."""
-        if selector.empty:  # as upstream: a rule that means everything spreads nothing
-            return {}
-        counts = [group.staying() for group in self._groups.get(namespace, {}).values() if selector.matches(group.labels)]
-        if len(counts) == 1:
-            return counts[0]
-        found: Nodes = {}
-        for nodes in counts:
-            for node, count in nodes.items():
-                found[node] = found.get(node, 0) + count
-        return found
+    # Counting.
+
+    def staying(self, namespace: str, selector: Selector) -> Tally:
+        """Count the pods that match, leaving out those that are being deleted."""
+
+        def means(other: PodInfo) -> bool:
+            return other.namespace == namespace and selector.matches(other.labels)
+
+        # as upstream: a rule that means everything spreads nothing
+        return self._tally((namespace, selector), (lambda _: False) if selector.empty else means, staying=True)
+
+    def meant(self, terms: Sequence[Term]) -> Tally:
+        """Count the pods that all the terms mean."""
+
+        def means(other: PodInfo) -> bool:
+            labels = self.namespaces.get(other.namespace, NO_LABELS)
+            return all(term.matches(other.namespace, other.labels, labels) for term in terms)
+
+        return self._tally(("meant", *terms), means)
+
+    def bearers(self, kind: str, term: Term | Weighted) -> Tally:
+        """Count the pods that bear a term; `kind` is a PodInfo's attribute of terms."""
+        return self._tally((kind, term), lambda other: term in getattr(other, kind))
+
+    def about(self, pod: PodInfo) -> Iterator[Term]:
+        """Yield the anti-affinity terms that some pods bear and that mean this one."""
+        labels = self.namespaces.get(pod.namespace, NO_LABELS)
+        return (term for term in self.anti_affinity if term.matches(pod.namespace, pod.labels, labels))
 
     def uses_claim(self, namespace: str, name: str) -> bool:
         """Say whether a counted pod has a volume of this claim."""
         return f"{namespace}/{name}" in self._claims
 
-    def add(self, info: PodInfo, node: str) -> None:
+    def _tally(self, key: Hashable, means: Callable[[PodInfo], bool], *, staying: bool = False) -> Tally:
+        tally = self._tallies.get(key)
+        if tally is not None and len(tally.counts) == self._table.size:
+            self._tallies.move_to_end(key)
+            return tally
+        if tally is not None or len(self._tallies) >= MAX_TALLIES:
+            self._drop(key if tally is not None else next(iter(self._tallies)))
+        tally = self._tallies[key] = Tally(self._table.size, means, staying=staying)
+        for group in self._groups.values():
+            if means(group.info):
+                tally.take(group)
+        return tally
+
+    def _drop(self, key: Hashable) -> None:
+        tally = self._tallies.pop(key)
+        for group in self._groups.values():
+            if tally in group.tallies:
+                group.tallies.remove(tally)
+
+    # Coming and going.
+
+    def add(self, info: PodInfo, row: int) -> None:
         """Count a pod."""
-        self._count(info, node, 1)
+        self._count(info, row, 1)
 
-    def remove(self, info: PodInfo, node: str) -> None:
+    def remove(self, info: PodInfo, row: int) -> None:
         """No longer count a pod; `info` must be what was added."""
-        self._count(info, node, -1)
+        self._count(info, row, -1)
 
-    def _count(self, info: PodInfo, node: str, by: int) -> None:
-        groups = self._groups.setdefault(info.namespace, {})
-        group = groups.get(info.labels_key)
+    def _count(self, info: PodInfo, row: int, by: int) -> None:
+        key = (info.namespace, info.labels_key, info.affinity, info.anti_affinity, info.preferred)
+        group = self._groups.get(key)
         if group is None:
-            group = groups[info.labels_key] = Group(info.labels)
-        _bump(group.nodes, node, by)
-        if info.leaving:
-            _bump(group.leaving, node, by)
-        if not group.nodes:
-            del groups[info.labels_key]
+            group = self._groups[key] = Group(info)
+            group.tallies = [tally for tally in self._tallies.values() if tally.means(info)]
+        _bump(group.rows, row, by)
+        leaving = by if info.leaving else 0
+        if leaving:
+            _bump(group.leaving, row, leaving)
+        if not group.rows:
+            del self._groups[key]
+        for tally in group.tallies:
+            if len(tally.counts) > row:  # else it is made anew when it is asked for
+                tally.count(row, by, leaving)
         for term in info.anti_affinity:
-            _bump_in(self.anti_affinity, term, node, by)
+            _bump(self.anti_affinity, term, by)
         for term in info.affinity:
-            _bump_in(self.affinity, term, node, by)
+            _bump(self.affinity, term, by)
         for weighted in info.preferred:
-            _bump_in(self.preferred, weighted, node, by)
+            _bump(self.preferred, weighted, by)
         for claim in claims_of(info.pod):
             _bump(self._claims, f"{info.namespace}/{claim}", by)
 
@@ -104,25 +191,9 @@ def claims_of(pod: Pod) -> Iterator[str]:
             yield volume.persistentVolumeClaim.claimName
 
 
-def namespaces_of(term: Term, namespaces: Mapping[str, Labels]) -> Iterable[str] | None:
-    """Return the namespaces whose pods a term may mean, None for all."""
-    if term.namespace_selector.empty:
-        return None
-    if term.namespace_selector.nothing:
-        return term.namespaces
-    return term.namespaces | {name for name, labels in namespaces.items() if term.namespace_selector.matches(labels)}
-
-
-def _bump(counts: dict[str, int], key: str, by: int) -> None:
+def _bump(counts: dict[K, int], key: K, by: int) -> None:
     count = counts.get(key, 0) + by
     if count:
         counts[key] = count
     else:
         counts.pop(key, None)
-
-
-def _bump_in(table: dict[K, Nodes], key: K, node: str, by: int) -> None:
-    nodes = table.setdefault(key, {})
-    _bump(nodes, node, by)
-    if not nodes:
-        del table[key]

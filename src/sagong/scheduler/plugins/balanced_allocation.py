@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
+import numpy as np
+
+from sagong.scheduler.columns import Bools, Floats, Ints
 from sagong.scheduler.events import on
 from sagong.scheduler.framework import MAX_SCORE, State
+from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot, rate_by_sums
+from sagong.scheduler.snapshot import Snapshot
 
 _HALF = MAX_SCORE // 2
+_PLAIN = ("cpu", "memory", "ephemeral-storage")
 
 
 class BalancedAllocation:
@@ -22,35 +26,41 @@ class BalancedAllocation:
     def __init__(self, resources: Sequence[str] = ("cpu", "memory")) -> None:
         self._resources = tuple(resources)
 
-    def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
+    def score(self, state: State, pod: PodInfo, nodes: Nodes, snapshot: Snapshot) -> Ints | None:
         """Rate by how much more even the used shares become: 75 for no change. Best-effort pods change no balance."""
         del state, snapshot
         asked = {name: pod.asked.get(name, 0) for name in self._resources}
         if not any(asked.values()):
             return None
-        plain = ("cpu", "memory", "ephemeral-storage")
-        counted = [(name, wanted) for name, wanted in asked.items() if wanted or name in plain]
+        counted = [(name, wanted) for name, wanted in asked.items() if wanted or name in _PLAIN]
         unchanged = [(name, 0) for name, _ in counted]
 
-        def rate(node: NodeInfo) -> int:
-            return _HALF + (_HALF + _evenness(node, counted) - _evenness(node, unchanged)) // 2
+        def rate(found: Nodes) -> Ints:
+            return _HALF + (_HALF + _evenness(found, counted) - _evenness(found, unchanged)) // 2
 
-        return rate_by_sums(nodes, (self, pod.needs), rate)
+        return nodes.by_pods((self, pod.needs), rate)
 
 
-def _evenness(node: NodeInfo, added: Sequence[tuple[str, int]]) -> int:
-    """Return 100 for equal shares of what is used and added, less the more they deviate."""
-    shares = []
-    allocatable, used = node.allocatable, node.asked
+def _evenness(nodes: Nodes, added: Sequence[tuple[str, int]]) -> Ints:
+    """Return 100 for equal shares of what is used and added, less the more they deviate. What a node has none of does not count."""
+    shares, exist = [], []
     for name, amount in added:
-        if capacity := allocatable.get(name, 0):
-            share = (used.get(name, 0) + amount) / capacity
-            shares.append(min(1.0, share))
+        capacity = nodes.capacity(name)
+        exist.append(np.greater(capacity, 0))
+        shares.append(np.minimum((nodes.asked(name) + amount) / np.maximum(capacity, 1), 1.0))
     if len(shares) == 2:  # noqa: PLR2004 - cpu and memory, the common case
-        deviation = abs(shares[0] - shares[1]) / 2
-    elif len(shares) > 2:  # noqa: PLR2004
-        mean = sum(shares) / len(shares)
-        deviation = math.sqrt(sum((share - mean) ** 2 for share in shares) / len(shares))
+        deviation = abs(shares[0] - shares[1]) / 2 * (exist[0] & exist[1])
     else:
-        deviation = 0.0
-    return int((1 - deviation) * MAX_SCORE)
+        deviation = _deviation(np.array(shares), np.array(exist))
+    even: Ints = ((1 - deviation) * MAX_SCORE).astype(np.int64)
+    return even
+
+
+def _deviation(shares: Floats, exist: Bools) -> Floats:
+    """Return the standard deviation of each column's shares that exist."""
+    number = exist.sum(axis=0)
+    mean = np.sum(shares, axis=0, where=exist) / np.maximum(number, 1)
+    squares = np.sum((shares - mean) ** 2, axis=0, where=exist)
+    apart = np.max(shares, axis=0, where=exist, initial=0.0) - np.min(shares, axis=0, where=exist, initial=1.0)
+    found: Floats = np.where(number == 2, apart / 2, np.sqrt(squares / np.maximum(number, 1)))  # noqa: PLR2004 - as upstream rounds
+    return found

@@ -5,8 +5,12 @@ Pure: it tries on copies and returns a choice. Who evicts is `scheduler.evictor`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+
+import msgspec
+import numpy as np
 
 from sagong.api import pods as facts
 from sagong.api.clock import Random
@@ -14,24 +18,45 @@ from sagong.api.selectors import SelectorError, from_label_selector
 from sagong.api.types.core import Pod
 from sagong.api.types.policy import PodDisruptionBudget
 from sagong.scheduler.events import DELETE, Change, on
-from sagong.scheduler.framework import Listers, NoFit, Nomination, State, Trial, Unfit
+from sagong.scheduler.framework import Listers, NoFit, Nomination, OnOneNode, Refusal, Trial, Unfit
+from sagong.scheduler.node_info import NodeInfo
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import Snapshot
+from sagong.scheduler.table import Table
 
 _NAME = "DefaultPreemption"
 _NO_VICTIMS = Unfit(_NAME, ("No preemption victims found for incoming pod",), resolvable=False)
 _NOT_HELPFUL = Unfit(_NAME, ("Preemption is not helpful for scheduling",), resolvable=False)
 REASON = "PreemptionByScheduler"
+MAX_MEMORIES = 8
 _NEVER_STARTED = "~"  # later than any time
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A node, the pods to evict from it, most important first, and how many of them a disruption budget protects."""
+    """A node, the pods to evict from it, most important first, and how many of them a disruption budget protects.
+
+    `cost` and `started`, the earliest start of the most important victims, are what candidates are compared by.
+    """
 
     node: str
     victims: tuple[PodInfo, ...]
     violations: int
+    cost: tuple[int, int, int, int]
+    started: str
+
+    @classmethod
+    def of(cls, node: str, victims: Sequence[PodInfo], violations: int) -> Candidate:
+        """Weigh the victims."""
+        priorities = [victim.priority for victim in victims]
+        # shifted, so that many pods of a negative priority do not come cheaper than few
+        total = sum(priority + 2**31 for priority in priorities)
+        top = max(priorities)
+        started = min(victim.pod.status.startTime or _NEVER_STARTED for victim in victims if victim.priority == top)
+        return cls(node, tuple(victims), violations, (violations, top, total, len(priorities)), started)
+
+
+_NEVER: tuple[int, None] = (-1, None)
 
 
 class DefaultPreemption:
@@ -51,6 +76,7 @@ class DefaultPreemption:
         min_absolute: int = 100,
     ) -> None:
         self._listers, self._random, self._is_running = listers, random, is_running
+        self._memory = _Memories()
         self._min_percentage, self._min_absolute = min_percentage, min_absolute
 
     def pre_enqueue(self, pod: PodInfo) -> str | None:
@@ -67,53 +93,68 @@ class DefaultPreemption:
         refusal = _refusal(pod, snapshot, nofit)
         if refusal:
             return Nomination(None, message=f"preemption: {refusal}")
-        candidates, unfit = self._candidates(pod, snapshot, nofit, trial)
+        candidates, refusals = self._candidates(pod, snapshot, nofit, trial)
         if not candidates:
-            failure = NoFit(len(snapshot), nofit.state, unfit, _NOT_HELPFUL)
+            failure = NoFit(len(snapshot), nofit.state, refusals, _NOT_HELPFUL)
             return Nomination("", message=f"preemption: {failure.message()}")
         best = best_candidate(candidates)
         return Nomination(best.node, best.victims)
 
-    def _candidates(self, pod: PodInfo, snapshot: Snapshot, nofit: NoFit, trial: Trial) -> tuple[Sequence[Candidate], dict[str, Unfit]]:
+    def _candidates(self, pod: PodInfo, snapshot: Snapshot, nofit: NoFit, trial: Trial) -> tuple[list[Candidate], list[Refusal]]:
         """Try the nodes on which fewer pods could help, from a random one on, until there are enough candidates."""
-        nodes = [node for node in snapshot.nodes if (unfit := nofit.of(node.name)) is not None and unfit.resolvable]
-        if not nodes:
-            return (), {}
+        table, state = snapshot.table, nofit.state
+        rows = nofit.resolvable(snapshot.order)
+        if not len(rows):
+            return [], []
+        enough = min(max(len(rows) * self._min_percentage // 100, self._min_absolute), len(rows))
+        refusals: list[Refusal] = []
+        nothing_lower = sum((sums.pods[rows] for sums in table.lower(pod.priority)), np.zeros(len(rows), np.int64)) == 0
+        if nothing_lower.any():
+            refusals.append(Refusal(_NO_VICTIMS, rows[nothing_lower]))
+            rows = rows[~nothing_lower]
+        hopeless = trial.without_lower(state, pod, table, rows) if len(rows) else None
+        if hopeless:
+            refusals += hopeless
+            rows = rows[~np.isin(rows, np.concatenate([refusal.rows for refusal in hopeless]))]
+        if not len(rows):
+            return [], refusals
+        rows = np.roll(rows, -int(self._random.uniform() * len(rows)))
         budgets = list(self._listers.list(PodDisruptionBudget))
-        enough = min(max(len(nodes) * self._min_percentage // 100, self._min_absolute), len(nodes))
-        offset = int(self._random.uniform() * len(nodes))
-        kind: list[Candidate] = []
-        violating: list[Candidate] = []
-        failures: dict[str, Unfit] = {}
-        for node in (*nodes[offset:], *nodes[:offset]):
-            found = select_victims(pod, node, nofit.state, budgets, trial)
+        memory = self._memory.of(pod, budgets, trial.stamps(state, pod, table, rows))
+        kind = 0
+        candidates: list[Candidate] = []
+        for place, row in enumerate(rows.tolist()):
+            found = memory.get(place, row)
+            if found is None:
+                found = select_victims(trial.on(state, pod, table, _node(table, row)), pod, budgets)
+                memory.put(place, row, found)
             if isinstance(found, Unfit):
-                failures[node.name] = found
+                refusals.append(Refusal(found, rows[place : place + 1]))
                 continue
-            (violating if found.violations else kind).append(found)
-            if kind and len(kind) + len(violating) >= enough:
+            candidates.append(found)
+            kind += not found.violations
+            if kind and len(candidates) >= enough:
                 break
-        return [*kind, *violating], failures
+        return candidates, refusals
 
 
-def select_victims(pod: PodInfo, node: NodeInfo, state: State, budgets: Sequence[PodDisruptionBudget], trial: Trial) -> Candidate | Unfit:
-    """Take all pods of lower priority off a copy of the node; if the pod fits then, put back all that can stay, the important first."""
-    state, node = state.fork(), node.copy()
-    lower = sorted((other for other in node.pods.values() if other.priority < pod.priority), key=_importance)
+def select_victims(attempt: OnOneNode, pod: PodInfo, budgets: Sequence[PodDisruptionBudget]) -> Candidate | Unfit:
+    """Take all pods of lower priority off the node; if the pod fits then, put back all that can stay, the important first."""
+    lower = sorted((other for other in attempt.node.pods.values() if other.priority < pod.priority), key=_importance)
     if not lower:
         return _NO_VICTIMS
     for other in lower:
-        trial.remove(state, pod, other, node)
-    unfit = trial.fits(state, pod, node)
+        attempt.remove(other)
+    unfit = attempt.unfit()
     if unfit is not None:
         return unfit
     victims: list[PodInfo] = []
 
     def has_to_go(other: PodInfo) -> bool:
-        trial.add(state, pod, other, node)
-        if trial.fits(state, pod, node) is None:
+        attempt.add(other)
+        if attempt.unfit() is None:
             return False
-        trial.remove(state, pod, other, node)
+        attempt.remove(other)
         victims.append(other)
         return True
 
@@ -123,7 +164,7 @@ def select_victims(pod: PodInfo, node: NodeInfo, state: State, budgets: Sequence
         has_to_go(other)
     if not victims:
         return _NO_VICTIMS
-    return Candidate(node.name, tuple(sorted(victims, key=_importance)), violations)
+    return Candidate.of(attempt.node.name, sorted(victims, key=_importance), violations)
 
 
 def best_candidate(candidates: Sequence[Candidate]) -> Candidate:
@@ -132,19 +173,61 @@ def best_candidate(candidates: Sequence[Candidate]) -> Candidate:
     The fewest protected victims; then the lowest greatest priority; the lowest sum of priorities; the fewest victims; the latest start
     of the most important.
     """
-    costs = [_cost(candidate) for candidate in candidates]
-    cheapest = [candidate for candidate, cost in zip(candidates, costs, strict=True) if cost == min(costs)]
-    return max(cheapest, key=_earliest_start)
+    least = min(candidate.cost for candidate in candidates)
+    return max((candidate for candidate in candidates if candidate.cost == least), key=lambda candidate: candidate.started)
+
+
+class _Memory:
+    """The candidates found for one sort of pod, by row, each with the row's stamp then. Without stamps nothing is remembered."""
+
+    def __init__(self, found: dict[int, tuple[int, Candidate | Unfit]], stamps: Sequence[int] | None) -> None:
+        self._found, self._stamps = found, stamps
+
+    def get(self, place: int, row: int) -> Candidate | Unfit | None:
+        """Return what was found and still holds."""
+        if self._stamps is None:
+            return None
+        stamp, found = self._found.get(row, _NEVER)
+        return found if stamp == self._stamps[place] else None
+
+    def put(self, place: int, row: int, found: Candidate | Unfit) -> None:
+        """Keep what was found."""
+        if self._stamps is not None:
+            self._found[row] = (self._stamps[place], found)
+
+
+class _Memories:
+    """For the sorts of pods that preempted last."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[Hashable, dict[int, tuple[int, Candidate | Unfit]]] = OrderedDict()
+
+    def of(self, pod: PodInfo, budgets: Sequence[PodDisruptionBudget], stamps: Sequence[int] | None) -> _Memory:
+        """Return the memory for pods like this one under these budgets."""
+        spec = pod.pod.spec
+        demands = msgspec.json.encode((spec.nodeSelector, spec.affinity, spec.tolerations))
+        key = (pod.needs, pod.priority, demands, tuple((b.metadata.uid, b.metadata.resourceVersion) for b in budgets))
+        found = self._found.setdefault(key, {})
+        self._found.move_to_end(key)
+        while len(self._found) > MAX_MEMORIES:
+            self._found.popitem(last=False)
+        return _Memory(found, stamps)
+
+
+def _node(table: Table, row: int) -> NodeInfo:
+    node = table.infos[row]
+    assert node is not None
+    return node
 
 
 def _refusal(pod: PodInfo, snapshot: Snapshot, nofit: NoFit) -> str:
     """Return why the pod may not preempt, "" if it may."""
     if pod.pod.spec.preemptionPolicy == "Never":
         return "not eligible due to preemptionPolicy=Never."
-    nominated = snapshot.by_name.get(pod.pod.status.nominatedNodeName)
+    nominated = snapshot.get(pod.pod.status.nominatedNodeName)
     if nominated is None:
         return ""
-    unfit = nofit.of(nominated.name)
+    unfit = nofit.of(nominated.row)
     if unfit is not None and not unfit.resolvable:
         return ""
     if any(other.priority < pod.priority and _is_being_preempted(other.pod) for other in nominated.pods.values()):
@@ -185,15 +268,3 @@ def _protects(budget: PodDisruptionBudget, pod: PodInfo) -> bool:
 
 def _importance(pod: PodInfo) -> tuple[int, str]:
     return -pod.priority, pod.pod.status.startTime or _NEVER_STARTED
-
-
-def _cost(candidate: Candidate) -> tuple[int, int, int, int]:
-    priorities = [victim.priority for victim in candidate.victims]
-    # shifted, so that many pods of a negative priority do not come cheaper than few
-    total = sum(priority + 2**31 for priority in priorities)
-    return candidate.violations, max(priorities), total, len(priorities)
-
-
-def _earliest_start(candidate: Candidate) -> str:
-    top = max(victim.priority for victim in candidate.victims)
-    return min(victim.pod.status.startTime or _NEVER_STARTED for victim in candidate.victims if victim.priority == top)

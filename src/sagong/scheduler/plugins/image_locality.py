@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numpy as np
 
 from sagong.api.types.core import Pod
+from sagong.scheduler.columns import Ints
 from sagong.scheduler.events import on
 from sagong.scheduler.framework import MAX_SCORE, State
+from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import Snapshot
 
 _MB = 2**20
 LEAST, MOST_PER_CONTAINER = 23 * _MB, 1000 * _MB
@@ -20,19 +22,21 @@ class ImageLocality:
     name = "ImageLocality"
     events = on()
 
-    def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
+    def score(self, state: State, pod: PodInfo, nodes: Nodes, snapshot: Snapshot) -> Ints | None:
         """Rate by the size of the images that are there, weighed by their spread: an image that is rare should not draw all to it."""
         del state
-        spread = {name: count / len(snapshot) for name in set(_images(pod.pod)) if (count := snapshot.around.image_nodes.get(name))}
-        if not spread:
+        images = [(name, count / len(snapshot)) for name in _images(pod.pod) if (count := snapshot.around.image_nodes.get(name))]
+        if not images:
             return None
-        images = [name for name in _images(pod.pod) if name in spread]
         most = MOST_PER_CONTAINER * len((*pod.pod.spec.initContainers, *pod.pod.spec.containers))
-        found = []
-        for node in nodes:
-            total = sum(int(node.images[name] * spread[name]) for name in images if name in node.images)
-            found.append(MAX_SCORE * (min(max(total, LEAST), most) - LEAST) // (most - LEAST))
-        return found
+        total = np.zeros(len(nodes), np.int64)
+        for name, share in images:
+            total += (_sizes(name, nodes) * share).astype(np.int64)
+        return MAX_SCORE * (np.clip(total, LEAST, most) - LEAST) // (most - LEAST)
+
+
+def _sizes(image: str, nodes: Nodes) -> Ints:
+    return nodes.by_node(("image", image), lambda found: [node.images.get(image, 0) for node in found])
 
 
 def _images(pod: Pod) -> list[str]:

@@ -5,16 +5,21 @@ matchLabelKeys and mismatchLabelKeys (KEP-3633) are part of the term's labelSele
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from sagong.api.types.core import Node, Pod
+from sagong.scheduler.columns import Bools, Ints
 from sagong.scheduler.domains import DomainCounts
 from sagong.scheduler.events import ADD, ANY, DELETE, NODE_LABEL, POD_LABEL, Change, on
-from sagong.scheduler.framework import MAX_SCORE, SKIP, State, Unfit, Verdict
+from sagong.scheduler.framework import MAX_SCORE, SKIP, Refusals, State, Unfit, Verdict, refuse
+from sagong.scheduler.node_info import NodeInfo
+from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.pod_info import NO_LABELS, Labels, PodInfo, Term
-from sagong.scheduler.population import Nodes, namespaces_of
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.population import Population
+from sagong.scheduler.snapshot import Snapshot
 
 _NAME = "InterPodAffinity"
 _AFFINITY = Unfit(_NAME, ("node(s) didn't match pod affinity rules",), resolvable=False)
@@ -27,9 +32,9 @@ class _Counts:
     """By domain: pods that match all affinity terms, that match an anti-affinity term, whose anti-affinity means this pod."""
 
     namespaces: Mapping[str, Labels]
-    wanted: DomainCounts = field(default_factory=DomainCounts)
-    unwanted: DomainCounts = field(default_factory=DomainCounts)
-    unwilling: DomainCounts = field(default_factory=DomainCounts)
+    wanted: DomainCounts
+    unwanted: DomainCounts
+    unwilling: DomainCounts
 
     def fork(self) -> _Counts:
         return _Counts(self.namespaces, self.wanted.fork(), self.unwanted.fork(), self.unwilling.fork())
@@ -46,20 +51,19 @@ class InterPodAffinity:
 
     def pre_filter(self, state: State, pod: PodInfo, snapshot: Snapshot) -> Verdict:
         """Count by domain."""
-        counts = _Counts(snapshot.namespaces)
-        own = snapshot.namespaces.get(pod.namespace, NO_LABELS)
-        for term, nodes in snapshot.population.anti_affinity.items():
-            if term.matches(pod.namespace, pod.labels, own):
-                _spread(counts.unwilling, term.topology_key, nodes, snapshot)
-        if not (counts.unwilling or pod.affinity or pod.anti_affinity):
+        population, table = snapshot.population, snapshot.table
+        unwilling = DomainCounts(table)
+        for term in population.about(pod):
+            unwilling.spread(term.topology_key, population.bearers("anti_affinity", term))
+        if not (pod.affinity or pod.anti_affinity or unwilling):
             return SKIP
-        for nodes in _matching(pod.affinity, snapshot):
+        counts = state.notes[_NAME] = _Counts(snapshot.namespaces, DomainCounts(table), DomainCounts(table), unwilling)
+        if pod.affinity:
+            meant = population.meant(pod.affinity)
             for term in pod.affinity:
-                _spread(counts.wanted, term.topology_key, nodes, snapshot)
+                counts.wanted.spread(term.topology_key, meant)
         for term in pod.anti_affinity:
-            for nodes in _matching((term,), snapshot):
-                _spread(counts.unwanted, term.topology_key, nodes, snapshot)
-        state.notes[_NAME] = counts
+            counts.unwanted.spread(term.topology_key, population.meant((term,)))
         return None
 
     def add_pod(self, state: State, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
@@ -70,39 +74,43 @@ class InterPodAffinity:
         """Another pod is no longer on the node."""
         _count(state.notes[_NAME], pod, other, node.labels, -1)
 
-    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    def filter(self, state: State, pod: PodInfo, nodes: Nodes) -> Refusals | None:
         """Refuse nodes in the wrong domains."""
         counts: _Counts = state.notes[_NAME]
-        labels = node.labels
-        if pod.affinity and not _has_company(counts, pod, labels):
-            return _AFFINITY
-        if counts.unwanted and any(counts.unwanted.get(term.topology_key, labels) > 0 for term in pod.anti_affinity):
-            return _ANTI_AFFINITY
-        return _EXISTING if counts.unwilling and counts.unwilling.any(labels) else None
+        codes = counts.unwilling.any(nodes) * np.int64(3)
+        for term in pod.anti_affinity:
+            codes[counts.unwanted.at(term.topology_key, nodes) > 0] = 2
+        if pod.affinity:
+            codes[~_have_company(counts, pod, nodes)] = 1
+        return refuse(codes, _AFFINITY, _ANTI_AFFINITY, _EXISTING)
 
-    def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
+    def score(self, state: State, pod: PodInfo, nodes: Nodes, snapshot: Snapshot) -> Ints | None:
         """Rate by the weights of this pod's preferred terms that others match, and of others' terms that this pod matches."""
         del state
-        weights = DomainCounts()
+        population = snapshot.population
+        weights = DomainCounts(snapshot.table)
         for weight, term in pod.preferred:
-            for counts in _matching((term,), snapshot):
-                _spread(weights, term.topology_key, counts, snapshot, weight)
+            weights.spread(term.topology_key, population.meant((term,)), weight)
         if pod.preferred or not self._ignore_others:
-            self._add_wishes_of_others(weights, pod, snapshot)
+            self._add_wishes_of_others(weights, pod, population)
         if not weights:
             return None
-        totals = [weights.total(node.labels) for node in nodes]
-        least, most = min(totals), max(totals)
-        return [int(MAX_SCORE * ((total - least) / (most - least))) if most > least else 0 for total in totals]
+        totals = weights.total(nodes)
+        least, most = totals.min(), totals.max()
+        if most == least:
+            return np.zeros(len(nodes), np.int64)
+        rated: Ints = (MAX_SCORE * ((totals - least) / (most - least))).astype(np.int64)
+        return rated
 
-    def _add_wishes_of_others(self, weights: DomainCounts, pod: PodInfo, snapshot: Snapshot) -> None:
-        own = snapshot.namespaces.get(pod.namespace, NO_LABELS)
-        wishes = [(weight, term, counts) for (weight, term), counts in snapshot.population.preferred.items()]
-        if self._hard_weight:
-            wishes += [(self._hard_weight, term, counts) for term, counts in snapshot.population.affinity.items()]
-        for weight, term, counts in wishes:
+    def _add_wishes_of_others(self, weights: DomainCounts, pod: PodInfo, population: Population) -> None:
+        own = population.namespaces.get(pod.namespace, NO_LABELS)
+        for weighted in population.preferred:
+            weight, term = weighted
             if term.matches(pod.namespace, pod.labels, own):
-                _spread(weights, term.topology_key, counts, snapshot, weight)
+                weights.spread(term.topology_key, population.bearers("preferred", weighted), weight)
+        for term in population.affinity if self._hard_weight else ():
+            if term.matches(pod.namespace, pod.labels, own):
+                weights.spread(term.topology_key, population.bearers("affinity", term), self._hard_weight)
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Look whether the change brings wanted pods or domains, or removes unwanted ones."""
@@ -111,24 +119,6 @@ class InterPodAffinity:
         if change.kind == "Node":
             return _node_may_help(pod, change.old, change.new)
         return _pod_may_help(pod, change.old, change.new)
-
-
-def _matching(terms: Sequence[Term], snapshot: Snapshot) -> Iterable[Nodes]:
-    """Yield the nodes of each group of pods that all the terms mean."""
-    if not terms:
-        return
-    namespaces = snapshot.namespaces
-    for namespace, group in snapshot.population.groups(namespaces_of(terms[0], namespaces)):
-        labels = namespaces.get(namespace, NO_LABELS)
-        if all(term.matches(namespace, group.labels, labels) for term in terms):
-            yield group.nodes
-
-
-def _spread(counts: DomainCounts, key: str, nodes: Nodes, snapshot: Snapshot, weight: int = 1) -> None:
-    for name, count in nodes.items():
-        node = snapshot.by_name.get(name)
-        if node is not None:
-            counts.add(key, node.labels, count * weight)
 
 
 def _count(counts: _Counts, pod: PodInfo, other: PodInfo, labels: Labels, by: int) -> None:
@@ -145,17 +135,16 @@ def _count(counts: _Counts, pod: PodInfo, other: PodInfo, labels: Labels, by: in
             counts.unwilling.add(term.topology_key, labels, by)
 
 
-def _has_company(counts: _Counts, pod: PodInfo, labels: Labels) -> bool:
-    """Say whether all terms are met. The first of pods that want each other's company needs none, but all the domains."""
-    company = True
+def _have_company(counts: _Counts, pod: PodInfo, nodes: Nodes) -> Bools:
+    """Say where all terms are met. The first of pods that want each other's company needs none, but all the domains."""
+    labelled, company = np.ones(len(nodes), np.bool_), np.ones(len(nodes), np.bool_)
     for term in pod.affinity:
-        if term.topology_key not in labels:
-            return False
-        company = company and counts.wanted.get(term.topology_key, labels) > 0
-    if company:
-        return True
+        labelled &= nodes.domains(term.topology_key) != 0
+        company &= counts.wanted.at(term.topology_key, nodes) > 0
     own = counts.namespaces.get(pod.namespace, NO_LABELS)
-    return not counts.wanted and all(term.matches(pod.namespace, pod.labels, own) for term in pod.affinity)
+    if not counts.wanted and all(term.matches(pod.namespace, pod.labels, own) for term in pod.affinity):
+        return labelled
+    return labelled & company
 
 
 def _pod_may_help(pod: PodInfo, old: Pod | None, new: Pod | None) -> bool:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from sagong.api.nodes import matches_required_affinity, matches_selector, matches_term
 from sagong.api.types.core import NodeAffinity as Affinity
 from sagong.api.types.core import NodeSelectorTerm
+from sagong.scheduler.columns import Ints
 from sagong.scheduler.events import ADD, NODE_LABEL, Change, on
-from sagong.scheduler.framework import SKIP, State, Unfit, Verdict, normalize
+from sagong.scheduler.framework import SKIP, Refusals, State, Unfit, Verdict, normalize, refuse
+from sagong.scheduler.node_info import NodeInfo
+from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import Snapshot
 
 _NAME = "NodeAffinity"
 _UNFIT = Unfit(_NAME, ("node(s) didn't match Pod's node affinity/selector",), resolvable=False)
@@ -45,27 +50,42 @@ class NodeAffinity:
             names |= named
         return frozenset(names) if names else _CONFLICT
 
-    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    def filter(self, state: State, pod: PodInfo, nodes: Nodes) -> Refusals | None:
         """Refuse nodes that do not match."""
         del state
-        if self._enforced is not None and not matches_selector(self._enforced, node.node):
-            return _ENFORCED
-        return None if matches_required_affinity(pod.pod, node.node) else _UNFIT
+        codes = 2 - 2 * matching(pod, nodes)
+        enforced = self._enforced
+        if enforced is not None:
+            key = ("enforced affinity", msgspec.json.encode(enforced))
+            codes[nodes.by_node(key, lambda found: [matches_selector(enforced, node.node) for node in found]) == 0] = 1
+        return refuse(codes, _ENFORCED, _UNFIT)
 
-    def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
+    def score(self, state: State, pod: PodInfo, nodes: Nodes, snapshot: Snapshot) -> Ints | None:
         """Add the weights of the terms that match."""
         del state, snapshot
         affinity = _affinity(pod)
         terms = [*self._preferred, *(affinity.preferredDuringSchedulingIgnoredDuringExecution if affinity else ())]
         if not terms:
             return None
-        return normalize([sum(p.weight for p in terms if matches_term(p.preference, node.node)) for node in nodes])
+
+        def compute(found: Sequence[NodeInfo]) -> list[int]:
+            return [sum(p.weight for p in terms if matches_term(p.preference, node.node)) for node in found]
+
+        return normalize(nodes.by_node(("preferred affinity", msgspec.json.encode(terms)), compute))
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Wait for a node that matches and did not."""
         if self._enforced is not None and not matches_selector(self._enforced, change.new):
             return False
         return matches_required_affinity(pod.pod, change.new) and (change.old is None or not matches_required_affinity(pod.pod, change.old))
+
+
+def matching(pod: PodInfo, nodes: Nodes) -> Ints:
+    """Return 1 for the nodes that meet the pod's nodeSelector and required affinity."""
+    affinity = _affinity(pod)
+    required = affinity.requiredDuringSchedulingIgnoredDuringExecution if affinity else None
+    key = ("affinity", msgspec.json.encode((pod.pod.spec.nodeSelector, required)))
+    return nodes.by_node(key, lambda found: [matches_required_affinity(pod.pod, node.node) for node in found])
 
 
 def _affinity(pod: PodInfo) -> Affinity | None:

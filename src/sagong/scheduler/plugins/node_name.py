@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sagong.scheduler.events import ADD, on
-from sagong.scheduler.framework import SKIP, State, Unfit, Verdict
+from sagong.scheduler.framework import SKIP, Refusals, State, Unfit, Verdict, refuse
+from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import Snapshot
 
 _UNFIT = Unfit("NodeName", ("node(s) didn't match the requested node name",), resolvable=False)
 
@@ -21,7 +22,8 @@ class NodeName:
         del state, snapshot
         return None if pod.pod.spec.nodeName else SKIP
 
-    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    def filter(self, state: State, pod: PodInfo, nodes: Nodes) -> Refusals | None:
         """Refuse other nodes."""
         del state
-        return _UNFIT if pod.pod.spec.nodeName != node.name else None
+        named = nodes.table.by_name.get(pod.pod.spec.nodeName)
+        return refuse(nodes.numbers != (named.row if named is not None else -1), _UNFIT)

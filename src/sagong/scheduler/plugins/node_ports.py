@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from sagong.api.pods import HostPort, host_ports
 from sagong.scheduler.events import ADD, DELETE, Change, on
-from sagong.scheduler.framework import SKIP, State, Unfit, Verdict
+from sagong.scheduler.framework import SKIP, Refusals, State, Unfit, Verdict, refuse
+from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import Snapshot
 
 _ANY = "0.0.0.0"
 _UNFIT = Unfit("NodePorts", ("node(s) didn't have free ports for the requested pod ports",))
@@ -25,10 +28,14 @@ class NodePorts:
         del state, snapshot
         return None if pod.ports else SKIP
 
-    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    def filter(self, state: State, pod: PodInfo, nodes: Nodes) -> Refusals | None:
         """Refuse nodes on which another pod holds one of the ports."""
         del state
-        return _UNFIT if node.ports and _conflict(pod.ports, node.ports) else None
+        taken = np.zeros(len(nodes), np.bool_)
+        for port in pod.ports:
+            for place, addresses in nodes.ports(port.protocol, port.port).items():
+                taken[place] |= port.ip == _ANY or port.ip in addresses or _ANY in addresses
+        return refuse(taken, _UNFIT)
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Wait for a node, or for a pod that held one of the ports to go."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sagong.api.nodes import tolerates
 from sagong.api.types.core import Pod, Taint
 from sagong.scheduler.events import ADD, NODE_TAINT, POD_TOLERATION, Change, on
-from sagong.scheduler.framework import SKIP, State, Unfit, Verdict
+from sagong.scheduler.framework import SKIP, Refusals, State, Unfit, Verdict, refuse
+from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import Snapshot
 
 _TAINT = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 _UNFIT = Unfit("NodeUnschedulable", ("node(s) were unschedulable",), resolvable=False)
@@ -24,10 +25,10 @@ class NodeUnschedulable:
         del state, pod
         return None if snapshot.around.cordoned else SKIP
 
-    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    def filter(self, state: State, pod: PodInfo, nodes: Nodes) -> Refusals | None:
         """Refuse nodes with spec.unschedulable."""
         del state
-        return _UNFIT if node.node.spec.unschedulable and not _tolerates(pod.pod) else None
+        return None if _tolerates(pod.pod) else refuse(nodes.cordoned, _UNFIT)
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Wait for a node that is not, or no longer, cordoned, or for a toleration."""

@@ -9,8 +9,9 @@ from sagong.api.types.storage import CSINode, StorageClass, VolumeAttachment
 from sagong.api.volumes import claim_class, claim_names
 from sagong.scheduler.events import ADD, DELETE, UPDATE, Change, on
 from sagong.scheduler.framework import SKIP, Listers, State, Unfit, Verdict
+from sagong.scheduler.node_info import NodeInfo
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import Snapshot
 
 _NAME = "NodeVolumeLimits"
 _EXCEEDED = Unfit(_NAME, ("node(s) exceed max volume count",))
@@ -39,7 +40,7 @@ class NodeVolumeLimits:
         del state, snapshot
         return None if any(True for _ in claim_names(pod.pod)) else SKIP
 
-    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    def filter_node(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
         """Refuse nodes on which a driver would have too many volumes; one that is there already counts once."""
         del state
         limits = _limits(self._listers.get(CSINode, "", node.name))

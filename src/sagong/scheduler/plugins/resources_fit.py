@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from sagong.api.types.core import Node
+from sagong.scheduler.columns import Ints
 from sagong.scheduler.events import ADD, DELETE, NODE_ALLOCATABLE, POD_SCALE_DOWN, Change, on
-from sagong.scheduler.framework import MAX_SCORE, State, Unfit
+from sagong.scheduler.framework import MAX_SCORE, Refusals, State, Unfit
+from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.pod_info import Amounts, PodInfo, amounts
-from sagong.scheduler.snapshot import NodeInfo, Snapshot, rate_by_sums
+from sagong.scheduler.snapshot import Snapshot
 
 _NAME = "NodeResourcesFit"
+MAX_BITS = 30
+"""For so many resources the combinations of what is short are numbered within an int64."""
 
 
 class ResourcesFit:
@@ -23,22 +31,33 @@ class ResourcesFit:
         self._weights = dict(weights or {"cpu": 1, "memory": 1})
         self._most = most_allocated
 
-    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    def filter(self, state: State, pod: PodInfo, nodes: Nodes) -> Refusals | None:
         """Name every resource that is short; preemption cannot help where the node as a whole is too small."""
         del state
-        allocatable, used = node.allocatable, node.asked
-        if len(node.pods) < allocatable.get("pods", 0):
-            for name, wanted in pod.asked.items():
-                if wanted > 0 and wanted > allocatable.get(name, 0) - used.get(name, 0):
-                    break
-            else:
-                return None
-        return _short(pod.asked, node)
+        asked = [(name, wanted) for name, wanted in pod.asked.items() if wanted > 0]
+        if len(asked) > MAX_BITS:  # too many to remember as numbers
+            codes = _shortages(asked, nodes)
+        else:
+            codes = nodes.by_pods((_NAME, pod.needs), lambda found: _shortages(asked, found))
+        return Refusals(codes, lambda code: _short(code, [name for name, _ in asked])) if codes.any() else None
 
-    def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int]:
+    def score(self, state: State, pod: PodInfo, nodes: Nodes, snapshot: Snapshot) -> Ints:
         """Average the free (or used) shares after placement, by weight."""
         del state, snapshot
-        return rate_by_sums(nodes, (self, pod.needs), lambda node: self._rate(pod, node))
+        return nodes.by_pods((self, pod.needs), lambda found: self._rate(pod, found))
+
+    def _rate(self, pod: PodInfo, nodes: Nodes) -> Ints:
+        total = weights = np.zeros(len(nodes), np.int64)
+        for name, weight in self._weights.items():
+            used = _used(name, pod, nodes)
+            if used is None:
+                continue
+            capacity = nodes.capacity(name)
+            share = np.minimum(used, capacity) if self._most else np.maximum(capacity - used, 0)
+            exists = np.greater(capacity, 0)
+            total = total + weight * (share * MAX_SCORE // np.maximum(capacity, 1)) * exists
+            weights = weights + weight * exists
+        return total // np.maximum(weights, 1)
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Wait for a pod that leaves or shrinks, or for a node that could take the pod and has more to give than before."""
@@ -53,38 +72,37 @@ class ResourcesFit:
         before, now = PodInfo.of(change.old).asked, PodInfo.of(change.new).asked
         return any(wanted and before.get(name, 0) > now.get(name, 0) for name, wanted in pod.asked.items())
 
-    def _rate(self, pod: PodInfo, node: NodeInfo) -> int:
-        total = weights = 0
-        for name, weight in self._weights.items():
-            capacity = node.allocatable.get(name, 0)
-            if not capacity:
-                continue
-            if name == "cpu":
-                used = node.rated_cpu + pod.rated[0]
-            elif name == "memory":
-                used = node.rated_memory + pod.rated[1]
-            else:
-                wanted = pod.asked.get(name, 0)
-                if not wanted and name != "ephemeral-storage":
-                    continue
-                used = node.asked.get(name, 0) + wanted
-            share = min(used, capacity) if self._most else capacity - used
-            total += weight * (share * MAX_SCORE // capacity if share > 0 else 0)
-            weights += weight
-        return total // weights if weights else 0
+
+def _used(resource: str, pod: PodInfo, nodes: Nodes) -> Ints | None:
+    """Return what will be used of a resource; None if the pod is indifferent to it."""
+    if resource == "cpu":
+        return nodes.rated_cpu + pod.rated[0]
+    if resource == "memory":
+        return nodes.rated_memory + pod.rated[1]
+    wanted = pod.asked.get(resource, 0)
+    return np.zeros(len(nodes), np.int64) + nodes.asked(resource) + wanted if wanted or resource == "ephemeral-storage" else None
 
 
-def _short(asked: Amounts, node: NodeInfo) -> Unfit:
-    reasons: list[str] = []
-    resolvable = True
-    if len(node.pods) >= node.allocatable.get("pods", 0):
-        reasons.append("Too many pods")
-    for name, wanted in asked.items():
-        capacity = node.allocatable.get(name, 0)
-        if wanted > 0 and wanted > capacity - node.asked.get(name, 0):
-            reasons.append(f"Insufficient {name}")
-            resolvable &= wanted <= capacity
-    return Unfit(_NAME, tuple(reasons), resolvable)
+def _shortages(asked: Sequence[tuple[str, int]], nodes: Nodes) -> npt.NDArray[Any]:
+    """Return 0 for nodes that have room, else what is short as `_short` reads it."""
+    exist = nodes.exist
+    codes: npt.NDArray[Any] = (exist & (nodes.pods >= nodes.capacity("pods"))).astype(np.int64)
+    for place, (name, wanted) in enumerate(asked):
+        short = exist & (nodes.asked(name) + wanted > nodes.capacity(name))
+        if short.any():
+            too_small = short & np.less(nodes.capacity(name), wanted)
+            bits = np.int64 if len(asked) <= MAX_BITS else np.object_
+            codes = codes.astype(bits)
+            for marked, bit in ((short, 2 << 2 * place), (too_small, 4 << 2 * place)):
+                codes = codes | marked.astype(bits) * bit
+    return codes
+
+
+def _short(code: int, resources: Sequence[str]) -> Unfit:
+    """Name what is short. A code's first bit: too many pods; then two for each resource: short, too small."""
+    reasons = ["Too many pods"] if code & 1 else []
+    reasons += [f"Insufficient {name}" for place, name in enumerate(resources) if code & 2 << 2 * place]
+    return Unfit(_NAME, tuple(reasons), not any(code & 4 << 2 * place for place in range(len(resources))))
 
 
 def _may_take(asked: Amounts, old: Node | None, new: Node) -> bool:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from sagong.api.nodes import matches_required_affinity, untolerated
 from sagong.api.selectors import Requirement, Selector, from_label_selector
 from sagong.api.types.core import Node, PodSpec, TopologySpreadConstraint
-from sagong.scheduler.pod_info import Labels, PodInfo
+from sagong.scheduler.columns import Bools
+from sagong.scheduler.nodes import Nodes
+from sagong.scheduler.plugins.node_affinity import matching
+from sagong.scheduler.plugins.taint_toleration import keeps_away
+from sagong.scheduler.pod_info import PodInfo
 
 HOSTNAME, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 HARD, SOFT = "DoNotSchedule", "ScheduleAnyway"
@@ -34,7 +40,16 @@ class Constraint:
         """Whether the pod could spread over every node that has the label."""
         return not (self.honours_affinity or self.honours_taints)
 
-    def counts(self, pod: PodInfo, node: Node) -> bool:
+    def counts(self, pod: PodInfo, nodes: Nodes) -> Bools:
+        """Say which nodes are such that the pod could spread over them."""
+        found = nodes.exist
+        if self.honours_affinity:
+            found = found & (matching(pod, nodes) != 0)
+        if self.honours_taints:
+            found = found & (keeps_away(pod, nodes) == 0)
+        return found
+
+    def counts_on(self, pod: PodInfo, node: Node) -> bool:
         """Say whether the node is one that the pod could spread over."""
         if self.honours_affinity and not matches_required_affinity(pod.pod, node):
             return False
@@ -62,9 +77,9 @@ def _is_choosy(spec: PodSpec) -> bool:
     return bool(spec.nodeSelector) or (spec.affinity is not None and spec.affinity.nodeAffinity is not None)
 
 
-def has_keys(labels: Labels, constraints: Iterable[Constraint]) -> bool:
-    """Say whether a node of these labels is in a domain of every constraint."""
-    for constraint in constraints:  # not all(...): this runs for every node  # noqa: SIM110
-        if constraint.key not in labels:
-            return False
-    return True
+def has_keys(nodes: Nodes, constraints: Iterable[Constraint]) -> Bools:
+    """Say which nodes are in a domain of every constraint."""
+    found = np.ones(len(nodes), np.bool_)
+    for constraint in constraints:
+        found &= nodes.domains(constraint.key) != 0
+    return found

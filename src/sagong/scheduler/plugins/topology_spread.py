@@ -9,13 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 from sagong.api.types.core import Node, Pod, TopologySpreadConstraint
+from sagong.scheduler.columns import Bools, Floats, Ints
 from sagong.scheduler.events import ADD, DELETE, NODE_LABEL, NODE_TAINT, POD_LABEL, POD_TOLERATION, Change, on
-from sagong.scheduler.framework import MAX_SCORE, SKIP, Listers, State, Unfit, Verdict
+from sagong.scheduler.framework import MAX_SCORE, SKIP, Listers, Refusals, State, Unfit, Verdict, refuse
+from sagong.scheduler.node_info import NodeInfo
+from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.plugins.default_selector import default_selector, kinds_read
 from sagong.scheduler.plugins.spread_constraints import HARD, HOSTNAME, SOFT, SYSTEM_DEFAULTS, Constraint, has_keys, parse
-from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.pod_info import Labels, PodInfo
+from sagong.scheduler.snapshot import Snapshot
+from sagong.scheduler.table import Table
 
 _NAME = "PodTopologySpread"
 _REASON = "node(s) didn't match pod topology spread constraints"
@@ -24,25 +30,30 @@ _NO_LABEL = Unfit(_NAME, (f"{_REASON} (missing required label)",), resolvable=Fa
 
 
 class _Spread:
-    """One constraint's matching pods by domain."""
+    """One constraint's matching pods by the number of the domain, and which domains there are."""
 
-    __slots__ = ("_least", "constraint", "domains")
+    __slots__ = ("_least", "_table", "constraint", "counts", "domains")
 
-    def __init__(self, constraint: Constraint, domains: dict[str, int]) -> None:
-        self.constraint, self.domains = constraint, domains
-        self._least = -1
+    def __init__(self, constraint: Constraint, table: Table, counts: Floats, domains: Bools) -> None:
+        self.constraint, self._table, self.counts, self.domains = constraint, table, counts, domains
+        self._least = -1.0
 
-    def add(self, domain: str, by: int) -> None:
-        """Count in a domain."""
-        self.domains[domain] = self.domains.get(domain, 0) + by
-        self._least = -1
+    def add(self, labels: Labels, by: int) -> None:
+        """Count in the domain of a node of these labels."""
+        self.counts[self._table.column(self.constraint.key).number(labels)] += by
+        self._least = -1.0
 
-    def least(self) -> int:
+    def least(self) -> float:
         """Return the count of the emptiest domain: nothing while there are too few domains."""
         if self._least < 0:
-            enough = len(self.domains) >= self.constraint.min_domains
-            self._least = min(self.domains.values()) if enough and self.domains else 0
+            number = np.count_nonzero(self.domains)
+            enough = number and number >= self.constraint.min_domains
+            self._least = float(np.min(self.counts, where=self.domains, initial=np.inf)) if enough else 0.0
         return self._least
+
+    def fork(self) -> _Spread:
+        """Return a copy that changes by itself."""
+        return _Spread(self.constraint, self._table, self.counts.copy(), self.domains)
 
 
 class _Spreads:
@@ -54,7 +65,7 @@ class _Spreads:
         self.spreads = spreads
 
     def fork(self) -> _Spreads:
-        return _Spreads([_Spread(spread.constraint, dict(spread.domains)) for spread in self.spreads])
+        return _Spreads([spread.fork() for spread in self.spreads])
 
 
 class TopologySpread:
@@ -88,20 +99,19 @@ class TopologySpread:
         """Another pod is no longer on the node."""
         _move(state.notes[_NAME], pod, other, node, -1)
 
-    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    def filter(self, state: State, pod: PodInfo, nodes: Nodes) -> Refusals | None:
         """Refuse nodes in whose domain the pod would make the skew too great."""
         spreads: _Spreads = state.notes[_NAME]
+        codes = np.zeros(len(nodes), np.int64)
         for spread in spreads.spreads:
             constraint = spread.constraint
-            value = node.labels.get(constraint.key)
-            if value is None:
-                return _NO_LABEL
+            domains = nodes.domains(constraint.key)
             itself = constraint.selector.matches(pod.labels)
-            if spread.domains.get(value, 0) + itself - spread.least() > constraint.max_skew:
-                return _SKEWED
-        return None
+            skewed = spread.counts[domains] + itself - spread.least() > constraint.max_skew
+            codes = np.where(codes != 0, codes, np.where(domains == 0, 1, skewed * 2))
+        return refuse(codes, _NO_LABEL, _SKEWED)
 
-    def score(self, state: State, pod: PodInfo, nodes: Sequence[NodeInfo], snapshot: Snapshot) -> Sequence[int] | None:
+    def score(self, state: State, pod: PodInfo, nodes: Nodes, snapshot: Snapshot) -> Ints | None:
         """Rate the domains with the fewest matching pods best."""
         del state
         constraints = self._constraints(pod, SOFT)
@@ -109,30 +119,16 @@ class TopologySpread:
             return None
         # the system's wish for zones must not keep nodes without a zone from being spread over by name
         strict = bool(pod.pod.spec.topologySpreadConstraints) or not self._system_defaults
-        rated = nodes if not strict else [node for node in nodes if has_keys(node.labels, constraints)]
-        if not rated:
+        rated = has_keys(nodes, constraints) if strict else np.ones(len(nodes), np.bool_)
+        if not rated.any():
             return None
-        parts = [
-            _crowding(constraint, rated, self._matching(pod, constraint, constraints if strict else (), snapshot), snapshot)
-            for constraint in constraints
-        ]
-        crowding = [math.floor(sum(of_node) + 0.5) for of_node in zip(*parts, strict=True)]
-        ratings = _fewest_best(crowding)
-        if rated is nodes:
-            return ratings
-        by_name = {node.name: rating for node, rating in zip(rated, ratings, strict=True)}
-        return [by_name.get(node.name, 0) for node in nodes]
-
-    def _matching(self, pod: PodInfo, constraint: Constraint, needed: Sequence[Constraint], snapshot: Snapshot) -> Mapping[str, int]:
-        """Count matching pods by node, on nodes that the pod could spread over; by name every node counts, whatever the policies say."""
-        matching = snapshot.population.staying(pod.namespace, constraint.selector)
-        if constraint.key == HOSTNAME or (constraint.counts_all and not needed):
-            return matching
-        return {
-            name: count
-            for name, count in matching.items()
-            if (found := snapshot.by_name.get(name)) is not None and has_keys(found.labels, needed) and constraint.counts(pod, found.node)
-        }
+        of_rated = Nodes(nodes.table, nodes.numbers[rated])
+        crowding = np.zeros(len(of_rated))
+        for constraint in constraints:
+            crowding += _crowding(constraint, of_rated, pod, constraints if strict else (), snapshot)
+        found = np.zeros(len(nodes), np.int64)
+        found[rated] = _fewest_best(np.floor(crowding + 0.5).astype(np.int64))
+        return found
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Look whether the change moves a count or a domain of one of the pod's hard constraints."""
@@ -152,52 +148,62 @@ class TopologySpread:
 
 
 def _counted(pod: PodInfo, constraints: Sequence[Constraint], snapshot: Snapshot) -> list[_Spread]:
-    nodes = [node for node in snapshot.nodes if has_keys(node.labels, constraints)]
+    nodes = Nodes(snapshot.table)
     spreads = []
     for constraint in constraints:
-        counting = nodes if constraint.counts_all else [node for node in nodes if constraint.counts(pod, node.node)]
-        matching = snapshot.population.staying(pod.namespace, constraint.selector)
-        domains: dict[str, int] = {}
-        for node in counting:
-            value = node.labels[constraint.key]
-            domains[value] = domains.get(value, 0) + matching.get(node.name, 0)
-        spreads.append(_Spread(constraint, domains))
+        column = snapshot.table.column(constraint.key)
+        tally = snapshot.population.staying(pod.namespace, constraint.selector)
+        if constraint.counts_all and len(constraints) == 1:
+            counts, domains = tally.by_domain(column), column.present
+        else:
+            counting = has_keys(nodes, constraints) & constraint.counts(pod, nodes)
+            counts = column.sum(tally.counts, counting)
+            domains = np.bincount(column.codes[counting], minlength=column.size) > 0
+        spreads.append(_Spread(constraint, snapshot.table, counts, domains))
     return spreads
 
 
 def _move(spreads: _Spreads, pod: PodInfo, other: PodInfo, node: NodeInfo, by: int) -> None:
-    if other.namespace != pod.namespace or not has_keys(node.labels, (spread.constraint for spread in spreads.spreads)):
+    if other.namespace != pod.namespace or any(spread.constraint.key not in node.labels for spread in spreads.spreads):
         return
     for spread in spreads.spreads:
         constraint = spread.constraint
-        if constraint.selector.matches(other.labels) and constraint.counts(pod, node.node):
-            spread.add(node.labels[constraint.key], by)
+        if constraint.selector.matches(other.labels) and constraint.counts_on(pod, node.node):
+            spread.add(node.labels, by)
 
 
-def _crowding(constraint: Constraint, nodes: Sequence[NodeInfo], matching: Mapping[str, int], snapshot: Snapshot) -> list[float]:
-    """Return, for each node, how many matching pods its domain has; a domain of a small topology weighs less than one of a large."""
-    key, slack = constraint.key, constraint.max_skew - 1
-    if key == HOSTNAME:
-        weight = math.log(len(nodes) + 2)
-        return [matching.get(node.name, 0) * weight + slack if key in node.labels else 0.0 for node in nodes]
-    values = [node.labels.get(key) for node in nodes]
-    domains: dict[str | None, int] = dict.fromkeys(values, 0)
-    weight = math.log(len(domains) + 2)
-    for name, count in matching.items():
-        found = snapshot.by_name.get(name)
-        if found is not None and (value := found.labels.get(key)) in domains:
-            domains[value] += count
-    return [domains[value] * weight + slack if value is not None else 0.0 for value in values]
+def _crowding(constraint: Constraint, rated: Nodes, pod: PodInfo, needed: Sequence[Constraint], snapshot: Snapshot) -> Floats:
+    """Return, for each node, how many matching pods its domain has; a domain of a small topology weighs less than one of a large.
+
+    Pods count on nodes that the pod could spread over and that have the needed keys; by name every node counts, whatever the policies say.
+    """
+    tally = snapshot.population.staying(pod.namespace, constraint.selector)
+    column, domains = snapshot.table.column(constraint.key), rated.domains(constraint.key)
+    counts: Floats
+    if constraint.key == HOSTNAME:
+        counts, number = tally.counts[rated.rows].astype(np.float64), len(rated)
+    else:
+        if constraint.counts_all and not needed:
+            by_domain = tally.by_domain(column)
+        else:
+            nodes = Nodes(snapshot.table)
+            by_domain = column.sum(tally.counts, has_keys(nodes, needed) & constraint.counts(pod, nodes))
+        counts, number = by_domain[domains], int(np.count_nonzero(np.bincount(domains)))
+    return np.where(domains != 0, counts * math.log(number + 2) + (constraint.max_skew - 1), 0.0)
 
 
-def _fewest_best(crowding: Sequence[int]) -> list[int]:
-    least, most = min(crowding), max(crowding)
-    return [MAX_SCORE * (most + least - count) // most if most else MAX_SCORE for count in crowding]
+def _fewest_best(crowding: Ints) -> Ints | int:
+    least, most = int(crowding.min()), int(crowding.max())
+    return MAX_SCORE * (most + least - crowding) // most if most else MAX_SCORE
+
+
+def _node_has_keys(node: Node, constraints: Sequence[Constraint]) -> bool:
+    return all(constraint.key in node.metadata.labels for constraint in constraints)
 
 
 def _node_may_help(constraints: Sequence[Constraint], old: Node | None, new: Node | None) -> bool:
-    was = old is not None and has_keys(old.metadata.labels, constraints)
-    now = new is not None and has_keys(new.metadata.labels, constraints)
+    was = old is not None and _node_has_keys(old, constraints)
+    now = new is not None and _node_has_keys(new, constraints)
     if old is None or new is None:
         return was or now
     if was != now:

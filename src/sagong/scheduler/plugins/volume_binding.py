@@ -14,8 +14,9 @@ from sagong.api.types.storage import CSIDriver, CSINode, CSIStorageCapacity, Sto
 from sagong.api.volumes import claim_names
 from sagong.scheduler.events import ADD, NODE_LABEL, UPDATE, Change, on
 from sagong.scheduler.framework import SKIP, State, Unfit, Verdict
+from sagong.scheduler.node_info import NodeInfo
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import Snapshot
 from sagong.scheduler.volume_choice import Choice, Chooser, Claims, limit
 from sagong.scheduler.volume_writer import VolumeWriter, assumed
 from sagong.scheduler.volumes import Volumes
@@ -71,7 +72,7 @@ class VolumeBinding:
         state.notes[_NAME] = _Found(claims)
         return None
 
-    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    def filter_node(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
         """Choose volumes for the node."""
         del pod
         found: _Found = state.notes[_NAME]

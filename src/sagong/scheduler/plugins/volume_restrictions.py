@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from sagong.api.types.core import PersistentVolumeClaim, Pod, Volume
 from sagong.scheduler.events import ADD, DELETE, Change, on
 from sagong.scheduler.framework import SKIP, Listers, State, Unfit, Verdict
+from sagong.scheduler.node_info import NodeInfo
 from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.population import claims_of
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import Snapshot
 
 _NAME = "VolumeRestrictions"
 _DISK = Unfit(_NAME, ("node(s) had no available disk",))
@@ -71,7 +72,7 @@ class VolumeRestrictions:
         del pod, node
         state.notes[_NAME].count(other, -1)
 
-    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    def filter_node(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
         """Refuse nodes where a disk is taken, and all nodes while a claim is."""
         if any(_share_a_disk(pod.pod, other.pod) for other in node.pods.values()):
             return _DISK

@@ -9,9 +9,10 @@ from sagong.api.types.storage import StorageClass
 from sagong.api.volumes import claim_class, waits_for_consumer
 from sagong.scheduler.events import ADD, NODE_LABEL, UPDATE, Change, on
 from sagong.scheduler.framework import SKIP, Listers, State, Unfit, Verdict
+from sagong.scheduler.node_info import NodeInfo
 from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.population import claims_of
-from sagong.scheduler.snapshot import NodeInfo, Snapshot
+from sagong.scheduler.snapshot import Snapshot
 
 _NAME = "VolumeZone"
 _CONFLICT = Unfit(_NAME, ("node(s) had no available volume zone",), resolvable=False)
@@ -63,7 +64,7 @@ class VolumeZone:
         state.notes[_NAME] = demands
         return None
 
-    def filter(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
+    def filter_node(self, state: State, pod: PodInfo, node: NodeInfo) -> Unfit | None:
         """Refuse nodes of other zones; a node without any zone is in all of them."""
         del pod
         labels = node.labels
