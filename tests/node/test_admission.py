@@ -9,7 +9,7 @@ from tests.node.observed import pod
 
 from sagong.api.types.core import Node, NodeSpec, Taint
 from sagong.api.types.meta import ObjectMeta
-from sagong.node.admission import admit
+from sagong.node.admission import admit, lacking
 
 ALLOCATABLE = {"cpu": "2", "memory": "1Gi", "pods": "3"}
 NODE = Node(metadata=ObjectMeta(name="n", labels={"disk": "ssd"}), spec=NodeSpec(taints=[Taint(key="out", effect="NoExecute")]))
@@ -58,3 +58,16 @@ def test_static_pods_mind_no_taint_and_an_unknown_node_no_label() -> None:
     static.metadata.annotations["kubernetes.io/config.source"] = "file"
     assert admit(static, [], ALLOCATABLE, NODE) is None
     assert admit(asks("1", more=HDD), [], ALLOCATABLE, None) is None
+
+
+def test_a_label_that_names_another_system() -> None:
+    of = asks("1")
+    of.metadata.labels["kubernetes.io/os"] = "windows"
+    found = admit(of, [], ALLOCATABLE, NODE)
+    assert found is not None
+    assert found.reason == "PodOSSelectorNodeLabelDoesNotMatch"
+
+
+def test_what_is_lacking_is_told_for_every_resource() -> None:
+    found = lacking(asks("2", "2Gi"), [asks("500m")] * 3, ALLOCATABLE)
+    assert {lack.resource: lack.missing for lack in found} == {"pods": 1, "cpu": 1500, "memory": (1 << 30) + 3 * (1 << 20)}

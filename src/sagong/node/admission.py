@@ -22,35 +22,73 @@ class Rejection:
     message: str
 
 
-def admit(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str], node: Node | None) -> Rejection | None:
-    """Return why the pod cannot run beside the others, or None; while `node` is not known only resources and ports count."""
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A resource of which the node has too little left for a pod: thousandths of a CPU, bytes, pods."""
+
+    resource: str
+    asked: int
+    used: int
+    capacity: int
+
+    @property
+    def missing(self) -> int:
+        """Return how much would have to become free."""
+        return self.asked + self.used - self.capacity
+
+    def rejection(self) -> Rejection:
+        """Return the rejection of a pod that nobody makes room for."""
+        amounts = f"requested: {self.asked}, used: {self.used}, capacity: {self.capacity}"
+        text = f"Node didn't have enough resource: {self.resource}, {amounts}"
+        return Rejection(_REASONS.get(self.resource, f"OutOf{self.resource}"), text)
+
+
+def admit(
+    pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str], node: Node | None, *, strict_groups: bool = True
+) -> Rejection | None:
+    """Return why the pod cannot run beside the others, or None; while `node` is not known only resources and ports count.
+
+    `strict_groups`: the runtime can leave out the groups that an image adds (supplementalGroupsPolicy: Strict).
+    """
+    lacks = lacking(pod, others, allocatable)
+    return unsuited(pod, strict_groups=strict_groups) or (lacks[0].rejection() if lacks else None) or misplaced(pod, others, node)
+
+
+def unsuited(pod: Pod, *, strict_groups: bool) -> Rejection | None:
+    """Return what the pod asks for that this node never has, or None."""
+    if pod.metadata.labels.get("kubernetes.io/os", "linux") != "linux":
+        text = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label"
+        return Rejection("PodOSSelectorNodeLabelDoesNotMatch", text)
     if pod.spec.os is not None and pod.spec.os.name not in ("", "linux"):
         return Rejection("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
-    return _fits(pod, others, allocatable) or (_matches(pod, node) if node is not None else None) or _ports(pod, others)
+    context = pod.spec.securityContext
+    if context is not None and context.supplementalGroupsPolicy == "Strict" and not strict_groups:
+        return Rejection("SupplementalGroupsPolicyNotSupported", "SupplementalGroupsPolicy=Strict is not supported in this node")
+    return None
 
 
-def _fits(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> Rejection | None:
+def lacking(pod: Pod, others: Sequence[Pod], allocatable: Mapping[str, str]) -> Sequence[Lack]:
+    """Return the resources that do not suffice for the pod beside the others."""
     limit = parse(allocatable.get("pods", "110")).value()
-    if len(others) + 1 > limit:
-        return _insufficient("pods", 1, len(others), limit)
+    found = [Lack("pods", 1, len(others), limit)] if len(others) + 1 > limit else []
     sums = [requests(other) for other in others]
     for resource, amount in sorted(requests(pod).items()):
         if resource not in allocatable:
             continue  # a cluster-level resource: not the node's to count
         asked, capacity = _number(resource, amount), _number(resource, parse(allocatable[resource]))
-        used = sum(_number(resource, found[resource]) for found in sums if resource in found)
+        used = sum(_number(resource, known[resource]) for known in sums if resource in known)
         if asked and asked + used > capacity:
-            return _insufficient(resource, asked, used, capacity)
-    return None
+            found.append(Lack(resource, asked, used, capacity))
+    return found
+
+
+def misplaced(pod: Pod, others: Sequence[Pod], node: Node | None) -> Rejection | None:
+    """Return why the pod does not belong on this node, or whose ports it would take, or None."""
+    return (_matches(pod, node) if node is not None else None) or _ports(pod, others)
 
 
 def _number(resource: str, amount: Quantity) -> int:
     return amount.milli_value() if resource == "cpu" else amount.value()
-
-
-def _insufficient(resource: str, asked: int, used: int, capacity: int) -> Rejection:
-    text = f"Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {capacity}"
-    return Rejection(_REASONS.get(resource, f"OutOf{resource}"), text)
 
 
 def _matches(pod: Pod, node: Node) -> Rejection | None:

@@ -41,6 +41,8 @@ class ContainerBuilder:
     memory_capacity: int
     """the node's memory in bytes, against which OOM scores count"""
     image_volumes: ImageVolumes = field(default_factory=ByRuntime)
+    recursive_read_only: Callable[[Pod], bool] = lambda _: False
+    """whether the runtime can make mounts below a read-only one read-only too, for this pod"""
     cluster_domain: str = "cluster.local"
     seccomp: security.Seccomp = field(default_factory=security.Seccomp)
     cgroups: Traits = field(default_factory=Traits)
@@ -68,7 +70,8 @@ class ContainerBuilder:
             resources=container_resources(pod, container, self.memory_capacity, self.cgroups),
             security_context=security.container_security(pod, container, image, seccomp=self.seccomp, target_id=target_id),
         )
-        mounts = ContainerMounts(container, volumes, env, self.files.pod(pod.metadata.uid)).mounts()
+        files, recursive = self.files.pod(pod.metadata.uid), self.recursive_read_only(pod)
+        mounts = ContainerMounts(container, volumes, env, files, recursive_read_only=recursive).mounts()
         lifecycle = container.lifecycle
         return cri.ContainerConfig(
             image=cri.ImageSpec(image=image.id, user_specified_image=container.image),

@@ -20,6 +20,7 @@ from sagong.api.types.core import (
     LinuxContainerUser,
     Pod,
     ResourceRequirements,
+    VolumeMount,
     VolumeMountStatus,
 )
 from sagong.node.allocations import Granted, with_actuated
@@ -60,6 +61,8 @@ class Context:
     actuated: Granted = field(default_factory=Granted)
     """the resources that are set for what runs"""
     restarting_all: bool = False
+    recursive_read_only: bool = False
+    """the runtime can make mounts below a read-only one read-only too"""
     terminal: bool = False
     """nothing of the pod will be started again"""
 
@@ -84,7 +87,7 @@ class _Maker:
 
     def status(self) -> ContainerStatus:
         status = self._from_run(self._runs[0]) if self._runs else self._without_runs()
-        status.volumeMounts = [_mount_status(mount.name, mount.mountPath, mount.readOnly) for mount in self._container.volumeMounts]
+        status.volumeMounts = [_mount_status(mount, able=self._context.recursive_read_only) for mount in self._container.volumeMounts]
         self._explain_waiting(status)
         self._probe(status)
         return status
@@ -205,8 +208,10 @@ def _lost(message: str) -> ContainerStateTerminated:
     return ContainerStateTerminated(reason=UNKNOWN, message=message, exitCode=KILLED)
 
 
-def _mount_status(name: str, path: str, read_only: bool) -> VolumeMountStatus:  # noqa: FBT001 - the field's own value
-    return VolumeMountStatus(name=name, mountPath=path, readOnly=read_only, recursiveReadOnly="Disabled" if read_only else None)
+def _mount_status(mount: VolumeMount, *, able: bool) -> VolumeMountStatus:
+    recursive = able and mount.recursiveReadOnly in ("Enabled", "IfPossible")
+    mode = ("Enabled" if recursive else "Disabled") if mount.readOnly else None
+    return VolumeMountStatus(name=mount.name, mountPath=mount.mountPath, readOnly=mount.readOnly, recursiveReadOnly=mode)
 
 
 def _time(nanoseconds: int) -> str:

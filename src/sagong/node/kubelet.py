@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 from sagong.api.clock import Clock, Random
+from sagong.api.pods import is_critical
 from sagong.api.quantity import parse
 from sagong.api.types.core import Pod, Taint
 from sagong.client.client import Client
-from sagong.node import cgroup_fs, machine
+from sagong.node import cgroup_fs, machine, preemption
 from sagong.node.act import Actor
-from sagong.node.admission import Rejection, admit
+from sagong.node.admission import Rejection, admit, lacking, misplaced, unsuited
 from sagong.node.allocations import Allocations
 from sagong.node.api_side import ApiSide, NoApi
 from sagong.node.backoff import Backoff
@@ -46,6 +47,7 @@ from sagong.node.node_status import NodeSettings
 from sagong.node.observe import Observer
 from sagong.node.phases import FAILED
 from sagong.node.pods import Pods
+from sagong.node.preemption import NoRoomError, victims
 from sagong.node.probe_checks import Checker
 from sagong.node.probes import Prober
 from sagong.node.resizer import Resizer
@@ -125,6 +127,7 @@ class Kubelet:
             services=self.api.all_services if self.api else tuple,
             mounted=self.volumes.mounted,
             image_volumes=self.image_volumes,
+            recursive_read_only=self._recursive_read_only,
             memory_capacity=self.node_observer.machine.memory,
             cluster_domain=config.clusterDomain,
             seccomp=Seccomp(self.files.root / "seccomp", "RuntimeDefault" if config.seccompDefault else "Unconfined"),
@@ -168,6 +171,7 @@ class Kubelet:
                 node=Node(self.ips),
                 allocations=allocations,
                 runtime_name=version.runtime_name,
+                recursive_read_only=self._recursive_read_only,
                 resync_seconds=seconds(config.syncFrequency),
                 finished=self._finished,
             ),
@@ -266,6 +270,7 @@ class Kubelet:
     async def _wait_for_runtime(self) -> cri.VersionResponse:
         while True:
             try:
+                self.node_observer.features.take(await self.runtime.status())
                 return await self.runtime.version()
             except CriError as error:
                 log.warning("the container runtime at %s does not answer: %s", self.config.runtime_socket, error)
@@ -321,13 +326,38 @@ class Kubelet:
 
     def _admit(self, pod: Pod, others: list[Pod]) -> Rejection | None:
         refused = admit_under_pressure(pod, self.evictions.pressures()) or admit_sysctls(pod, self.config.allowedUnsafeSysctls)
-        return refused or admit(pod, others, self.node_observer.allocatable, self.api.node() if self.api else None)
+        node, allocatable = self.api.node() if self.api else None, self.node_observer.allocatable
+        features = self.node_observer.features
+        if refused is not None or not is_critical(pod):
+            return refused or admit(pod, others, allocatable, node, strict_groups=features.strict_groups)
+        wrong = unsuited(pod, strict_groups=features.strict_groups) or misplaced(pod, others, node)
+        return wrong or self._make_room(pod, others, {lack.resource: lack.missing for lack in lacking(pod, others, allocatable)})
+
+    def _make_room(self, pod: Pod, others: list[Pod], missing: Mapping[str, int]) -> Rejection | None:
+        """End pods for a critical one, which is let in at once: what they hold comes free while its images are looked at."""
+        try:
+            chosen = victims(pod, others, missing)
+        except NoRoomError as error:
+            text = f"preemption: error finding a set of pods to preempt: {error}"
+            return Rejection("UnexpectedAdmissionError", f"Unexpected error while attempting to recover from admission failure: {text}")
+        for victim in chosen:
+            told = "Pod was preempted by Kubelet to accommodate a critical pod."
+            self._terminate(victim, "Preempting", preemption.MESSAGE, told)
+        return None
 
     def _evict(self, pod: Pod, message: str) -> None:
-        self.events.pod(pod, "Warning", "Evicted", message)
-        target = condition(pod, "DisruptionTarget", true=True, reason="TerminationByKubelet", message=message)
+        self._terminate(pod, "Evicted", message, message, grace=1)
+
+    def _terminate(self, pod: Pod, reason: str, message: str, told: str, grace: int | None = None) -> None:
+        """End a pod for the node's own reasons; `told` is what its DisruptionTarget condition says."""
+        self.events.pod(pod, "Warning", reason, message)
+        target = condition(pod, "DisruptionTarget", true=True, reason="TerminationByKubelet", message=told)
         if worker := self.pods.worker(pod.metadata.uid):
-            worker.end(Verdict(FAILED, "Evicted", message, (target,)), grace=1)
+            worker.end(Verdict(FAILED, reason, message, (target,)), grace=grace)
+
+    def _recursive_read_only(self, pod: Pod) -> bool:
+        handler = self._handler(pod.spec.runtimeClassName or "")
+        return handler is not None and self.node_observer.features.recursive_read_only(handler)
 
     def _handler(self, name: str) -> str | None:
         return self.api.handler(name) if name and self.api else None if name else ""

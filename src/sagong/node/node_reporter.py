@@ -15,6 +15,7 @@ from sagong.api.types.core import Node, NodeStatus
 from sagong.node import machine, node_status, resources
 from sagong.node.cri.client import CriError, Runtime
 from sagong.node.node_status import NodeFacts, NodeSettings, Reports
+from sagong.node.runtime_features import RuntimeFeatures
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class NodeObserver:
     """which of MemoryPressure, DiskPressure, PIDPressure hold"""
     problems: Callable[[], Sequence[str]] = tuple
     """further reasons why the node is not ready"""
+    features: RuntimeFeatures = field(default_factory=RuntimeFeatures)
 
     def __post_init__(self) -> None:
         self.machine = machine.read_machine()
@@ -77,6 +79,7 @@ class NodeObserver:
         disk = machine.file_system(self.root)
         try:
             status = await self.runtime.status()
+            self.features.take(status)
             if not self._version:
                 version = await self.runtime.version()
                 self._version = f"{version.runtime_name}://{version.runtime_version}"

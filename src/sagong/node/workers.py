@@ -54,6 +54,8 @@ class Machinery:
     allocations: Allocations
     runtime_name: str
     resync_seconds: float
+    recursive_read_only: Callable[[Pod], bool]
+    """whether the runtime can make mounts below a read-only one read-only too, for this pod"""
     finished: Callable[[str], None]
     """told the uid of a pod of which nothing is left"""
 
@@ -65,6 +67,8 @@ class _Memory:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     failures: int = 0
     mounted_at: float | None = None
+    stale: bool = False
+    """what volumes show of the pod itself has changed"""
     ended: set[str] = field(default_factory=set)
 
 
@@ -111,6 +115,7 @@ class PodWorker:
         """Take the resources that the pod has just been granted."""
         self.pod = self._m.allocations.apply(self.wanted)
         self._resize.granted(self.wanted)
+        self._memory.stale = True  # volumes may show resources
         self._wake.set()
 
     def defer(self, reason: str, message: str) -> bool:
@@ -124,6 +129,8 @@ class PodWorker:
         before, self.pod, self.wanted = self.wanted, self._m.allocations.apply(pod), pod
         if not self.resizing:
             self._resize.pending = None
+        if _shown_in_volumes(before) != _shown_in_volumes(pod):
+            self._memory.stale = True
         if pod.metadata.deletionTimestamp and not before.metadata.deletionTimestamp:
             self.end()
         elif pod.metadata.deletionGracePeriodSeconds != before.metadata.deletionGracePeriodSeconds:
@@ -275,11 +282,14 @@ class PodWorker:
     async def _mount(self) -> bool:
         """Set the volumes up, and refresh them now and then; False: not now."""
         now = self._m.clock.monotonic()
-        if self._memory.mounted_at is not None and now - self._memory.mounted_at < self._m.resync_seconds:
+        fresh = self._memory.mounted_at is not None and now - self._memory.mounted_at < self._m.resync_seconds
+        if fresh and not self._memory.stale:
             return True
+        self._memory.stale = False
         try:
             await self._m.volumes.mount(self.pod)
         except VolumeError as error:
+            self._memory.stale = True
             for message in getattr(error, "messages", (str(error),)):
                 self._m.events.pod(self.pod, "Warning", "FailedMount", message)
             return self._memory.mounted_at is not None
@@ -364,6 +374,7 @@ class PodWorker:
             runtime=self._m.runtime_name,
             actuated=self._m.allocations.actuated(self.uid),
             restarting_all=any(found.type == "AllContainersRestarting" and found.status == "True" for found in before.conditions),
+            recursive_read_only=self._m.recursive_read_only(self.pod),
             terminal=ended,
         )
         if self._resize.follow(self.pod, observed, context.actuated):
@@ -392,7 +403,11 @@ class PodWorker:
         """Show a pod that was never let in: a phase and a reason, no containers."""
         verdict = self._verdict
         status = PodStatus(
-            phase=verdict.phase, reason=verdict.reason, message=verdict.message, qosClass=before.qosClass or qos_class(self.pod)
+            phase=verdict.phase,
+            reason=verdict.reason,
+            message=verdict.message,
+            qosClass=before.qosClass or qos_class(self.pod),
+            observedGeneration=self.pod.metadata.generation,
         )
         status.startTime = before.startTime or self._time()
         status.conditions = before.conditions
@@ -414,6 +429,10 @@ def _matters(before: Pod, after: Pod) -> bool:
         or (old.generation, old.labels, old.annotations) != (new.generation, new.labels, new.annotations)
         or _foreign(before) != _foreign(after)
     )
+
+
+def _shown_in_volumes(pod: Pod) -> object:
+    return pod.metadata.labels, pod.metadata.annotations
 
 
 def _foreign(pod: Pod) -> list[PodCondition]:

@@ -177,3 +177,19 @@ def test_after_a_reboot_everything_returns(api: ApiRig, kubelet: KubeletProcess,
     until(lambda: field(api, "rebooted", ".status.containerStatuses[0].restartCount") == "1" and ready(api, "rebooted"))
     last = field(api, "rebooted", ".status.containerStatuses[0].lastState.terminated.exitCode")
     assert last not in ("", "0")
+
+
+def test_a_changed_label_is_soon_in_the_pods_volume(api: ApiRig, kubelet: KubeletProcess) -> None:
+    item = "{path: labels, fieldRef: {fieldPath: metadata.labels}}"
+    script = "while true; do cat /v/labels > /dev/termination-log; grep -q second /v/labels && exit 0; sleep 0.2; done"
+    container = f"- {{name: c, image: '{HELLO}', command: [sh, -c, '{script}'], volumeMounts: [{{name: v, mountPath: /v}}]}}"
+    create(api, "told", f"restartPolicy: Never\nvolumes: [{{name: v, downwardAPI: {{items: [{item}]}}}}]\ncontainers:\n{container}")
+    until(lambda: ready(api, "told"))
+    api.kubectl("label", "pod", "told", "which=second")
+    assert until(lambda: field(api, "told", ".status.phase") == "Succeeded") < 8
+
+
+def test_a_pod_that_is_not_let_in_has_its_generation_observed(api: ApiRig, kubelet: KubeletProcess) -> None:
+    create(api, "huge", f"containers: [{{name: c, image: '{HELLO}', resources: {{requests: {{cpu: '9999'}}}}}}]")
+    until(lambda: field(api, "huge", ".status.reason") == "OutOfcpu")
+    assert field(api, "huge", ".status.observedGeneration") == "1"

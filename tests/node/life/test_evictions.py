@@ -23,3 +23,20 @@ async def test_an_evicted_pod_has_failed_and_says_why(rig: Rig) -> None:
         assert here.condition("victim", "DisruptionTarget") == "True"
         assert here.message("Evicted") == "The node was low on resource: memory. "
         assert here.container("victim").state.terminated is not None
+
+
+async def test_a_pod_makes_room_for_a_critical_one(rig: Rig) -> None:
+    async with node(rig, kubeReserved={"cpu": "0"}, podsPerCore=0, maxPods=1) as here:
+        here.put("system", shell("sleep 1000", "priority: 2000000000"))
+        await here.ready("system")
+        here.put("more", shell("sleep 1000", "priority: 2000001000"))
+        await here.ready("more")
+        await here.until(lambda: here.status("system").phase == "Failed")
+        status = here.status("system")
+        assert (status.phase, status.reason, status.message) == ("Failed", "Preempting", "Preempted in order to admit critical pod")
+        assert here.condition("system", "DisruptionTarget") == "True"
+        here.put("third", shell("sleep 1000", "priority: 2000000000"))
+        await here.until(lambda: here.status("third").phase == "Failed")
+        assert here.status("third").reason == "UnexpectedAdmissionError"
+        assert "no set of running pods found to reclaim resources: [(res: pods, q: 1), ]" in here.status("third").message
+        assert here.condition("more", "Ready") == "True"

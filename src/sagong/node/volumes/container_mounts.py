@@ -30,6 +30,8 @@ class ContainerMounts:
     volumes: Mapping[str, Mounted]
     env: Mapping[str, str]
     files: PodFiles
+    recursive_read_only: bool = False
+    """the runtime can make mounts below a read-only one read-only too"""
 
     def mounts(self) -> Sequence[cri.Mount]:
         """Return CRI's mounts, subPaths made and pinned. Raises VolumeError with upstream's text (CreateContainerConfigError)."""
@@ -51,7 +53,7 @@ class ContainerMounts:
             host_path=str(self._source(index, mount, volume.path)),
             readonly=mount.readOnly or volume.read_only,
             propagation=_PROPAGATION[mount.mountPropagation],
-            recursive_read_only=_recursive_read_only(mount),
+            recursive_read_only=resolve_recursive(mount, able=self.recursive_read_only),
         )
 
     def _source(self, index: int, mount: VolumeMount, volume: Path) -> Path:
@@ -76,8 +78,8 @@ def _sub_path(mount: VolumeMount, env: Mapping[str, str]) -> str:
     return expand(mount.subPathExpr, env)
 
 
-def _recursive_read_only(mount: VolumeMount) -> bool:
-    """Return whether mounts below are read-only too (KEP-3857). No runtime that Sagong starts can do that yet."""
+def resolve_recursive(mount: VolumeMount, *, able: bool) -> bool:
+    """Return whether mounts below are to be read-only too (KEP-3857); `able`: the runtime can do that. Raises VolumeError."""
     if mount.recursiveReadOnly in (None, "Disabled"):
         return False
     failed = f'failed to resolve recursive read-only mode: volume "{mount.name}" requested recursive read-only mode, but it is not '
@@ -85,6 +87,6 @@ def _recursive_read_only(mount: VolumeMount) -> bool:
         raise VolumeError(failed + "read-only")
     if mount.mountPropagation not in (None, "None"):
         raise VolumeError(f'{failed}compatible with propagation "{mount.mountPropagation}"')
-    if mount.recursiveReadOnly == "Enabled":
+    if mount.recursiveReadOnly == "Enabled" and not able:
         raise VolumeError(failed + "supported by the runtime")
-    return False
+    return able
