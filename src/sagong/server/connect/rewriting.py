@@ -27,11 +27,10 @@ class Rewriter:
 
     def headers(self) -> list[tuple[str, str]]:
         """Return what tells the backend where it is seen from."""
-        uri = "/".join([self._prefix.rstrip("/"), self._path.lstrip("/")])
-        return [("X-Forwarded-Uri", uri), ("X-Forwarded-Host", self._host), ("X-Forwarded-Proto", "https")]
+        return [("X-Forwarded-Uri", "/".join([self._prefix.rstrip("/"), self._path.lstrip("/")]))]
 
     def link(self, target: str) -> str:
-        """Return a link as the client must follow it; relative ones and those to other hosts stay."""
+        """Return a link as the client must follow it, a path on the API server; relative ones and those to other hosts stay."""
         try:
             parts = urlsplit(target)
         except ValueError:
@@ -40,7 +39,7 @@ class Rewriter:
             return target
         if parts.path.startswith(self._prefix):
             return target
-        return urlunsplit(("https" if self._host else "", self._host, self._prefix.rstrip("/") + parts.path, parts.query, parts.fragment))
+        return urlunsplit(("", "", self._prefix.rstrip("/") + parts.path, parts.query, parts.fragment))
 
     def page(self, content: bytes, encoding: str) -> bytes:
         """Rewrite the links of an HTML page; one in an encoding that is not known stays as it is."""
