@@ -14,7 +14,7 @@ from tests.server.harness import Pki
 
 from sagong.cluster.clock import RealClock
 from sagong.server.http import HttpServer
-from sagong.server.messages import Answer, Duplex, Request, Response, Stream, Upgrade
+from sagong.server.messages import Answer, Duplex, Handler, Request, Response, Stream, Upgrade
 
 GROUP, VERSION = "wardle.example.com", "v1alpha1"
 PATH = f"/apis/{GROUP}/{VERSION}"
@@ -118,19 +118,25 @@ async def _echo(duplex: Duplex) -> None:
 @asynccontextmanager
 async def extension(pki: Pki, server_name: str = "sample-api.ext.svc") -> AsyncIterator[Extension]:
     """Run one; only the front proxy gets in."""
+    served = Extension()
+    async with serving(pki, served, server_name) as served.port:
+        yield served
+
+
+@asynccontextmanager
+async def serving(pki: Pki, handler: Handler, server_name: str) -> AsyncIterator[int]:
+    """Serve HTTPS to the front proxy; yield the port."""
     pki.issue("extension", server=True, dns=server_name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pki.path("extension.crt"), pki.path("extension.key"))
     context.load_verify_locations(pki.path("front-proxy/ca.crt"))
     context.verify_mode = ssl.CERT_REQUIRED
-    served = Extension()
-    server = HttpServer(served, RealClock())
+    server = HttpServer(handler, RealClock())
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0)
-    served.port = listener.getsockname()[1]
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve(listener, context))
         try:
-            yield served
+            yield listener.getsockname()[1]
         finally:
             server.stop()

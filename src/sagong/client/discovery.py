@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from sagong.api.errors import ApiError, NotAcceptableError
+from sagong.api.errors import ApiError, NotAcceptableError, ServiceUnavailableError
 from sagong.api.resources import TABLE, Resource
 from sagong.client.client import Client
 
@@ -15,21 +15,46 @@ AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 
 
 async def discover(client: Client) -> list[Resource]:
-    """Return one row for each resource at its group's preferred version; raises DiscoveryError when a group does not answer."""
+    """Return one row for each resource at its group's preferred version.
+
+    Raises DiscoveryError, which has what was found, when the server behind a group does not answer.
+    """
     found: list[Resource] = []
+    stale: list[str] = []
     for path in ("/api", "/apis"):
         answer = await client.raw("GET", path, headers={"Accept": AGGREGATED})
         document = msgspec.json.decode(answer.body)
         if document.get("kind") == "APIGroupDiscoveryList":
             for group in document.get("items", ()):
                 found += _preferred(group)
+                stale += _stale(group)
         else:
             found += await _legacy(client, document)
+    if stale:
+        told = ", ".join(f"{name}: stale GroupVersion discovery: {name}" for name in stale)
+        raise DiscoveryError(f"unable to retrieve the complete list of server APIs: {told}", found)
     return found
 
 
+async def discovered(client: Client) -> list[Resource]:
+    """Return what can be discovered now, whoever else does not answer."""
+    try:
+        return await discover(client)
+    except DiscoveryError as error:
+        return error.found
+
+
 class DiscoveryError(ApiError):
-    """A group of the server, such as an aggregated one, cannot be discovered now."""
+    """A group of the server, such as an aggregated one, cannot be discovered now; `found` is what could be."""
+
+    def __init__(self, message: str, found: list[Resource]) -> None:
+        super().__init__(message)
+        self.found = found
+
+
+def _stale(group: dict[str, Any]) -> list[str]:
+    name = group.get("metadata", {}).get("name", "")
+    return [f"{name}/{version['version']}" for version in group.get("versions", ()) if version.get("freshness") == "Stale"]
 
 
 def _preferred(group: dict[str, Any]) -> Iterator[Resource]:
@@ -38,9 +63,7 @@ def _preferred(group: dict[str, Any]) -> Iterator[Resource]:
     seen: set[str] = set()
     for version in group.get("versions", ()):
         if version.get("freshness") == "Stale":
-            raise DiscoveryError(
-                f"unable to retrieve the complete list of server APIs: {name}/{version['version']}: stale GroupVersion discovery"
-            )
+            continue
         for entry in version.get("resources", ()):
             plural, kind = entry["resource"], entry.get("responseKind", {})
             if plural not in seen:
@@ -57,16 +80,20 @@ async def _legacy(client: Client, document: dict[str, Any]) -> list[Resource]:
     for group in document.get("groups", ()):
         version = group["preferredVersion"]["version"]
         paths.append((group["name"], version, f"/apis/{group['name']}/{version}"))
+    failure: ApiError | None = None
     for group_name, version, path in paths:
         try:
             answer = await client.raw("GET", path)
-        except (NotAcceptableError, OSError) as error:
-            raise DiscoveryError(f"unable to retrieve the complete list of server APIs: {path}: {error}") from error
+        except (NotAcceptableError, ServiceUnavailableError) as error:
+            failure = failure or DiscoveryError(f"unable to retrieve the complete list of server APIs: {path[6:]}: {error}", found)
+            continue
         found += [
             _row(group_name, version, entry["name"], entry["kind"], entry["verbs"], namespaced=entry["namespaced"])
             for entry in msgspec.json.decode(answer.body).get("resources", ())
             if "/" not in entry["name"]
         ]
+    if failure is not None:
+        raise failure
     return found
 
 

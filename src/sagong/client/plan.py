@@ -137,11 +137,15 @@ Action = Write | Confirm | Emit | Together
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Actions in order; seconds until the key is looked at again; what follows the outcome."""
+    """Actions in order; seconds until the key is looked at again; what follows the outcome.
+
+    `handled`: a failure is settled by what follows, and no reason to try again with a back-off.
+    """
 
     actions: tuple[Action, ...] = ()
     requeue_after: float | None = None
     then: Callable[[Failure | None], Plan] | None = None
+    handled: bool = False
 
     def summary(self) -> str:
         """Say in one line what is to be done."""
@@ -195,7 +199,7 @@ async def apply(plan: Plan, client: Client, recorder: Recorder | None, *, declar
     if plan.then is not None:
         after = await apply(plan.then(outcome.failure), client, recorder, declared=declared)
         outcome.written += after.written
-        outcome.failure = outcome.failure or after.failure
+        outcome.failure = (None if plan.handled else outcome.failure) or after.failure
         delays = [delay for delay in (outcome.requeue_after, after.requeue_after) if delay is not None]
         outcome.requeue_after = min(delays, default=None)
     return outcome

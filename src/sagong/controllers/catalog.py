@@ -30,6 +30,7 @@ from sagong.controllers.daemonset import loop as daemonset
 from sagong.controllers.declaration import Controller
 from sagong.controllers.deployment import loop as deployment
 from sagong.controllers.garbage_collector import loop as garbage_collector
+from sagong.controllers.horizontal_pod_autoscaler import loop as horizontal_pod_autoscaler
 from sagong.controllers.job import loop as job
 from sagong.controllers.node_lifecycle import loop as node_lifecycle
 from sagong.controllers.runner import PartMaker
@@ -80,6 +81,7 @@ def controllers(settings: Settings) -> Iterator[Controller]:
     yield endpoints.CONTROLLER
     yield endpointslice.CONTROLLER
     yield endpointslice_mirroring.CONTROLLER
+    yield horizontal_pod_autoscaler.controller()
     yield disruption.CONTROLLER
     yield namespace.CONTROLLER
     yield volume_binder.CONTROLLER

@@ -15,7 +15,7 @@ from sagong.api.types.autoscaling_v1 import Scale
 from sagong.api.types.core import Pod, PodCondition, ReplicationController
 from sagong.api.types.meta import Condition, OwnerReference
 from sagong.api.types.policy import PodDisruptionBudget, PodDisruptionBudgetStatus
-from sagong.client.discovery import discover
+from sagong.client.discovery import discovered
 from sagong.client.endpoint import Endpoint
 from sagong.client.plan import NOTHING, Action, Emit, Plan, Update
 from sagong.controllers import conditions
@@ -149,7 +149,7 @@ async def _scale(live: Live, owner: OwnerReference, pod: Pod) -> tuple[str, int]
 async def _scale_of_other(live: Live, owner: OwnerReference, pod: Pod) -> tuple[str, int]:
     """Ask the scale subresource of a custom controller."""
     group = owner.apiVersion.rpartition("/")[0]
-    row = next((row for row in await discover(live.client) if (row.group, row.kind) == (group, owner.kind)), None)
+    row = next((row for row in await discovered(live.client) if (row.group, row.kind) == (group, owner.kind)), None)
     if row is None:
         raise ScaleError(f'found no controllers for pod "{pod.metadata.name}"')
     try:

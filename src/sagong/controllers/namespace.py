@@ -19,7 +19,7 @@ from sagong.api.resources import Resource
 from sagong.api.types.core import Namespace, NamespaceCondition, Pod
 from sagong.api.types.meta import PartialObjectMetadata
 from sagong.client.client import Client
-from sagong.client.discovery import discover
+from sagong.client.discovery import DiscoveryError, discover
 from sagong.client.endpoint import metadata_only
 from sagong.client.plan import NOTHING, Action, Delete, DeleteCollection, Failure, Plan, Together, Update
 from sagong.controllers import conditions
@@ -69,6 +69,8 @@ async def observe(client: Client, namespace: str) -> Content:
     resources: list[Resource] = []
     try:
         resources = await discover(client)
+    except DiscoveryError as failure:
+        resources, error = failure.found, str(failure)
     except ApiError as failure:
         error = str(failure)
     deletable = [row for row in resources if row.namespaced and {"list", "delete"} <= set(row.verbs)]
@@ -85,7 +87,7 @@ def plan(namespace: Namespace, content: Content, grace: int, now: datetime) -> P
     changed.status.phase = "Terminating"
     _judge(changed, content, now)
     said: tuple[Action, ...] = (Update(changed, "status"),) if changed.status != namespace.status else ()
-    if content.discovery_error or content.list_errors:
+    if content.list_errors or (content.discovery_error and not content.items):
         return Plan(said, requeue_after=FINALIZER_WAIT)
     if not content.items:
         if said and (namespace.metadata.finalizers or len(namespace.spec.finalizers) > 1):  # it will stay, so tell

@@ -16,7 +16,7 @@ from sagong.api.quota_usage import SHORT_NAMES, Usage, count_name, matches, trac
 from sagong.api.resources import TABLE, Resource, resource_of
 from sagong.api.types.core import PersistentVolumeClaim, Pod, ResourceQuota, Service
 from sagong.client.client import Client
-from sagong.client.discovery import discover
+from sagong.client.discovery import discovered
 from sagong.client.endpoint import metadata_only
 from sagong.client.informer import Informer
 from sagong.client.plan import NOTHING, Plan, Update
@@ -104,7 +104,7 @@ class ResourceQuotas:
     async def _named(self, client: Client, name: str) -> Resource | None:
         plural, _, group = name.removeprefix("count/").partition(".")
         known = next((row for row in TABLE if (row.group, row.plural) == (group, plural)), None)
-        return known or next((row for row in await discover(client) if count_name(row) == name), None)
+        return known or next((row for row in await discovered(client) if count_name(row) == name), None)
 
     def _follow(self, resource: Resource, informer: Informer[Any]) -> None:
         if resource in self._counted:

@@ -14,7 +14,7 @@ from sagong.api.types.apiregistration import APIService
 from sagong.api.types.core import ObjectReference
 from sagong.api.types.meta import OwnerReference
 from sagong.client.client import Client
-from sagong.client.discovery import discover
+from sagong.client.discovery import DiscoveryError, discover
 from sagong.client.endpoint import metadata_only
 from sagong.client.plan import NOTHING, Emit, Plan
 from sagong.controllers.declaration import Controller, Key
@@ -74,16 +74,21 @@ class GarbageCollector:
             await self._refresh()
 
     async def _refresh(self) -> None:
-        """Follow what is new, wait until it is seen; leave what is gone."""
+        """Follow what is new, wait until it is seen; leave what is gone. What a server that is silent now has is left alone."""
+        known = set(self._graph.resources)
         while True:
             self._stale.clear()
             try:
                 served = [row for row in await discover(self._client) if _is_collectable(row)]
                 break
+            except DiscoveryError as error:
+                log.warning("garbage collection goes on without them: %s", error)
+                groups = {row.group for row in error.found}
+                served = [row for row in error.found if _is_collectable(row)] + [row for row in known if row.group not in groups]
+                break
             except (ApiError, OSError) as error:
                 log.warning("cannot discover resources: %s", error)
                 await self._client.clock.sleep(RETRY)
-        known = set(self._graph.resources)
         for resource in known - set(served):
             self._graph.unfollow(resource)
             self._informers.drop(resource)
