@@ -16,6 +16,7 @@ from sagong.server.config import ServerConfig
 from sagong.server.custom.definitions import Definitions
 from sagong.server.discovery import Discovery
 from sagong.server.dispatch import Dispatch, Page
+from sagong.server.flowcontrol import limiters
 from sagong.server.http import HttpServer
 from sagong.server.metrics import Metrics
 from sagong.server.objects import ServerObjects
@@ -48,8 +49,12 @@ class ApiServer:
         self._definitions = Definitions(self.registry, (self.discovery.changed, self.openapi.changed))
         metrics = Metrics(store, self.table)
         self.pages["/metrics"] = metrics.page
-        pipeline = Pipeline(self._parts, Dispatch(self.registry, self.pages, self.aggregator), metrics, clock=clock, random=random)
-        self.http = HttpServer(pipeline, clock)
+        limiting = limiters.plug(config, self.registry, self.objects, self.pages, metrics)
+        dispatch = Dispatch(self.registry, self.pages, self.aggregator)
+        self.pipeline = Pipeline(self._parts, limiting.stage, dispatch, metrics, clock=clock, random=random)
+        beside = (self._definitions.run, self.aggregator.run, self.pipeline.run, self._warm)
+        self._loops = (*self._parts.loops, *limiting.loops, *beside)
+        self.http = HttpServer(self.pipeline, clock)
         self.port = config.port
 
     def _discovery_changed(self) -> None:
@@ -79,7 +84,7 @@ class ApiServer:
             await self._parts.bootstrap.start()
             self._definitions.install()
             self._bootstrapped = True
-            loops = [group.create_task(loop()) for loop in (*self._parts.loops, self._definitions.run, self.aggregator.run, self._warm)]
+            loops = [group.create_task(loop()) for loop in self._loops]
             await self.http.serve(listener, tls_context(self.config), started=self.ready)
             for loop in loops:
                 loop.cancel()

@@ -76,6 +76,12 @@ class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     service_cidrs: list[str] = msgspec.field(default_factory=lambda: ["10.96.0.0/12"])
     node_ports: str = "30000-32767"
 
+    priority_and_fairness: bool = True
+    """False: no more than the two bounds below are served at a time, whoever asks."""
+    max_requests_inflight: int = 400
+    max_mutating_requests_inflight: int = 200
+    """With priority and fairness, the sum of both is how many seats there are."""
+
     @property
     def audiences(self) -> list[str]:
         """Audiences of tokens for this server."""

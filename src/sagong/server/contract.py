@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from msgspec import Struct
+
 from sagong.api.types.authentication import TokenRequest, TokenReview
 from sagong.api.types.base import ApiStruct
 from sagong.api.types.core import Service
@@ -25,8 +27,7 @@ class User:
     extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(Struct, frozen=True):
     """What is asked, as authorization sees it. `path` is set for every request, the rest only where `resource_request`.
 
     The selectors are those of list, watch and deletecollection requests, as text (KEP-4601).

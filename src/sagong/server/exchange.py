@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
 from sagong.server.contract import User
 from sagong.server.messages import Request
-from sagong.server.request_info import RequestInfo
+from sagong.server.request_info import RequestInfo, long_running
 
 ANONYMOUS = User("system:anonymous", groups=("system:unauthenticated",))
 
 
-class Exchange:
-    """A request, what it is about, who asks, the warnings that the answer will carry, and annotations for the audit."""
+REQUEST_SECONDS = 60.0
 
-    __slots__ = ("annotations", "info", "request", "user", "warnings")
+
+class Seat(Protocol):
+    """What a request occupies while it is served."""
+
+    def release(self) -> None:
+        """Let go, because what is left of the request costs little; again does nothing."""
+        ...
+
+    def leave(self) -> None:
+        """Let go, because the request is over."""
+        ...
+
+
+class Exchange:
+    """A request, what it is about, who asks, the headers and warnings that the answer will carry, and annotations for the audit.
+
+    `seconds`: the time that it may take; when that is over, `task` is cancelled and `expired` says why.
+    """
+
+    __slots__ = ("annotations", "expired", "headers", "info", "long_running", "request", "seat", "seconds", "task", "user", "warnings")
 
     def __init__(self, request: Request, info: RequestInfo) -> None:
         self.request, self.info = request, info
+        self.long_running = long_running(info)
         self.user: User = ANONYMOUS
         self.warnings: list[str] = []
         self.annotations: dict[str, str] = {}
+        self.headers: Sequence[tuple[str, str]] = ()
+        self.seconds = REQUEST_SECONDS
+        self.seat: Seat | None = None
+        self.task: asyncio.Task[Any] | None = None
+        self.expired = False

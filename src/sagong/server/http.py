@@ -307,10 +307,16 @@ class Connection(asyncio.Protocol):
             self._write_response(answer, close=close, with_body=request.method != "HEAD")
             await self._gate.wait_open()
         elif isinstance(answer, Stream):
-            await self._write_stream(answer, close=close)
+            try:
+                await self._write_stream(answer, close=close)
+            finally:
+                answer.ended()
             close = close or self.server.stopping
         else:
-            await self._hand_over(answer)
+            try:
+                await self._hand_over(answer)
+            finally:
+                answer.ended()
             return False
         if self._leftover is not None and not close:
             leftover, self._leftover = self._leftover, None

@@ -74,14 +74,22 @@ def page_not_found() -> Response:
     return Response(b"404 page not found\n", 404, TEXT)
 
 
+def nothing() -> None:
+    """Do nothing when a stream has ended."""
+
+
 @dataclass(slots=True)
 class Stream:
-    """An answer sent in chunks as they come; a chunk is written before the next is asked for (backpressure)."""
+    """An answer sent in chunks as they come; a chunk is written before the next is asked for (backpressure).
+
+    `ended` is called once when it is over, however it ended.
+    """
 
     chunks: AsyncIterator[bytes]
     status: int = 200
     content_type: str = JSON
     headers: Sequence[tuple[str, str]] = ()
+    ended: Callable[[], None] = nothing
 
 
 class Duplex(Protocol):
@@ -108,12 +116,13 @@ class Duplex(Protocol):
 class Upgrade:
     """101 Switching Protocols: the head is sent, then `run` owns the connection until it returns.
 
-    With another `status` (200 for CONNECT-like tunnels) the head says that instead.
+    With another `status` (200 for CONNECT-like tunnels) the head says that instead. `ended` is called when it is over.
     """
 
     run: Callable[[Duplex], Awaitable[None]]
     headers: Sequence[tuple[str, str]]
     status: int = 101
+    ended: Callable[[], None] = nothing
 
 
 Answer = Response | Stream | Upgrade

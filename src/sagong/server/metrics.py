@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import resource
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sagong.api.exposition import CONTENT_TYPE, Histogram, Metric, exposition
 from sagong.api.resources import ResourceTable
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer, Response
-from sagong.server.request_info import RequestInfo
+from sagong.server.request_info import RequestInfo, long_running
 from sagong.store.base import Store
 
 _LABELS = ("verb", "group", "version", "resource", "subresource", "scope", "component")
 _BOUNDS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60)
 _VERBS = {"create": "POST", "update": "PUT", "patch": "PATCH", "get": "GET", "list": "LIST", "watch": "WATCH", "delete": "DELETE"}
-_LONG_SUBRESOURCES = ("exec", "attach", "portforward", "proxy", "log")
 
 
 class Metrics:
@@ -30,15 +30,19 @@ class Metrics:
             "apiserver_request_duration_seconds", "Response latency distribution in seconds for each verb.", _LABELS, _BOUNDS
         )
         self.inflight: Counter[str] = Counter()
+        self._long_running: Counter[tuple[str, ...]] = Counter()
+        self.more: list[Callable[[], Iterable[Metric | Histogram]]] = []
 
     def answered(self, info: RequestInfo, code: int, seconds: float) -> None:
         """Count a request; the time of one that streams says nothing and is left out."""
-        verb = _VERBS.get(info.verb) or ("DELETECOLLECTION" if info.verb == "deletecollection" else info.verb.upper())
-        scope = "" if not info.resource_request else "resource" if info.name else "namespace" if info.namespace else "cluster"
-        labels = (verb, info.group, info.version, info.resource, info.subresource, scope, "apiserver")
+        labels = _labels_of(info)
         self._requests[(*labels, str(code))] += 1
-        if verb != "WATCH" and info.subresource not in _LONG_SUBRESOURCES:
+        if not long_running(info):
             self._durations.observe(seconds, labels)
+
+    def long_running(self, info: RequestInfo, delta: int) -> None:
+        """Count a request that streams, while it does."""
+        self._long_running[_labels_of(info)] += delta
 
     def page(self, exchange: Exchange) -> Answer:
         """Answer /metrics."""
@@ -49,7 +53,11 @@ class Metrics:
         inflight = Metric("apiserver_current_inflight_requests", "gauge", "Currently used inflight request limit, by request kind.")
         for kind in ("mutating", "readOnly"):
             inflight.add(self.inflight[kind], request_kind=kind)
-        families: list[Metric | Histogram] = [requests, self._durations, inflight, self._objects(), *_process()]
+        streaming = Metric("apiserver_longrunning_requests", "gauge", "Gauge of all active long-running apiserver requests.")
+        for labels, count in self._long_running.items():
+            streaming.add(count, **dict(zip(_LABELS, labels, strict=True)))
+        more = [family for families in self.more for family in families()]
+        families: list[Metric | Histogram] = [requests, self._durations, inflight, streaming, self._objects(), *more, *_process()]
         return Response(exposition(families).encode(), content_type=CONTENT_TYPE)
 
     def _objects(self) -> Metric:
@@ -58,6 +66,12 @@ class Metrics:
         for prefix, row in prefixes.items():
             objects.add(self._store.count(prefix), resource=row.group_resource)
         return objects
+
+
+def _labels_of(info: RequestInfo) -> tuple[str, ...]:
+    verb = _VERBS.get(info.verb) or ("DELETECOLLECTION" if info.verb == "deletecollection" else info.verb.upper())
+    scope = "" if not info.resource_request else "resource" if info.name else "namespace" if info.namespace else "cluster"
+    return (verb, info.group, info.version, info.resource, info.subresource, scope, "apiserver")
 
 
 def _process() -> list[Metric]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from sagong.api import cause
 from sagong.api.clock import Clock, Random
-from sagong.api.errors import ApiError, NotFoundError, ServiceUnavailableError
+from sagong.api.errors import ApiError, BadRequestError, NotFoundError, ServiceUnavailableError, TimeoutApiError
 from sagong.api.field_errors import quote
+from sagong.api.go_duration import parse_duration
 from sagong.server import impersonation, websockets
 from sagong.server.authz.authorizer import forbidden_error
 from sagong.server.contract import Attributes, Authenticator, Authorizer
-from sagong.server.exchange import ANONYMOUS, Exchange
-from sagong.server.messages import Answer, Request, Stream
+from sagong.server.exchange import ANONYMOUS, REQUEST_SECONDS, Exchange
+from sagong.server.messages import Answer, Request, Response, Stream, Upgrade
 from sagong.server.metrics import Metrics
 from sagong.server.request_info import request_info
 from sagong.server.status import error_response
@@ -23,6 +25,7 @@ from sagong.store.base import StoreClosedError, StoreWriteError
 log = logging.getLogger(__name__)
 
 Stage = Callable[[Exchange], Awaitable[Answer | None]]
+SWEEP_SECONDS = 1.0
 _CACHE_CONTROL = ("Cache-Control", "no-cache, private")
 _SELECTING = ("list", "watch", "deletecollection")
 
@@ -42,14 +45,16 @@ class Checks(Protocol):
 
 
 class Pipeline:
-    """The handler of all requests."""
+    """The handler of all requests. `limit` decides who is served now (priority and fairness)."""
 
-    def __init__(self, checks: Checks, dispatch: Stage, metrics: Metrics, *, clock: Clock, random: Random) -> None:
+    def __init__(self, checks: Checks, limit: Stage, dispatch: Stage, metrics: Metrics, *, clock: Clock, random: Random) -> None:
         self._authenticator, self._authorizer = checks.authenticator, checks.authorizer
         self._metrics, self._clock, self._random = metrics, clock, random
+        self._deadlines: dict[Exchange, float] = {}
         self.stages: tuple[Stage, ...] = (
             self._authenticate,
             self._impersonate,
+            limit,
             self._authorize,
             dispatch,
         )
@@ -63,6 +68,8 @@ class Pipeline:
         inflight, started = self._metrics.inflight, self._clock.monotonic()
         inflight[kind] += 1
         try:
+            if not exchange.long_running:
+                self._set_deadline(exchange, started)
             answer = await self._pass(exchange)
             if isinstance(answer, Stream) and websockets.asked(request):
                 answer = websockets.upgrade(request, answer, events=exchange.info.verb == "watch")
@@ -72,14 +79,72 @@ class Pipeline:
             answer = error_response(ApiError(f"Internal error occurred: the write was not kept: {error}"))
         except StoreClosedError as error:
             answer = error_response(ServiceUnavailableError(f"the server keeps no state any more: {error}"))
+        except asyncio.CancelledError:
+            if not self._expired(exchange):
+                raise
+            answer = error_response(TimeoutApiError("Timeout: request did not complete within the allotted timeout"))
         except Exception as error:
             log.exception("%s %s", request.method, request.path)
             answer = error_response(ApiError(f"Internal error occurred: {error}"))
         finally:
             cause.cause_id.reset(token)
             inflight[kind] -= 1
-        self._metrics.answered(exchange.info, answer.status, self._clock.monotonic() - started)
+            self._deadlines.pop(exchange, None)
+        if isinstance(answer, Response):
+            self._over(exchange, answer.status, started)
+        else:
+            self._goes_on(exchange, answer, started)
         return _finish(answer, exchange, audit_id)
+
+    async def run(self) -> None:
+        """End what takes too long, until cancelled."""
+        while True:
+            await self._clock.sleep(SWEEP_SECONDS)
+            now = self._clock.monotonic()
+            for exchange, deadline in tuple(self._deadlines.items()):
+                if deadline <= now:
+                    self._expire(exchange)
+
+    def _set_deadline(self, exchange: Exchange, started: float) -> None:
+        """Give a request its time. One loop watches the usual deadline, so that a request costs no timer of its own."""
+        exchange.task = asyncio.current_task()
+        self._deadlines[exchange] = started + REQUEST_SECONDS
+        if exchange.request.query_string and (said := exchange.request.param("timeout")):
+            exchange.seconds = _seconds(said)
+            asyncio.get_running_loop().call_later(exchange.seconds, self._expire, exchange)
+
+    def _expire(self, exchange: Exchange) -> None:
+        if self._deadlines.pop(exchange, None) is not None and exchange.task is not None:
+            exchange.expired = True
+            exchange.task.cancel()
+
+    def _expired(self, exchange: Exchange) -> bool:
+        """Tell whether a cancellation is the end of the request's time; it is dealt with then. Otherwise all is over: let go."""
+        if exchange.expired and exchange.task is not None:
+            return exchange.task.uncancel() == 0
+        self._let_go(exchange)
+        return False
+
+    def _over(self, exchange: Exchange, status: int, started: float) -> None:
+        if exchange.seat is not None:
+            self._let_go(exchange)
+        self._metrics.answered(exchange.info, status, self._clock.monotonic() - started)
+
+    def _goes_on(self, exchange: Exchange, answer: Stream | Upgrade, started: float) -> None:
+        """Count an answer that streams when it ends. A watch gives its seat back earlier, when it has begun."""
+        status = answer.status
+        self._metrics.long_running(exchange.info, 1)
+
+        def ended() -> None:
+            self._metrics.long_running(exchange.info, -1)
+            self._over(exchange, status, started)
+
+        answer.ended = ended
+
+    def _let_go(self, exchange: Exchange) -> None:
+        seat, exchange.seat = exchange.seat, None
+        if seat is not None:
+            seat.leave()
 
     async def _pass(self, exchange: Exchange) -> Answer:
         for stage in self.stages:
@@ -129,11 +194,20 @@ class Pipeline:
 
 
 def _finish(answer: Answer, exchange: Exchange, audit_id: str) -> Answer:
-    headers = [("Audit-Id", audit_id), _CACHE_CONTROL, *answer.headers]
+    headers = [("Audit-Id", audit_id), _CACHE_CONTROL, *exchange.headers, *answer.headers]
     if exchange.warnings:
         headers += [("Warning", f'299 - "{_quoted(text)}"') for text in dict.fromkeys(exchange.warnings)]
     answer.headers = headers
     return answer
+
+
+def _seconds(said: str) -> float:
+    """Return what a client allows its request; not more than the server does."""
+    try:
+        seconds = parse_duration(said)
+    except ValueError as error:
+        raise BadRequestError(f"invalid timeout specified in the request URL - {error}") from error
+    return min(seconds, REQUEST_SECONDS) if seconds > 0 else REQUEST_SECONDS
 
 
 def _quoted(text: str) -> str:

@@ -15,6 +15,8 @@ from sagong.server.messages import Request
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 _LEGACY_VERBS = ("proxy", "watch")
+_LONG_VERBS = ("watch", "proxy")
+_LONG_SUBRESOURCES = ("attach", "exec", "log", "portforward", "proxy")
 
 
 class RequestInfo(NamedTuple):
@@ -40,6 +42,11 @@ def request_info(request: Request) -> RequestInfo:
     if len(parts) >= 4 and parts[0] == "apis":  # noqa: PLR2004
         return _resource_info(request, parts[1], parts[2], parts[3:])
     return RequestInfo(request.path, request.method.lower())
+
+
+def long_running(info: RequestInfo) -> bool:
+    """Tell whether a request may take as long as it likes."""
+    return info.resource_request and (info.verb in _LONG_VERBS or info.subresource in _LONG_SUBRESOURCES)
 
 
 def _resource_info(request: Request, group: str, version: str, parts: list[str]) -> RequestInfo:

@@ -50,7 +50,6 @@ def at_start(config: BootstrapConfig, now: str) -> Iterator[Wanted]:
     yield from (Wanted(obj, _MERGES_RBAC[type(obj).__name__]) for obj in rbac_policy.objects())
     for name, value, description in _PRIORITY_CLASSES:
         yield Wanted(_priority_class(name, value, description), _keep)
-    yield from (Wanted(obj, _reset_spec) for obj in flow_control.objects(now))
     yield from (Wanted(obj, _set_spec) for obj in api_services.objects(now))
     yield Wanted(authentication_config.config_map(config.client_ca, config.request_header), _merge_data)
 
@@ -64,6 +63,7 @@ def always(config: BootstrapConfig, now: str) -> Iterator[Wanted]:
     yield Wanted(kubernetes_service.service(first, config.port), _keep)
     yield Wanted(kubernetes_service.endpoints(config.advertise_address, config.port), _set_subsets)
     yield Wanted(kubernetes_service.endpoint_slice(config.advertise_address, config.port), _set_endpoints)
+    yield from (Wanted(obj, _reset_spec) for obj in flow_control.objects(now))
 
 
 def _namespace(name: str) -> Namespace:

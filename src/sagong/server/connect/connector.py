@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import replace
+
+from msgspec import structs
 
 from sagong.api.clock import Random
 from sagong.api.errors import ApiError, BadRequestError, MethodNotAllowedError
@@ -73,7 +74,7 @@ class KubeletConnector:
         """Ask for `create` also where a WebSocket client comes with GET: running a command is no reading."""
         if attributes.verb == "create":
             return
-        asked = replace(attributes, verb="create")
+        asked = structs.replace(attributes, verb="create")
         decision = await self._authorizer.authorize(asked)
         if not decision.allowed:
             raise forbidden_error(asked, decision.reason)

@@ -17,7 +17,7 @@ from sagong.api.errors import ApiError, GoneError, ServiceUnavailableError
 from sagong.api.resources import Resource
 from sagong.api.types.meta import Status
 from sagong.server import status
-from sagong.server.exchange import Exchange
+from sagong.server.exchange import Exchange, Seat
 from sagong.server.messages import JSON, Answer, Stream
 from sagong.server.negotiation import PROTOBUF
 from sagong.server.registry.options import ListOptions, list_options
@@ -49,7 +49,7 @@ async def watch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     prefix = list_prefix(row, info.namespace)
     if chosen.name is not None and (info.namespace or not row.namespaced):
         prefix += chosen.name
-    stream = _WatchStream(registry, row, _Asked(options, renderer, prefix, chosen.matcher))
+    stream = _WatchStream(registry, row, _Asked(options, renderer, prefix, chosen.matcher), exchange.seat)
     if renderer.representation.media == PROTOBUF:
         return Stream(_framed(stream.lines(), row), content_type=f"{PROTOBUF};stream=watch")
     return Stream(stream.lines(), content_type=JSON)
@@ -86,8 +86,8 @@ class _Asked(NamedTuple):
 class _WatchStream:
     """One watch under way."""
 
-    def __init__(self, registry: Registry, row: Resource, asked: _Asked) -> None:
-        self._registry, self._row = registry, row
+    def __init__(self, registry: Registry, row: Resource, asked: _Asked, seat: Seat | None) -> None:
+        self._registry, self._row, self._seat = registry, row, seat
         self._options, self._renderer, self._prefix, self._matcher = options, renderer, _, _ = asked
         timeout = options.timeout or int(MIN_TIMEOUT * (1 + registry.random.uniform()))
         self._deadline = asyncio.get_running_loop().time() + timeout
@@ -97,15 +97,14 @@ class _WatchStream:
         """Yield events, several to a chunk when there are several."""
         try:
             since = self._options.revision or 0
-            if self._options.send_initial_events:
-                await self._registry.wait_fresh(since)
-            elif since > self._registry.store.revision and not await self._comes_up(since):
+            if not await self._comes_up(since):
                 return
             if not since or self._options.send_initial_events:
                 since = self._registry.store.revision
                 async for chunk in self._initial(since):
                     yield chunk
             watch = self._registry.store.watch(self._prefix, since)
+            self._begun()
         except CompactedError as error:
             old = self._options.revision or 0
             yield error_line(GoneError(f"too old resource version: {old} ({error.oldest})"))
@@ -124,8 +123,19 @@ class _WatchStream:
         finally:
             watch.close()
 
+    def _begun(self) -> None:
+        """Give the seat back: from here on a watch costs little."""
+        if self._seat is not None:
+            self._seat.release()
+
     async def _comes_up(self, revision: int) -> bool:
-        """Wait for a revision that has not been written yet; tell whether it came before the watch is over."""
+        """Wait for a revision that has not been written yet; tell whether it came before the watch is over. Raises TimeoutApiError."""
+        if self._options.send_initial_events:
+            await self._registry.wait_fresh(revision)
+            return True
+        if revision <= self._registry.store.revision:
+            return True
+        self._begun()
         try:
             async with asyncio.timeout_at(self._deadline):
                 await self._registry.store.wait_revision(revision)
