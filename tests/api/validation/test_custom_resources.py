@@ -342,7 +342,7 @@ def test_changes_of_definitions(subresource: str, change: dict[str, Any], wanted
                 ),
             ],
         ),
-        (schema(title="t", nullable=False, default={"a": 1}), []),
+        (schema(title="t", nullable=False), []),
         (
             schema(properties={"metadata": {"type": "string"}}),
             ['spec.validation.openAPIV3Schema.properties[metadata].type: Invalid value: "string": must be object'],

@@ -19,12 +19,13 @@ class Schema:
     default     what stands in for an absent value; None: nothing
     list_type   `atomic`, `set` or `map`, with its `keys`
     source      the JSON that the schema was read from
-    defaulting, nulling   whether a default stands somewhere below; whether null is removed here or somewhere below
+    defaulting, has_embedded, has_lists, has_rules   whether there is a default, a resource, a set or map, a rule here or below
     """
 
     __slots__ = (
-        "default", "defaulting", "embedded", "has_embedded", "has_lists", "int_or_string", "items", "keys", "kind", "list_type",
-        "map_type", "nullable", "open", "preserve", "properties", "source", "values",
+        "default", "defaulting", "embedded", "has_embedded", "has_lists", "has_rules", "int_or_string", "items",
+        "keys", "kind", "list_type", "map_type", "nullable", "open", "preserve", "properties",
+        "source", "values",
     )  # fmt: skip
 
     def __init__(self, source: Mapping[str, Any]) -> None:
@@ -46,11 +47,19 @@ class Schema:
         below = [*self.properties.values(), *(child for child in (self.values, self.items) if child is not None)]
         self.defaulting: bool = self.default is not None or any(child.defaulting for child in below)
         self.has_embedded: bool = self.embedded or any(child.has_embedded for child in below)
+        self.has_rules: bool = bool(source.get("x-kubernetes-validations")) or any(child.has_rules for child in below)
         self.has_lists: bool = self.list_type in ("set", "map") or any(child.has_lists for child in below)
 
     def child(self, name: str) -> Schema | None:
         """Return the schema of an object's field."""
         return self.properties.get(name, self.values)
+
+
+def has_rules(source: Mapping[str, Any]) -> bool:
+    """Say whether there is any rule in the JSON of a schema."""
+    others, items = source.get("additionalProperties"), source.get("items")
+    below = [*(source.get("properties") or {}).values(), *(part for part in (others, items) if isinstance(part, Mapping))]
+    return bool(source.get("x-kubernetes-validations")) or any(map(has_rules, below))
 
 
 def as_resource(schema: Schema | None) -> Schema:

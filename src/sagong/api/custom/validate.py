@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sagong.api import names
 from sagong.api.custom.correlate import Pair
@@ -12,16 +12,22 @@ from sagong.api.custom.embedded import check_embedded
 from sagong.api.custom.lists import check_lists
 from sagong.api.custom.paths import ABSENT, FieldTypeError, at
 from sagong.api.custom.schema import Schema
-from sagong.api.custom.values import check_values
+from sagong.api.custom.values import WHOLE, check_values
 from sagong.api.errors import Cause
 from sagong.api.field_errors import Errors, quote
 from sagong.api.types.apiextensions import CustomResourceSubresourceScale
 from sagong.api.types.meta import ObjectMeta
 from sagong.api.validation.metadata import validate_meta, validate_meta_update
 
+if TYPE_CHECKING:
+    from sagong.api.custom.rules import Rules
+
 _MAX_REPLICAS = 2**31 - 1
+_BLOCKING = frozenset(f"FieldValue{kind}" for kind in ("NotSupported", "Required", "TooLong", "TooMany", "TypeInvalid"))
+_NOT_CHECKED = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
 _STANDARD_FINALIZERS = ("orphan", "foregroundDeletion", "kubernetes")
 Json = dict[str, Any]
+Whole = tuple[Json, ObjectMeta]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +39,10 @@ class Validator:
     namespaced: bool
     schema: Schema
     scale: CustomResourceSubresourceScale | None = None
+    rules: Callable[[], Rules | None] = lambda: None
 
-    def create(self, obj: Json, meta: ObjectMeta) -> list[Cause]:
-        """Return what is wrong with a new object."""
+    def create(self, obj: Json, meta: ObjectMeta, warnings: list[str]) -> list[Cause]:
+        """Return what is wrong with a new object; add to `warnings` what is let pass."""
         errors = Errors()
         if self._type_meta(errors, obj):
             return errors
@@ -45,33 +52,54 @@ class Validator:
         self._status_replicas(errors, obj)
         self._inside(errors, obj)
         check_lists(errors, "", obj, self.schema)
+        self._evaluate(errors, obj, None, warnings)
         return errors
 
-    def update(self, obj: Json, meta: ObjectMeta, old: Json, old_meta: ObjectMeta) -> list[Cause]:
-        """Return what is wrong with an object that is to replace an old one."""
+    def update(self, new: Whole, old: Whole, warnings: list[str]) -> list[Cause]:
+        """Return what is wrong with an object that is to replace an old one; add to `warnings` what is let pass."""
+        (obj, meta), (before, old_meta) = new, old
         errors = Errors()
         if self._type_meta(errors, obj):
             return errors
         validate_meta_update(errors, meta, old_meta, qualified=False)
-        check_values(errors, obj, self.schema, pair=Pair(obj, old, self.schema))
+        check_values(errors, obj, self.schema, pair=Pair(obj, before, self.schema))
         self._spec_replicas(errors, obj)
         self._status_replicas(errors, obj)
         self._inside(errors, obj)
-        self._lists(errors, obj, old)
+        self._lists(errors, obj, before)
+        self._evaluate(errors, obj, before, warnings)
         return errors
 
-    def update_status(self, obj: Json, meta: ObjectMeta, old: Json, old_meta: ObjectMeta) -> list[Cause]:
-        """Return what is wrong with a new status."""
+    def update_status(self, new: Whole, old: Whole, warnings: list[str]) -> list[Cause]:
+        """Return what is wrong with a new status; add to `warnings` what is let pass."""
+        (obj, meta), (before, old_meta) = new, old
         errors = Errors()
         if self._type_meta(errors, obj):
             return errors
         validate_meta_update(errors, meta, old_meta, qualified=False)
         status = self.schema.properties.get("status")
         if "status" in obj and status is not None:
-            check_values(errors, obj["status"], status, path="status", pair=Pair(obj, old, self.schema).field("status"))
+            check_values(errors, obj["status"], status, path="status", pair=Pair(obj, before, self.schema).field("status"))
         self._status_replicas(errors, obj)
-        self._lists(errors, obj, old)
+        self._lists(errors, obj, before)
+        self._evaluate(errors, obj, before, warnings)
         return errors
+
+    def _evaluate(self, errors: Errors, obj: Json, old: Json | None, warnings: list[str]) -> None:
+        """Evaluate the schema's rules, if the values are such that they can be."""
+        if not self.schema.has_rules:
+            return
+        if any(cause.reason in _BLOCKING for cause in errors):
+            errors.invalid(WHOLE, None, _NOT_CHECKED)
+            return
+        from sagong.api.custom.rules import Evaluation  # noqa: PLC0415 - brings in CEL, which most servers never need
+
+        rules = self.rules()
+        if rules is not None:
+            evaluation = Evaluation()
+            evaluation.run(rules, "", obj, old, Pair(obj, old, self.schema) if old is not None else None)
+            errors += evaluation.errors
+            warnings += evaluation.warnings
 
     def _type_meta(self, errors: Errors, obj: Json) -> bool:
         for name, wanted in (("kind", self.kind), ("apiVersion", self.api_version)):

@@ -14,7 +14,7 @@ import msgspec
 
 from sagong.api.custom.correlate import Pair
 from sagong.api.custom.formats import conforms, supported
-from sagong.api.custom.patterns import compiled
+from sagong.api.custom.patterns import complaint
 from sagong.api.custom.schema import Schema
 from sagong.api.field_errors import Errors, show
 
@@ -187,8 +187,8 @@ def _string(result: _Result, value: str, schema: Json, path: str) -> None:
         result.add(f"{path} too long", path, lambda errors, at: errors.too_long(at, longest))
     elif shortest is not None and len(value) < shortest:
         result.invalid(path, value, f"{path} in body should be at least {shortest} chars long")
-    elif pattern and not compiled(pattern).search(value):
-        result.invalid(path, value, f"{path} in body should match '{pattern}'")
+    elif pattern and (shown := complaint(pattern, value)):
+        result.invalid(path, value, f"{path} in body should match '{shown}'")
     result.matched += 1
 
 

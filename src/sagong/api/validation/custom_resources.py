@@ -7,6 +7,7 @@ once, as `spec.validation`, `spec.subresources` and so on, not under `spec.versi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -100,7 +101,9 @@ def _definition(errors: Errors, new: api.CustomResourceDefinition, old: api.Cust
         if validation.openAPIV3Schema is not None:
             shared = path == "spec.validation"
             has_status = any(map(_has_status, spec.versions)) if shared else _has_status(version)
-            schemas.root_schema(errors, f"{path}.openAPIV3Schema", validation.openAPIV3Schema, strict, has_status=has_status)
+            costs = before is None or not any((was.name, was.schema) == (version.name, version.schema) for was in before.versions)
+            judged = replace(strict, rule_costs=costs)
+            schemas.root_schema(errors, f"{path}.openAPIV3Schema", validation.openAPIV3Schema, judged, has_status=has_status)
     _details(errors, spec)
     _conversion(errors, new, old)
     _storage(errors, new)

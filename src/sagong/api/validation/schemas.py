@@ -1,4 +1,4 @@
-"""Validation of the schemas of custom resources. Rules in CEL are not compiled here: whoever evaluates them reports their errors."""
+"""Validation of the schemas of custom resources. What their defaults and rules say is looked at last, by `custom/`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from sagong.api.field_errors import Errors
 from sagong.api.types.apiextensions import JSONSchemaProps, ValidationRule
-from sagong.api.validation.structural import structural, unsupported
+from sagong.api.validation.structural import structural, unsupported, walk
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _LIST_TYPES = ("atomic", "set", "map")
@@ -44,6 +46,7 @@ class Strictness:
 
     types: bool = True
     structural: bool = True
+    rule_costs: bool = True
     atomic_sets: bool = True
     map_keys: bool = True
 
@@ -66,9 +69,29 @@ def root_schema(errors: Errors, path: str, schema: JSONSchemaProps, strict: Stri
     complaint = unsupported(schema) if strict.structural else ""
     if strict.structural and not complaint:
         structural(errors, path, schema)
+    sound = strict.structural and not complaint and len(errors) == before
+    if sound:
+        _defaults(errors, path, schema)
+    good = len(errors) == before
     _schema(errors, path, schema, strict, _Place(), root=True)
     if complaint and len(errors) == before:
         errors.invalid(path, "", complaint)
+    elif sound and good and len(errors) == before:
+        _rules(errors, path, schema, strict)
+
+
+def _defaults(errors: Errors, path: str, schema: JSONSchemaProps) -> None:
+    if any(part.default is not None for part in walk(schema)):
+        from sagong.api.custom.default_checks import check_defaults  # noqa: PLC0415 - few schemas have defaults
+
+        check_defaults(errors, path, msgspec.to_builtins(schema))
+
+
+def _rules(errors: Errors, path: str, schema: JSONSchemaProps, strict: Strictness) -> None:
+    if any(part.x_kubernetes_validations for part in walk(schema)):
+        from sagong.api.custom.rule_checks import check_rules  # noqa: PLC0415 - brings in CEL
+
+        check_rules(errors, path, msgspec.to_builtins(schema), lenient=not strict.rule_costs)
 
 
 def _root_with_status(errors: Errors, path: str, schema: JSONSchemaProps) -> None:

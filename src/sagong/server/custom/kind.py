@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,6 +29,9 @@ from sagong.server.custom.conversion import Converter, Json, plainly
 from sagong.server.custom.strategy import CustomStrategy
 from sagong.server.registry.storage import CustomObject
 from sagong.store.base import Entry, Event, Watch
+
+if TYPE_CHECKING:
+    from sagong.api.custom.rules import Rules
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -84,6 +89,7 @@ class CustomVersion:
         self.selectable_fields = tuple(field.jsonPath.removeprefix(".") for field in spec.selectableFields)
         self._seen: dict[str, tuple[int, bytes | None]] = {}
         self._managers: dict[tuple[str, bool], FieldManager] = {}
+        self._compiled: Rules | None = None
 
     @functools.cached_property
     def source(self) -> Json | None:
@@ -122,7 +128,14 @@ class CustomVersion:
     @functools.cached_property
     def validator(self) -> Validator:
         """What the version demands of its objects."""
-        return Validator(self.api_version, self.row.kind, self.row.namespaced, self.schema, self.scale)
+        return Validator(self.api_version, self.row.kind, self.row.namespaced, self.schema, self.scale, self._rules)
+
+    def _rules(self) -> Rules | None:
+        if self._compiled is None:
+            from sagong.api.custom.rules import rules_of  # noqa: PLC0415 - brings in CEL, which most definitions do not need
+
+            self._compiled = rules_of(self.schema)
+        return self._compiled
 
     @functools.cached_property
     def columns(self) -> Columns:
@@ -164,17 +177,27 @@ class CustomVersion:
         """Fill in defaults."""
         apply_defaults(obj.content, self.schema)
 
-    def check_create(self, obj: CustomObject, warnings: list[str]) -> list[Cause]:
+    async def check_create(self, obj: CustomObject, warnings: list[str]) -> list[Cause]:
         """Return what is wrong with a new object."""
         warnings += finalizer_warnings(obj.metadata.finalizers)
-        return self.validator.create(plain(obj), obj.metadata)
+        return await self._judged(lambda: self.validator.create(plain(obj), obj.metadata, warnings))
 
-    def check_update(self, new: CustomObject, old: CustomObject, subresource: str, warnings: list[str]) -> list[Cause]:
+    async def check_update(self, new: CustomObject, old: CustomObject, subresource: str, warnings: list[str]) -> list[Cause]:
         """Return what is wrong with an object that is to replace the old one, or with its new status."""
+        after, before = (plain(new), new.metadata), (plain(old), old.metadata)
         if subresource == "status":
-            return self.validator.update_status(plain(new), new.metadata, plain(old), old.metadata)
+            return await self._judged(lambda: self.validator.update_status(after, before, warnings))
         warnings += finalizer_warnings({*new.metadata.finalizers} - {*old.metadata.finalizers})
-        return self.validator.update(plain(new), new.metadata, plain(old), old.metadata)
+        return await self._judged(lambda: self.validator.update(after, before, warnings))
+
+    async def _judged(self, judge: Callable[[], list[Cause]]) -> list[Cause]:
+        return await asyncio.to_thread(judge) if self._heavy else judge()
+
+    @functools.cached_property
+    def _heavy(self) -> bool:
+        """Whether judging may take long."""
+        rules = self._rules() if self.schema.has_rules else None
+        return rules is not None and rules.heavy
 
     def check_creatable(self, name: str) -> None:
         """Raise ForbiddenError when the definition is being deleted."""

@@ -52,6 +52,7 @@ class Strategy:
     returns_deleted       a deletion answers with the object instead of a Status
     delete_warning        for a deletion that leaves the policy to the default
     reserves              takes addresses and ports through the ServiceAllocator
+    slow                  validation may take so long that it has a thread of its own
     """
 
     generation: tuple[str, ...] = ()
@@ -69,6 +70,7 @@ class Strategy:
     returns_deleted: bool = False
     delete_warning: str = ""
     reserves: bool = False
+    slow: bool = False
 
     def prepare_create(self, obj: Any, circumstances: Circumstances) -> None:
         """Set what the client may not set."""
@@ -200,6 +202,7 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
         create=kinds.create_definition,
         update=kinds.update_definition,
         mark=kinds.mark_definition,
+        slow=True,
         unconditional_update=False,
     ),
     ("apiregistration.k8s.io", "apiservices"): Strategy(

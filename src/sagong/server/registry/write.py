@@ -6,6 +6,7 @@ the validating plugins, the store. Objects are in their storage version here; `r
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import CoroutineType
@@ -133,8 +134,7 @@ class _Write:
 
     async def _insert(self, obj: Any, review: Review) -> Written:
         row, call, store, meta = self._row, self._call, self._registry.store, obj.metadata
-        found = row.extra.check_create(obj, call.warnings) if row.module is None else validation.validate_create(obj)
-        self._refuse(found, meta.name)
+        self._refuse(await self._judged(obj, None), meta.name)
         await self._validated(review)
         value = await self._encoded(obj)
         key = row.storage_key(meta.namespace, meta.name)
@@ -226,10 +226,7 @@ class _Write:
     async def _replace(self, entry: Entry, new: Any, old: Any, review: Review) -> Written:
         registry, call, row = self._registry, self._call, self._row
         managed.ignore_timestamps(new, old)
-        if row.module is None:
-            self._refuse(row.extra.check_update(new, old, call.subresource, call.warnings), new.metadata.name)
-        else:
-            self._refuse(validation.validate_update(new, old, call.subresource), new.metadata.name)
+        self._refuse(await self._judged(new, old), new.metadata.name)
         await self._validated(review)
         value = await self._encoded(new)
         if self._goes(new, old.metadata):
@@ -241,6 +238,21 @@ class _Write:
             return await self._written(entry.key, value, await registry.store.write(entry.key, value, entry.revision))
         await registry.store.wait_revision(entry.revision)
         return await self._written(entry.key if value == entry.value else "", value, entry.revision)
+
+    async def _judged(self, new: Any, old: Any) -> Sequence[Cause]:
+        """Return what is wrong with an object; `old` None: a new one."""
+        row, call = self._row, self._call
+        if row.module is None:
+            judge = (
+                row.extra.check_create(new, call.warnings)
+                if old is None
+                else row.extra.check_update(new, old, call.subresource, call.warnings)
+            )
+            causes: Sequence[Cause] = await judge
+            return causes
+        if self._strategy.slow:
+            return await asyncio.to_thread(_judge, new, old, call.subresource)
+        return _judge(new, old, call.subresource)
 
     async def _encoded(self, obj: Any) -> bytes:
         """Return what is stored for an object."""
@@ -297,6 +309,10 @@ class _Write:
     async def _validated(self, review: Review) -> None:
         if self._call.admit and self._registry.admission is not None:
             await self._registry.admission.validate(review)
+
+
+def _judge(new: Any, old: Any, subresource: str) -> Sequence[Cause]:
+    return validation.validate_create(new) if old is None else validation.validate_update(new, old, subresource)
 
 
 def match_namespace(row: Resource, meta: Any, namespace: str) -> None:
