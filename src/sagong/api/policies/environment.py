@@ -85,13 +85,12 @@ _PATCH_FIELDS: Fields = {name: (cel.DYN if name == "value" else cel.STRING, name
 class Structs:
     """The struct types of admission. `schemas` know those of objects, where they are known; `variables` grow."""
 
-    def __init__(self, *, patches: bool = False, schemas: cel.SchemaTypes | None = None) -> None:
-        self.variables: dict[str, tuple[Type, str]] = {}
+    def __init__(self, variables: Fields, *, patches: bool = False, schemas: cel.SchemaTypes | None = None) -> None:
         self._patches, self._schemas = patches, schemas
         self._known: dict[str, Fields] = {
             f"kubernetes.{name}": {field: (kind, field) for field, kind in fields.items()} for name, fields in _STRUCTS.items()
         }
-        self._known["kubernetes.variables"] = self.variables
+        self._known["kubernetes.variables"] = variables
 
     def fields(self, name: str) -> Fields | None:
         """Return the fields of a type."""
@@ -109,10 +108,9 @@ class Environment:
 
     def __init__(self, *, params: bool, composed: bool = True, schemas: cel.SchemaTypes | None = None, **typed: Type) -> None:
         """Take types of objects where they are known: `object`, `oldObject`, `params`."""
-        self._schemas = schemas
-        self._structs = Structs(schemas=schemas)
-        self._mutating = Structs(patches=True, schemas=schemas)
-        self._mutating.variables = self._structs.variables
+        self._declared: dict[str, tuple[Type, str]] = {}
+        self._structs = Structs(self._declared, schemas=schemas)
+        self._mutating = Structs(self._declared, patches=True, schemas=schemas)
         self._variables: dict[str, Type] = {
             "object": cel.DYN,
             "oldObject": cel.DYN,
@@ -141,7 +139,7 @@ class Environment:
 
     def declare(self, name: str, program: cel.Program | None) -> None:
         """Let the expressions that follow use `variables.name`; None: its own expression does not compile."""
-        self._structs.variables[name] = (_declared(program.result) if program else cel.DYN, name)
+        self._declared[name] = (_declared(program.result) if program else cel.DYN, name)
 
 
 def _declared(kind: Type) -> Type:

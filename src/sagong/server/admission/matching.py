@@ -9,7 +9,7 @@ from sagong.api.resources import Resource
 from sagong.api.selectors import Selector
 from sagong.api.types.admissionregistration import NamedRuleWithOperations, RuleWithOperations
 from sagong.api.types.core import Namespace
-from sagong.server.admission.attributes import equivalents, labels_of, namespace_of
+from sagong.server.admission.attributes import equivalents, labels_of, name_of, namespace_of
 from sagong.server.admission.plugin import Review
 from sagong.server.contract import Objects
 
@@ -42,7 +42,13 @@ def _about(rule: RuleWithOperations | NamedRuleWithOperations, review: Review, r
         and _has(rule.apiVersions, row.version)
         and any(_resource(known, row.plural, review.call.subresource) for known in rule.resources)
         and _scope(rule.scope, review)
+        and _named(rule, review)
     )
+
+
+def _named(rule: RuleWithOperations | NamedRuleWithOperations, review: Review) -> bool:
+    names = rule.resourceNames if isinstance(rule, NamedRuleWithOperations) else ()
+    return not names or name_of(review) in names
 
 
 def _has(known: Sequence[str], asked: str) -> bool:

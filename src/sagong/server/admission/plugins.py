@@ -14,6 +14,7 @@ from sagong.server.admission.namespace_lifecycle import NamespaceLifecycle
 from sagong.server.admission.node_restriction import NodeRestriction
 from sagong.server.admission.pod_resize import PodResizeValidator
 from sagong.server.admission.pod_security import PodSecurity
+from sagong.server.admission.policies.plugins import MutatingAdmissionPolicy, ValidatingAdmissionPolicy
 from sagong.server.admission.priority import Priority
 from sagong.server.admission.rbac_escalation import RbacEscalation
 from sagong.server.admission.resource_quota import ResourceQuotas
@@ -52,7 +53,9 @@ def chain(objects: Objects, registry: Registry, authorizer: Authorizer, rbac: Rb
             PodTopologyLabels(objects),
             PodResizeValidator(objects),
             RbacEscalation(EscalationCheck(authorizer, rbac)),
+            MutatingAdmissionPolicy(objects, registry),
             MutatingAdmissionWebhook(objects, registry),
+            ValidatingAdmissionPolicy(objects, registry),
             ValidatingAdmissionWebhook(objects, registry),
             ResourceQuotas(objects, registry.clock),
         ]

@@ -1,0 +1,1 @@
+"""MutatingAdmissionPolicy and ValidatingAdmissionPolicy: expressions have a say on writes, inside the server."""
