@@ -223,6 +223,8 @@ async def test_a_webhook_decides(tmp_path: Path) -> None:
             review = {"spec": {"user": "joe", "resourceAttributes": {"verb": "get", "resource": "pods"}}}
             status = (await api.ok("POST", f"{ACCESS}/subjectaccessreviews", review))["status"]
             assert status == {"allowed": False, "denied": True, "reason": "not joe"}
+            rules = (await api.ok("POST", f"{ACCESS}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}}))["status"]
+            assert (rules["incomplete"], rules["evaluationError"]) == (True, "webhook authorizer does not support user rule resolution")
         asked = [body["spec"] for _, body in server.calls]
         assert [spec["user"] for spec in asked] == ["jane", "joe", "ann", "joe"]
         assert asked[0]["groups"] == ["system:authenticated"]

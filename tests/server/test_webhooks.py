@@ -525,3 +525,66 @@ async def test_definitions_are_admitted(tmp_path: Path) -> None:
         rule = {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "operations": ["CREATE"]}
         await hooks.validate("/crd", deny("the crd contains unwanted label"), rule)
         assert "the crd contains unwanted label" in denial(await api("POST", CRDS, definition()))
+
+
+async def test_only_what_the_conditions_want_is_asked_about(tmp_path: Path) -> None:
+    async with hooked(tmp_path) as (api, hooks, base):
+        conditions = [
+            {"name": "not-skipped", "expression": "object.metadata.name != 'skip-me'"},
+            {"name": "not-dry", "expression": "!request.dryRun"},
+            {"name": "may", "expression": "authorizer.group('').resource('secrets').namespace('a').check('get').allowed()"},
+        ]
+        await hooks.mutate("/m", patch(add("/data/m", "1")), matchConditions=conditions)
+        assert (await api.ok("POST", f"{base}/configmaps", config_map("c", k="1")))["data"] == {"k": "1", "m": "1"}
+        assert (await api.ok("POST", f"{base}/configmaps?dryRun=All", config_map("d", k="1")))["data"] == {"k": "1"}
+        assert (await api.ok("POST", f"{base}/configmaps", config_map("skip-me", k="1")))["data"] == {"k": "1"}
+        assert len(hooks.asked("/m")) == 1
+
+
+@pytest.mark.parametrize("policy", ["Fail", "Ignore"])
+async def test_conditions_that_fail(tmp_path: Path, policy: str) -> None:
+    async with hooked(tmp_path) as (api, hooks, base):
+        conditions = [{"name": "odd", "expression": "object.data.missing == 'x'"}]
+        await hooks.validate("/v", deny(), matchConditions=conditions, failurePolicy=policy)
+        answer = await api("POST", f"{base}/configmaps", config_map("c", k="1"))
+        if policy == "Ignore":
+            assert answer.status == 201
+        else:
+            assert 'configmaps "c" is forbidden: ' in denial(answer, 403)
+            assert "no such key: missing" in answer.body["message"]
+        assert hooks.asked("/v") == []
+        never = [*conditions, {"name": "never", "expression": "false"}]
+        await api.ok(
+            "PATCH", f"{VALIDATING}/v", [{"op": "replace", "path": "/webhooks/0/matchConditions", "value": never}], Content_Type=JSON_PATCH
+        )
+        await api.ok("POST", f"{base}/configmaps", config_map("d", k="1"))
+
+
+@pytest.mark.parametrize("where", [MUTATING, VALIDATING])
+async def test_conditions_that_do_not_compile_are_refused(tmp_path: Path, where: str) -> None:
+    async with hooked(tmp_path) as (api, hooks, _):
+        hook = hooks.hook("/x", allow, {}, matchConditions=[{"name": "bad", "expression": "... [] bad expression"}])
+        answer = await api("POST", where, {"metadata": {"name": "x"}, "webhooks": [hook]})
+        assert (answer.status, "compilation failed" in answer.body["message"]) == (422, True)
+
+
+async def test_the_second_round_changes_nothing_that_the_first_has_settled(tmp_path: Path) -> None:
+    async with hooked(tmp_path) as (api, hooks, base):
+        vm = {
+            "metadata": {"name": "vm"},
+            "handler": "h",
+            "overhead": {"podFixed": {"cpu": "1"}},
+            "scheduling": {"nodeSelector": {"vm": "y"}},
+        }
+        await api.ok("POST", "/apis/node.k8s.io/v1/runtimeclasses", vm)
+        await api.ok("POST", "/apis/scheduling.k8s.io/v1/priorityclasses", {"metadata": {"name": "high"}, "value": 7})
+        limits = [{"type": "Container", "default": {"cpu": "2"}, "defaultRequest": {"cpu": "1"}}]
+        await api.ok("POST", f"{base}/limitranges", {"metadata": {"name": "l"}, "spec": {"limits": limits}})
+        wanted = pod("one", runtimeClassName="vm", priorityClassName="high")
+        before = (await api.ok("POST", f"{base}/pods", wanted))["spec"]
+        await hooks.mutate("/m", patch(add("/metadata/labels/by", "webhook")), {"resources": ["pods"]})
+        after = (await api.ok("POST", f"{base}/pods", {**wanted, "metadata": {"name": "two", "labels": {"app": "x"}}}))["spec"]
+        for spec in (before, after):
+            name = spec["volumes"][0].pop("name")
+            assert [mount.pop("name") for mount in spec["containers"][0]["volumeMounts"]] == [name]
+        assert after == before

@@ -77,7 +77,9 @@ class Authorizer(Protocol):
 
 
 class RuleLister(Protocol):
-    """Lists what a user may."""
+    """Lists what a user may. `partial`: there is an authorizer that decides but cannot list, and its name."""
+
+    partial: str
 
     def rules_of(self, user: User, namespace: str) -> tuple[Sequence[PolicyRule], str]:
         """Return every rule that applies in a namespace, and what went wrong in finding them ("" if nothing)."""

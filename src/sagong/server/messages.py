@@ -48,6 +48,10 @@ class Request:
                     self._query.setdefault(key, []).append(value)
         return self._query
 
+    def replace_query(self, query_string: str) -> None:
+        """Take another query in the place of the one that came."""
+        self.query_string, self._query = query_string, None
+
     def param(self, name: str) -> str:
         """Return the first value of a query parameter, "" when absent."""
         values = self.query.get(name)

@@ -31,6 +31,7 @@ def configured(config: ServerConfig, registry: Registry, client: WebhookClient, 
         wanted = _of_settings(config)
         if causes := validate(wanted):
             raise ConfigurationError(text(causes))
+    chain.rbac.partial = "webhook" if any(entry.webhook for entry in wanted.authorizers) else ""
     modes: list[str | Authorizer] = [
         entry.type if entry.webhook is None else _webhook(entry.webhook, registry, client) for entry in wanted.authorizers
     ]

@@ -9,7 +9,9 @@ from sagong.server.contract import Attributes, Decision, User
 
 
 class Rbac:
-    """Decides by the roles and bindings in the store."""
+    """Decides by the roles and bindings in the store. `partial`: see `contract.RuleLister`."""
+
+    partial = ""
 
     def __init__(self, index: RbacIndex) -> None:
         self._index = index

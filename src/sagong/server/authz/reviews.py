@@ -57,10 +57,10 @@ def review_rules(review: SelfSubjectRulesReview, asker: User, lister: RuleLister
     if not namespace:
         raise BadRequestError("no namespace on request")
     rules, error = lister.rules_of(asker, namespace)
-    is_node = node_name(asker) is not None
-    if is_node:
-        error = ", ".join(filter(None, ("node authorizer does not support user rule resolution", error)))
-    status = SubjectRulesReviewStatus(incomplete=is_node, evaluationError=error)
+    silent = ["node"] if node_name(asker) is not None else []
+    silent += [lister.partial] if lister.partial else []
+    error = ", ".join(filter(None, (*(f"{name} authorizer does not support user rule resolution" for name in silent), error)))
+    status = SubjectRulesReviewStatus(incomplete=bool(silent), evaluationError=error)
     for rule in rules:
         if rule.resources:
             status.resourceRules.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from sagong.api.errors import ServiceUnavailableError
 from sagong.api.resources import Resource
@@ -10,7 +11,7 @@ from sagong.server.admission.attributes import kind_of
 from sagong.server.admission.plugin import Review
 from sagong.server.contract import Attributes
 from sagong.server.exchange import Exchange
-from sagong.server.messages import Answer
+from sagong.server.messages import Answer, Request
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.write import Call
 
@@ -31,9 +32,11 @@ async def connect(registry: Registry, exchange: Exchange, row: Resource) -> Answ
         raise ServiceUnavailableError("this server does not connect to nodes")
     if registry.admission is not None and info.subresource not in _READS:
         call = Call(exchange.user, info.namespace, name, info.subresource, warnings=exchange.warnings, annotations=exchange.annotations)
-        review = Review("CONNECT", row, call, _options(exchange, row), None)
+        options = _options(exchange, row)
+        review = Review("CONNECT", row, call, options, None)
         await registry.admission.mutate(review)
         await registry.admission.validate(review)
+        _take(exchange.request, info.subresource, options, review.obj)
     attributes = Attributes(
         exchange.user, info.verb, info.path, info.group, info.version, info.resource, info.subresource, info.namespace, info.name
     )
@@ -57,6 +60,16 @@ def _options(exchange: Exchange, row: Resource) -> dict[str, Any]:
     if info.subresource == "exec":
         options["command"] = request.query.get("command", [])
     return options
+
+
+def _take(request: Request, subresource: str, asked: dict[str, Any], admitted: dict[str, Any]) -> None:
+    """Let a stream be what admission made of its options."""
+    if admitted == asked or subresource in ("proxy", "portforward"):
+        return
+    pairs = [(name, "true") for name in _STREAMS if admitted.get(name) is True]
+    pairs += [("container", admitted["container"])] if admitted.get("container") else []
+    pairs += [("command", word) for word in admitted.get("command") or ()]
+    request.replace_query(urlencode(pairs))
 
 
 def _plain_name(name: str) -> str:

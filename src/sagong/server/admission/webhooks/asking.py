@@ -10,10 +10,11 @@ import msgspec
 from sagong.api.clock import Random
 from sagong.api.errors import ApiError, BadRequestError
 from sagong.api.field_errors import quote
-from sagong.server.admission.attributes import Seen
+from sagong.server.admission.attributes import Seen, see
 from sagong.server.admission.plugin import Review
 from sagong.server.admission.webhooks.hooks import Hook
 from sagong.server.admission.webhooks.reviews import VERSIONS, InvalidReviewError, Response, answer, question, refusal
+from sagong.server.contract import Authorizer, Objects
 from sagong.server.webhooks.client import CallError, EndpointError, WebhookClient
 
 log = logging.getLogger(__name__)
@@ -31,10 +32,24 @@ class AskingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What asking needs: the client, and fresh uids."""
+    """What asking needs: the client, fresh uids, and for conditions the objects and authorizer of the server."""
 
     client: WebhookClient
     random: Random
+    objects: Objects
+    authorizer: Authorizer | None
+
+    async def concerns(self, hook: Hook, review: Review) -> Seen | None:
+        """Return the write as the webhook is to see it; None when it is not to be asked. Raises ApiError."""
+        row = hook.concerns(review, self.objects)
+        if row is None:
+            return None
+        seen = await see(review, row)
+        if not hook.spec.matchConditions:
+            return seen
+        from sagong.server.admission.webhooks.conditions import conditions_hold  # noqa: PLC0415 - CEL comes with the first condition
+
+        return seen if await conditions_hold(hook, review, seen, self.objects, self.authorizer) else None
 
     async def ask(self, hook: Hook, review: Review, seen: Seen, *, mutating: bool) -> Response:
         """Return the answer of a webhook that allows the write; its warnings and annotations are noted.

@@ -35,6 +35,8 @@ class Hook:
     index: int
     uid: str
     spec: MutatingWebhook | ValidatingWebhook
+    conditions: Any = None
+    """The compiled match conditions, once they were needed."""
 
     @property
     def fails_open(self) -> bool:

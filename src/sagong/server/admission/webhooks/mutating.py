@@ -16,12 +16,11 @@ from sagong.api.fields.field_set import FieldsError
 from sagong.api.fields.managers import decode as decode_managers
 from sagong.api.patch.json_patch import MAX_OPERATIONS, JsonPatchError, apply
 from sagong.api.types.admissionregistration import MutatingWebhook, MutatingWebhookConfiguration
-from sagong.server.admission.attributes import Seen, put, see
+from sagong.server.admission.attributes import Seen, put
 from sagong.server.admission.plugin import Review
 from sagong.server.admission.webhooks.asking import Asking, AskingError
 from sagong.server.admission.webhooks.hooks import Hook, Hooks, internal_error
 from sagong.server.admission.webhooks.reviews import JSON_PATCH, Response
-from sagong.server.contract import Objects
 from sagong.server.registry.storage import encode
 from sagong.store.base import Store
 
@@ -52,9 +51,9 @@ class _Memory:
 class MutatingWebhooks:
     """Asks all webhooks that a write concerns."""
 
-    def __init__(self, store: Store, objects: Objects, asking: Asking) -> None:
+    def __init__(self, store: Store, asking: Asking) -> None:
         self._hooks = Hooks(store, MutatingWebhookConfiguration)
-        self._objects, self._asking = objects, asking
+        self._asking = asking
 
     async def mutate(self, review: Review) -> None:
         """Let them change the object. Raises ApiError."""
@@ -68,10 +67,9 @@ class MutatingWebhooks:
     async def _one(self, hook: Hook, review: Review, memory: _Memory) -> None:
         if review.round and hook.uid not in memory.again:
             return
-        row = hook.concerns(review, self._objects)
-        if row is None:
+        seen = await self._asking.concerns(hook, review)
+        if seen is None:
             return
-        seen = await see(review, row)
         changed = False
         try:
             response = await self._asking.ask(hook, review, seen, mutating=True)

@@ -36,7 +36,7 @@ class _Webhooks(Plugin):
 
         client = self._registry.webhooks
         assert client is not None
-        return Asking(client, self._registry.random)
+        return Asking(client, self._registry.random, self._objects, self._registry.authorizer)
 
 
 class MutatingAdmissionWebhook(_Webhooks):
@@ -51,7 +51,7 @@ class MutatingAdmissionWebhook(_Webhooks):
     def _asker(self) -> MutatingWebhooks:
         from sagong.server.admission.webhooks.mutating import MutatingWebhooks  # noqa: PLC0415 - see the module's docstring
 
-        return MutatingWebhooks(self._registry.store, self._objects, self._asking())
+        return MutatingWebhooks(self._registry.store, self._asking())
 
 
 class ValidatingAdmissionWebhook(_Webhooks):
@@ -66,4 +66,4 @@ class ValidatingAdmissionWebhook(_Webhooks):
     def _asker(self) -> ValidatingWebhooks:
         from sagong.server.admission.webhooks.validating import ValidatingWebhooks  # noqa: PLC0415 - see the module's docstring
 
-        return ValidatingWebhooks(self._registry.store, self._objects, self._asking())
+        return ValidatingWebhooks(self._registry.store, self._asking())

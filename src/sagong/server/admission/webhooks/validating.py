@@ -7,11 +7,10 @@ import logging
 
 from sagong.api.errors import ApiError
 from sagong.api.types.admissionregistration import ValidatingWebhookConfiguration
-from sagong.server.admission.attributes import Seen, see
+from sagong.server.admission.attributes import Seen
 from sagong.server.admission.plugin import Review
 from sagong.server.admission.webhooks.asking import Asking, AskingError
 from sagong.server.admission.webhooks.hooks import Hook, Hooks, internal_error
-from sagong.server.contract import Objects
 from sagong.store.base import Store
 
 log = logging.getLogger(__name__)
@@ -22,22 +21,17 @@ _FAILED_OPEN = "failed-open.validating.webhook.admission.k8s.io"
 class ValidatingWebhooks:
     """Asks all webhooks that a write concerns."""
 
-    def __init__(self, store: Store, objects: Objects, asking: Asking) -> None:
+    def __init__(self, store: Store, asking: Asking) -> None:
         self._hooks = Hooks(store, ValidatingWebhookConfiguration)
-        self._objects, self._asking = objects, asking
+        self._asking = asking
 
     async def validate(self, review: Review) -> None:
         """Let them judge. Raises ApiError: the first denial, in the order of the webhooks."""
         concerned: list[tuple[Hook, Seen]] = []
-        views: dict[tuple[str, str], Seen] = {}
         for hook in self._hooks.all():
-            row = hook.concerns(review, self._objects)
-            if row is None:
-                continue
-            key = (row.group, row.version)
-            if key not in views:
-                views[key] = await see(review, row)
-            concerned.append((hook, views[key]))
+            seen = await self._asking.concerns(hook, review)
+            if seen is not None:
+                concerned.append((hook, seen))
         async with asyncio.TaskGroup() as group:
             asked = [group.create_task(self._one(index, hook, review, seen)) for index, (hook, seen) in enumerate(concerned)]
         for task in asked:
