@@ -34,3 +34,17 @@ def test_a_file_is_yaml_or_json_and_read_strictly(tmp_path: Path) -> None:
         load(str(file))
     with pytest.raises(ConfigError, match=r"cannot read the kubelet's configuration .*: No such file"):
         load(str(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("evictionSoft: {memory.available: 1Gi}", "evictionSoft has no evictionSoftGracePeriod for memory.available"),
+        ("evictionHard: {memory.free: 1Gi}", "unknown eviction signal memory.free"),
+    ],
+)
+def test_fields_that_do_not_go_together(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load(str(file))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from tests.node.builders import HandClock, pod
 from sagong.api.types.core import Pod
 from sagong.node import machine
 from sagong.node.cgroup_fs import Usage
-from sagong.node.eviction import Met, Observation, PodUse, admit_under_pressure, met, over_own_limits, victim
+from sagong.node.cri import api_pb2 as cri
+from sagong.node.eviction import Met, Observation, PodUse, Threshold, admit_under_pressure, met, over_own_limits, thresholds, victim
 from sagong.node.eviction_manager import EvictionManager
 from sagong.node.volumes.layout import NodeFiles
 
@@ -32,9 +33,18 @@ def limited(name: str, storage: str) -> str:
 
 def test_thresholds_are_amounts_or_parts_of_the_whole() -> None:
     observed = {"memory.available": Observation(40 * MIB, 1000 * MIB), "nodefs.available": Observation(90, 1000)}
-    thresholds = {"memory.available": "100Mi", "nodefs.available": "10%", "pid.available": "10%"}
-    assert met(observed, thresholds) == [LOW_MEMORY, Met("nodefs.available", 100, 90)]
-    assert met(observed, {"memory.available": "10Mi"}) == []
+    wanted = thresholds({"nodefs.available": "10%", "memory.available": "100Mi", "pid.available": "10%", "nodefs.inodesFree": "0%"})
+    assert len(wanted) == 3
+    assert met(observed, wanted) == [LOW_MEMORY, Met("nodefs.available", 100, 90)]
+    assert met(observed, thresholds({"memory.available": "10Mi"})) == []
+
+
+def test_a_threshold_that_was_met_lasts_until_enough_is_reclaimed() -> None:
+    wanted = thresholds({"memory.available": "100Mi"}, reclaim={"memory.available": "50Mi"})
+    observed = {"memory.available": Observation(120 * MIB, 1000 * MIB)}
+    assert met(observed, wanted) == []
+    assert met(observed, wanted, wanted) == [Met("memory.available", 100 * MIB, 120 * MIB)]
+    assert met({"memory.available": Observation(150 * MIB, 1000 * MIB)}, wanted, wanted) == []
 
 
 def test_those_who_use_more_than_they_asked_for_go_first_then_low_priority_then_the_greatest_excess() -> None:
@@ -93,6 +103,10 @@ class World:
     def __init__(self) -> None:
         self.known = [named("a"), named("b")]
         self.evicted: list[str] = []
+        self.graces: list[int] = []
+
+    async def image_filesystems(self) -> cri.ImageFsInfoResponse:
+        return cri.ImageFsInfoResponse()
 
     async def list_stats(self) -> list[Any]:
         return []
@@ -100,33 +114,53 @@ class World:
     def pod_usage(self, uid: str) -> Usage:
         return Usage(working_set={"a": 10, "b": 20}[uid])
 
-    def evict(self, wanted: Pod, message: str) -> None:
+    def evict(self, wanted: Pod, message: str, grace: int) -> None:
         self.evicted.append(wanted.metadata.name)
+        self.graces.append(grace)
 
 
-async def test_one_pod_goes_and_the_pressure_is_told_for_a_while(tmp_path: Path) -> None:
-    world, clock = World(), HandClock()
-    clock.move(1000)
-    manager = EvictionManager(
+def managed(world: World, clock: HandClock, tmp_path: Path, wanted: Sequence[Threshold]) -> EvictionManager:
+    return EvictionManager(
         runtime=world,  # type: ignore[arg-type] # a runtime in parts
         cgroups=world,  # type: ignore[arg-type] # the usage is all that is asked
         files=NodeFiles(tmp_path),
         logs=tmp_path / "logs",
         machine=machine.read_machine(),
-        thresholds={"memory.available": "100%"},
+        thresholds=wanted,
         pods=lambda: world.known,
         evict=world.evict,
         clock=clock,
+        longest_grace=20,
     )
+
+
+async def test_one_pod_goes_and_the_pressure_is_told_for_a_while(tmp_path: Path) -> None:
+    world, clock = World(), HandClock()
+    clock.move(1000)
+    manager = managed(world, clock, tmp_path, thresholds({"memory.available": "100%"}))
     assert manager.pressures() == []
     await manager.look(own_limits=True)
-    assert (world.evicted, list(manager.pressures())) == (["b"], ["MemoryPressure"])
-    manager.thresholds = {}
+    assert (world.evicted, world.graces, list(manager.pressures())) == (["b"], [1], ["MemoryPressure"])
+    manager.thresholds = []
     clock.move(299)
     await manager.look(own_limits=False)
     assert (world.evicted, list(manager.pressures())) == (["b"], ["MemoryPressure"])
     clock.move(2)
     assert manager.pressures() == []
+
+
+async def test_a_soft_threshold_gives_time_and_grace(tmp_path: Path) -> None:
+    world, clock = World(), HandClock()
+    world.known[1].spec.terminationGracePeriodSeconds = 30
+    manager = managed(world, clock, tmp_path, thresholds({}, {"memory.available": "100%"}, {"memory.available": 60.0}))
+    await manager.look(own_limits=False)
+    assert (world.evicted, list(manager.pressures())) == ([], ["MemoryPressure"])
+    clock.move(59)
+    await manager.look(own_limits=False)
+    assert world.evicted == []
+    clock.move(1)
+    await manager.look(own_limits=False)
+    assert (world.evicted, world.graces) == (["b"], [20])
 
 
 @pytest.mark.parametrize(

@@ -58,3 +58,17 @@ async def test_a_fresh_image_is_safe(tmp_path: Path) -> None:
     clock.move(121)
     await collector.free_all()
     assert world.names == ["kept"]
+
+
+async def test_an_image_that_nothing_has_used_for_long_goes_whatever_room_there_is(tmp_path: Path) -> None:
+    world, clock = World(), HandClock()
+    clock.move(1000)
+    collector = ImageCollector(world, tmp_path, clock, high=2.0, max_age=3600)  # type: ignore[arg-type] # a runtime in parts
+    await collector.collect()
+    world.running = ["used"]
+    clock.move(3599)
+    await collector.collect()
+    assert len(world.names) == 4
+    clock.move(1)
+    await collector.collect()
+    assert world.names == ["used", "kept"]

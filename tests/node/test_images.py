@@ -17,7 +17,7 @@ from sagong.node.credentials import PullSecrets, matches
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import CriError
 from sagong.node.events import PodEvents
-from sagong.node.images import ImageError, Images, with_default_tag
+from sagong.node.images import ImageError, Images, Rate, with_default_tag
 from sagong.node.volumes.sources import ObjectCache
 
 
@@ -183,3 +183,17 @@ async def test_pull_secrets_are_tried_in_turn_and_missing_ones_told() -> None:
 )
 def test_registries_match(pattern: str, image: str, expected: bool) -> None:  # noqa: FBT001 - a table's column
     assert matches(pattern, image) is expected
+
+
+async def test_pulls_begin_at_a_bounded_rate() -> None:
+    bench = Bench()
+    bench.images._rate = Rate(bench.clock, 0.5, 2)
+    for name in ("a:1", "b:1"):
+        await bench.ensure(one(name, "Always"))
+    error = await bench.fail(one("c:1", "Always"))
+    assert (error.reason, error.message) == ("ErrImagePull", "pull QPS exceeded")
+    bench.clock.move(10)
+    assert [bench.images._rate.take() for _ in range(3)] == [True, True, False]
+    bench.clock.move(2)
+    assert bench.images._rate.take()
+    assert all(Rate(bench.clock, 0, 0).take() for _ in range(9))

@@ -66,8 +66,8 @@ def kubelet(cluster: ClusterConfig) -> KubeletConfig:
         hostnameOverride=cluster.node_name,
         nodeIP=cluster.node_ip,
         nodeLabels={CONTROL_PLANE_LABEL: ""},
-        # A laptop's disk is often nearly full: what is short there is the user's to decide, memory is the node's.
-        evictionHard={"memory.available": "100Mi", "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"},
+        # A laptop's disk is often nearly full: what is short there is the user's to decide, but for what the store needs to go on.
+        evictionHard={"memory.available": "100Mi", "nodefs.available": "256Mi", "nodefs.inodesFree": "0%", "imagefs.available": "256Mi"},
         imageGCHighThresholdPercent=100,
         rootDir=cluster.kubelet_dir,
         cgroupRoot=cluster.cgroup_root,

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+EVICTION_SIGNALS = frozenset(
+    {"memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available", "imagefs.inodesFree", "pid.available"}
+)
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?)(h|ms|m|s|us|µs|ns)")
 
@@ -113,6 +116,15 @@ class KubeletConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             "imagefs.available": "15%",
         }
     )
+    evictionSoft: dict[str, str] = msgspec.field(default_factory=dict)
+    evictionSoftGracePeriod: dict[str, str] = msgspec.field(default_factory=dict)
+    evictionMinimumReclaim: dict[str, str] = msgspec.field(default_factory=dict)
+    evictionMaxPodGracePeriod: int = 0
+    evictionPressureTransitionPeriod: str = "5m"
+    imageMinimumGCAge: str = "2m"
+    imageMaximumGCAge: str = "0s"
+    registryPullQPS: int = 5
+    registryBurst: int = 10
     imageGCHighThresholdPercent: int = 85
     imageGCLowThresholdPercent: int = 80
     registerNode: bool = True
@@ -146,6 +158,15 @@ class KubeletConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         """Return the node's name: hostnameOverride or the host's name, in lower case."""
         return (self.hostnameOverride or socket.gethostname()).strip().lower()
 
+    def check(self) -> None:
+        """Raise ConfigError when fields do not go together."""
+        unknown = (self.evictionHard.keys() | self.evictionSoft.keys() | self.evictionMinimumReclaim.keys()) - EVICTION_SIGNALS
+        if unknown:
+            raise ConfigError(f"unknown eviction signal {', '.join(sorted(unknown))}")
+        missing = self.evictionSoft.keys() - self.evictionSoftGracePeriod.keys()
+        if missing:
+            raise ConfigError(f"evictionSoft has no evictionSoftGracePeriod for {', '.join(sorted(missing))}")
+
     @property
     def runtime_socket(self) -> str:
         """Return the path of the runtime's socket."""
@@ -155,11 +176,13 @@ class KubeletConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 def load(path: str) -> KubeletConfig:
     """Read the file. Raises ConfigError."""
     try:
-        return msgspec.yaml.decode(Path(path).read_bytes(), type=KubeletConfig)
+        config = msgspec.yaml.decode(Path(path).read_bytes(), type=KubeletConfig)
     except OSError as error:
         raise ConfigError(f"cannot read the kubelet's configuration {path}: {error.strerror}") from error
     except msgspec.MsgspecError as error:
         raise ConfigError(f"the kubelet's configuration {path} is not valid: {error}") from error
+    config.check()
+    return config
 
 
 def seconds(duration: str) -> float:

@@ -6,8 +6,9 @@ than they asked for go first, then those of low priority, then those that use mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sagong.api import quantity
 from sagong.api.nodes import untolerated
@@ -49,12 +50,25 @@ class PodUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """How little of a signal is too little: a quantity or a percentage."""
+
+    signal: str
+    least: str
+    grace: float | None = None
+    """seconds that it must have been met before pods go, gracefully; None is a hard threshold: at once"""
+    reclaim: str = ""
+    """how much more than that must be free again until it counts as no longer met"""
+
+
+@dataclass(frozen=True, slots=True)
 class Met:
     """A threshold that is met."""
 
     signal: str
     threshold: int
     available: int
+    source: Threshold | None = field(default=None, compare=False)
 
     @property
     def condition(self) -> str:
@@ -75,15 +89,31 @@ class Eviction:
     message: str
 
 
-def met(observed: Mapping[str, Observation], thresholds: Mapping[str, str]) -> Sequence[Met]:
-    """Return the thresholds that are met, memory first, since it kills soonest."""
+def thresholds(
+    hard: Mapping[str, str],
+    soft: Mapping[str, str] = MappingProxyType({}),
+    grace: Mapping[str, float] = MappingProxyType({}),
+    reclaim: Mapping[str, str] = MappingProxyType({}),
+) -> Sequence[Threshold]:
+    """Return the thresholds of KubeletConfiguration's maps by signal; none is left of one that is 0 or 0%."""
+    listed = [
+        *(Threshold(signal, least, None, reclaim.get(signal, "")) for signal, least in hard.items()),
+        *(Threshold(signal, least, grace.get(signal, 0.0), reclaim.get(signal, "")) for signal, least in soft.items()),
+    ]
+    return [found for found in listed if found.least and found.least not in ("0", "0%")]
+
+
+def met(observed: Mapping[str, Observation], wanted: Iterable[Threshold], before: Collection[Threshold] = ()) -> Sequence[Met]:
+    """Return the thresholds that are met, memory first, since it kills soonest. Those met `before` last until enough is reclaimed."""
     found = []
-    for signal in _SIGNALS:
-        if signal not in observed or not thresholds.get(signal):
+    for rule in sorted(wanted, key=lambda rule: (list(_SIGNALS).index(rule.signal), rule.grace is not None)):
+        if rule.signal not in observed:
             continue
-        least = threshold(thresholds[signal], observed[signal].capacity)
-        if observed[signal].available < least:
-            found.append(Met(signal, least, observed[signal].available))
+        now = observed[rule.signal]
+        least = threshold(rule.least, now.capacity)
+        margin = threshold(rule.reclaim, now.capacity) if rule in before else 0
+        if now.available < least + margin:
+            found.append(Met(rule.signal, least, now.available, rule))
     return found
 
 

@@ -14,10 +14,11 @@ from sagong.node import machine, usage
 from sagong.node.cgroups import Cgroups
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError, Runtime
-from sagong.node.eviction import Eviction, Observation, PodUse, met, over_own_limits, victim
+from sagong.node.eviction import Eviction, Met, Observation, PodUse, Threshold, met, over_own_limits, victim
 from sagong.node.volumes.layout import NodeFiles
 
-_EVERY = 10.0
+_EVERY, _SOON = 10.0, 1.0
+_HARD_GRACE = 1
 _LIMITS_EVERY = 6  # rounds between looks at pods' own disk limits, which take a walk over their files
 _log = logging.getLogger(__name__)
 
@@ -32,17 +33,22 @@ class EvictionManager:
     logs: Path
     """the folder of pods' logs"""
     machine: machine.Machine
-    thresholds: Mapping[str, str]
-    """hard thresholds by signal (evictionHard)"""
+    thresholds: Sequence[Threshold]
     pods: Callable[[], Sequence[Pod]]
     """pods that use the node"""
-    evict: Callable[[Pod, str], None]
+    evict: Callable[[Pod, str, int], None]
+    """ends a pod with a message, within so many seconds"""
     clock: Clock
     reclaim: Callable[[], Awaitable[None]] | None = None
     """frees disk without ending pods: images and dead containers"""
     transition: float = 300.0
     """seconds a pressure is told after it was last seen"""
+    longest_grace: int = 0
+    """seconds a pod has at most that goes for a soft threshold"""
     _seen: dict[str, float] = field(default_factory=dict)
+    _since: dict[Threshold, float] = field(default_factory=dict)
+    _last: Mapping[str, Observation] = field(default_factory=dict)
+    _images: Path | None = None
 
     def pressures(self) -> Sequence[str]:
         """Return the node conditions that hold."""
@@ -50,10 +56,10 @@ class EvictionManager:
         return [condition for condition, at in self._seen.items() if now - at < self.transition]
 
     async def run(self) -> None:
-        """Look every ten seconds, for ever."""
+        """Look every ten seconds, each second while something runs out so fast that ten would be too long, for ever."""
         rounds = 0
         while True:
-            await self.clock.sleep(_EVERY)
+            await self.clock.sleep(_SOON if self._runs_out() else _EVERY)
             rounds += 1
             try:
                 await self.look(own_limits=rounds % _LIMITS_EVERY == 0)
@@ -65,34 +71,69 @@ class EvictionManager:
         if own_limits:
             limited = [pod for pod in self.pods() if _has_disk_limit(pod)]
             for eviction in over_own_limits(await self._uses(limited) if limited else ()):
-                self._evict(eviction)
-        lacks = met(self.observe(), self.thresholds)
-        for lack in lacks:
-            self._seen[lack.condition] = self.clock.monotonic()
+                self._evict(eviction, _HARD_GRACE)
+        await self._find_images()
+        lacks = self._met()
         if lacks and lacks[0].condition == "DiskPressure" and self.reclaim is not None:
             await self.reclaim()
-            lacks = met(self.observe(), self.thresholds)
-        chosen = victim(lacks[0], await self._uses(self.pods())) if lacks else None
-        if chosen is not None:
-            self._evict(chosen)
+            lacks = self._met()
+        now = self.clock.monotonic()
+        due = [lack for lack in lacks if lack.source is not None and now - self._since[lack.source] >= (lack.source.grace or 0.0)]
+        chosen = victim(due[0], await self._uses(self.pods())) if due else None
+        if chosen is not None and due[0].source is not None:
+            own = chosen.pod.spec.terminationGracePeriodSeconds
+            soft = self.longest_grace if own is None else min(self.longest_grace, own)
+            self._evict(chosen, _HARD_GRACE if due[0].source.grace is None else soft)
+
+    def _met(self) -> Sequence[Met]:
+        """Return the thresholds that are met now, and remember since when."""
+        self._last = self.observe()
+        lacks = met(self._last, self.thresholds, self._since.keys())
+        now = self.clock.monotonic()
+        self._since = {lack.source: self._since.get(lack.source, now) for lack in lacks if lack.source is not None}
+        self._seen.update((lack.condition, now) for lack in lacks)
+        return lacks
+
+    def _runs_out(self) -> bool:
+        """Tell whether a hard threshold might be met before the next look, should as much be used as since the last one."""
+        hard = [rule for rule in self.thresholds if rule.grace is None]
+        if not hard or not self._last:
+            return False
+        try:
+            now = self.observe()
+        except OSError:
+            return False
+        ahead = {
+            signal: Observation(2 * found.available - self._last[signal].available, found.capacity)
+            for signal, found in now.items()
+            if signal in self._last
+        }
+        return bool(met(ahead, hard))
+
+    async def _find_images(self) -> None:
+        """Find the file system that holds images, which may be one of their own."""
+        if self._images is None:
+            listed = (await self.runtime.image_filesystems()).image_filesystems
+            found = Path(listed[0].fs_id.mountpoint) if listed else self.files.root
+            self._images = found if found.exists() else self.files.root
 
     def observe(self) -> Mapping[str, Observation]:
         """Return the signals. Raises OSError."""
-        disk = machine.file_system(self.files.root)
-        space, inodes = Observation(disk.available, disk.capacity), Observation(disk.inodes_free, disk.inodes)
         known = {
             "memory.available": Observation(machine.memory_available(), self.machine.memory),
-            "nodefs.available": space,
-            "imagefs.available": space,
             "pid.available": Observation(self.machine.max_pid - machine.processes(), self.machine.max_pid),
         }
-        # some file systems do not count inodes
-        return {**known, "nodefs.inodesFree": inodes, "imagefs.inodesFree": inodes} if disk.inodes else known
+        for name, path in (("nodefs", self.files.root), ("imagefs", self._images or self.files.root)):
+            disk = machine.file_system(path)
+            known[f"{name}.available"] = Observation(disk.available, disk.capacity)
+            if disk.inodes:  # some file systems do not count them
+                known[f"{name}.inodesFree"] = Observation(disk.inodes_free, disk.inodes)
+        return known
 
-    def _evict(self, eviction: Eviction) -> None:
+    def _evict(self, eviction: Eviction, grace: int) -> None:
         meta = eviction.pod.metadata
         _log.warning("pod %s/%s is evicted: %s", meta.namespace, meta.name, eviction.message)
-        self.evict(eviction.pod, eviction.message)
+        self.evict(eviction.pod, eviction.message, grace)
 
     async def _uses(self, pods: Sequence[Pod]) -> Sequence[PodUse]:
         containers: dict[str, dict[str, tuple[int, int]]] = {}

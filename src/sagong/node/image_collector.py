@@ -38,6 +38,8 @@ class ImageCollector:
     """until no more than this is"""
     min_age: float = 120.0
     """seconds an image is safe after it was first seen"""
+    max_age: float = 0.0
+    """seconds after which an image goes that nothing has used; 0 is never"""
     _seen: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -52,6 +54,9 @@ class ImageCollector:
     async def collect(self) -> None:
         """Look once, and free what is above the low mark if the high one is passed. Raises OSError, CriError."""
         unused = await self._unused()
+        if self.max_age:
+            since = self.clock.monotonic() - self.max_age
+            await self._free([image for image in unused if max(self._seen[image.id]) <= since], None)
         disk = machine.file_system(self.root)
         if disk.used > disk.capacity * self.high:
             await self._free(unused, int(disk.used - disk.capacity * self.low))

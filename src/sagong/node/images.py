@@ -57,10 +57,38 @@ class _Wish:
     tell: Callable[[Kind, str, str], None]
 
 
+class Rate:
+    """How many pulls may begin: so many at once, then so many each second (registryPullQPS, registryBurst); 0 a second is no bound."""
+
+    def __init__(self, clock: Clock, per_second: float, burst: int) -> None:
+        self._clock = clock
+        self._per_second = per_second
+        self._burst = burst
+        self._left, self._at = float(burst), clock.monotonic()
+
+    def take(self) -> bool:
+        """Take one, if there is one."""
+        now = self._clock.monotonic()
+        self._left, self._at = min(self._left + (now - self._at) * self._per_second, self._burst), now
+        if self._per_second and self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class Images:
     """The images that containers and image volumes ask for."""
 
-    def __init__(self, runtime: Runtime, events: PodEvents, clock: Clock, credentials: PullCredentials, *, parallel_pulls: int = 5) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        events: PodEvents,
+        clock: Clock,
+        credentials: PullCredentials,
+        *,
+        parallel_pulls: int = 5,
+        rate: Rate | None = None,
+    ) -> None:
         self._runtime = runtime
         self._events = events
         self._clock = clock
@@ -68,6 +96,7 @@ class Images:
         self._backoff = Backoff(clock, _FIRST_DELAY, _LONGEST_DELAY)
         self._last_errors: dict[str, str] = {}
         self._pulls = asyncio.Semaphore(parallel_pulls)
+        self._rate = rate or Rate(clock, 0, 1)
 
     async def ensure(self, pod: Pod, container: Container | EphemeralContainer, sandbox: cri.PodSandboxConfig) -> cri.Image:
         """Return the container's image, pulled if its policy asks for that. Raises ImageError."""
@@ -150,6 +179,8 @@ class Images:
         return found
 
     async def _pull_with_any(self, pod: Pod, reference: str, sandbox: cri.PodSandboxConfig) -> cri.Image:
+        if not self._rate.take():
+            raise CriError("UNKNOWN", "pull QPS exceeded")
         failure: CriError | None = None
         found: Sequence[cri.AuthConfig | None] = await self._credentials.credentials(pod, reference)
         for auth in found or (None,):

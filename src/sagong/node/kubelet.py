@@ -30,13 +30,13 @@ from sagong.node.cri.exits import RuntimeEvents
 from sagong.node.dns_config import ClusterDns
 from sagong.node.env import EnvBuilder
 from sagong.node.events import PodEvents
-from sagong.node.eviction import admit_under_pressure
+from sagong.node.eviction import admit_under_pressure, thresholds
 from sagong.node.eviction_manager import EvictionManager
 from sagong.node.grants import Grants
 from sagong.node.hooks import Hooks
 from sagong.node.housekeeping import Housekeeper
 from sagong.node.image_collector import ImageCollector
-from sagong.node.images import Images
+from sagong.node.images import Images, Rate
 from sagong.node.kills import Killer
 from sagong.node.lease import NodeLease
 from sagong.node.log_rotation import LogRotator
@@ -119,7 +119,14 @@ class Kubelet:
         # a tenth of the process numbers is the node's own, so that no pod can keep it from starting anything
         pids = self.node_observer.machine.max_pid * 9 // 10
         self.cgroups.ensure_node(parse(allocatable["cpu"]).milli_value(), parse(allocatable["memory"]).value(), pids)
-        images = Images(self.runtime, self.events, clock, PullSecrets(objects, self.events), parallel_pulls=config.maxParallelImagePulls)
+        images = Images(
+            self.runtime,
+            self.events,
+            clock,
+            PullSecrets(objects, self.events),
+            parallel_pulls=1 if config.serializeImagePulls else config.maxParallelImagePulls,
+            rate=Rate(clock, config.registryPullQPS, config.registryBurst),
+        )
         allocations = Allocations(self.files)
         containers = ContainerBuilder(
             files=self.files,
@@ -203,18 +210,33 @@ class Kubelet:
     def _assemble_evictions(self) -> None:
         config = self.config
         high, low = config.imageGCHighThresholdPercent / 100, config.imageGCLowThresholdPercent / 100
-        self.image_collector = ImageCollector(self.runtime, self.files.root, self.clock, high=high, low=low)
+        self.image_collector = ImageCollector(
+            self.runtime,
+            self.files.root,
+            self.clock,
+            high=high,
+            low=low,
+            min_age=seconds(config.imageMinimumGCAge),
+            max_age=seconds(config.imageMaximumGCAge),
+        )
         self.evictions = EvictionManager(
             runtime=self.runtime,
             cgroups=self.cgroups,
             files=self.files,
             logs=self.logs.pods,
             machine=self.node_observer.machine,
-            thresholds=config.evictionHard,
+            thresholds=thresholds(
+                config.evictionHard,
+                config.evictionSoft,
+                {signal: seconds(text) for signal, text in config.evictionSoftGracePeriod.items()},
+                config.evictionMinimumReclaim,
+            ),
             pods=lambda: [worker.pod for worker in self.pods.all() if worker.counts],
             evict=self._evict,
             clock=self.clock,
             reclaim=self.image_collector.free_all,
+            transition=seconds(config.evictionPressureTransitionPeriod),
+            longest_grace=config.evictionMaxPodGracePeriod,
         )
         self.node_observer.pressures = self.evictions.pressures
 
@@ -345,8 +367,8 @@ class Kubelet:
             self._terminate(victim, "Preempting", preemption.MESSAGE, told)
         return None
 
-    def _evict(self, pod: Pod, message: str) -> None:
-        self._terminate(pod, "Evicted", message, message, grace=1)
+    def _evict(self, pod: Pod, message: str, grace: int) -> None:
+        self._terminate(pod, "Evicted", message, message, grace=grace)
 
     def _terminate(self, pod: Pod, reason: str, message: str, told: str, grace: int | None = None) -> None:
         """End a pod for the node's own reasons; `told` is what its DisruptionTarget condition says."""
