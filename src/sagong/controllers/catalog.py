@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagong.controllers import (
+    admission_policy_status,
     clusterrole_aggregation,
     cronjob,
     disruption,
@@ -70,6 +71,7 @@ def controllers(settings: Settings) -> Iterator[Controller]:
     yield bootstrap.SIGNER
     yield bootstrap.CLEANER
     yield clusterrole_aggregation.CONTROLLER
+    yield admission_policy_status.CONTROLLER
     yield deployment.CONTROLLER
     yield replicaset.REPLICA_SETS
     yield replicaset.REPLICATION_CONTROLLERS

@@ -106,7 +106,9 @@ class Structs:
 class Environment:
     """Compiles expressions. A variable that is declared is known to those compiled after it."""
 
-    def __init__(self, *, params: bool, composed: bool = True, schemas: cel.SchemaTypes | None = None, **typed: Type) -> None:
+    def __init__(
+        self, *, params: bool, composed: bool = True, schemas: cel.SchemaTypes | None = None, typed: Mapping[str, Type] | None = None
+    ) -> None:
         """Take types of objects where they are known: `object`, `oldObject`, `params`."""
         self._declared: dict[str, tuple[Type, str]] = {}
         self._structs = Structs(self._declared, schemas=schemas)
@@ -121,7 +123,7 @@ class Environment:
             self._variables["variables"] = struct("kubernetes.variables")
         if params:
             self._variables["params"] = cel.DYN
-        self._variables |= typed
+        self._variables |= typed or {}
 
     def compile(self, expression: str, results: Sequence[Type], *, authorizer: bool = True, patches: bool = False) -> cel.Program:
         """Compile an expression whose value is of one of these types; of any when there are none. Raises ExpressionError."""
