@@ -14,9 +14,7 @@ _ATOMIC_ANY = Shape("any", atomic=True)
 
 def shape_of_custom(schema: Mapping[str, Any] | None) -> Shape:
     """Return the Shape of a custom resource with that schema; None: nothing is known of it but its metadata."""
-    known = _properties(schema or {}, preserve=schema is None)
-    named = {"apiVersion": Shape("string"), "kind": Shape("string"), "metadata": shape_of(ObjectMeta)}
-    fields = {**known, **{name: Field(name, name, shape) for name, shape in named.items()}}
+    fields = {**_properties(schema or {}, preserve=schema is None), **_implicit()}
     return Shape("object", fields=lambda: fields, preserve=schema is None or _preserves(schema))
 
 
@@ -46,12 +44,18 @@ def _list(schema: Mapping[str, Any], *, preserve: bool) -> Shape:
 
 def _object(schema: Mapping[str, Any], *, preserve: bool) -> Shape:
     atomic = schema.get("x-kubernetes-map-type") == "atomic"
-    values = schema.get("additionalProperties")
-    if schema.get("properties"):
-        fields = _properties(schema, preserve=preserve)
+    values, embedded = schema.get("additionalProperties"), schema.get("x-kubernetes-embedded-resource") is True
+    if schema.get("properties") or embedded:
+        fields = {**_properties(schema, preserve=preserve), **(_implicit() if embedded else {})}
         return Shape("object", fields=lambda: fields, atomic=atomic, preserve=preserve or values is True)
     element = _shape(values, preserve=preserve) if isinstance(values, Mapping) else Shape.ANY
     return Shape("map", element=element, atomic=atomic)
+
+
+def _implicit() -> dict[str, Field]:
+    """Return the fields that every resource has."""
+    named = {"apiVersion": Shape("string"), "kind": Shape("string"), "metadata": shape_of(ObjectMeta)}
+    return {name: Field(name, name, shape) for name, shape in named.items()}
 
 
 def _properties(schema: Mapping[str, Any], *, preserve: bool) -> dict[str, Field]:

@@ -7,6 +7,7 @@ take the charge back.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from sagong.api.quantity import ZERO
 from sagong.api.quota_usage import SHORT_NAMES, Usage, count_name, matches, tracked_by, usage
 from sagong.api.resources import TABLE, Resource, resource_of
+from sagong.api.types.apiextensions import CustomResourceDefinition
 from sagong.api.types.core import PersistentVolumeClaim, Pod, ResourceQuota, Service
 from sagong.client.client import Client
 from sagong.client.discovery import discovered
@@ -27,6 +29,7 @@ from sagong.controllers.view import Live
 NAME, ACCOUNT = "resourcequota", "resourcequota-controller"
 RESYNC = 300.0
 """Seconds until a quota is counted anew, for what was charged and never came."""
+SYNC_LIMIT = 10.0
 MEASURED = (Pod, Service, PersistentVolumeClaim)
 
 
@@ -63,6 +66,21 @@ class ResourceQuotas:
         self._loop.attach()
         for kind in MEASURED:
             self._follow(resource_of(kind), self._informers.of(kind))
+        self._informers.of(CustomResourceDefinition).add_handler(self._definition_changed)
+
+    def _definition_changed(self, old: CustomResourceDefinition | None, new: CustomResourceDefinition | None) -> None:
+        """Leave what is no longer served; look again at quotas that count what may be served from now on."""
+        spec = (new or old or CustomResourceDefinition()).spec
+        served = {version.name for version in spec.versions if version.served} if new is not None else set()
+        for resource in list(self._counted):
+            if (resource.group, resource.plural) == (spec.group, spec.names.plural) and resource.version not in served:
+                del self._counted[resource]
+                self._informers.drop(resource)
+        name = f"count/{spec.names.plural}.{spec.group}"
+        counted = any(tracked_by(resource, name) for resource in self._counted)
+        for quota in self._informers.known(ResourceQuota).list() if served and not counted else ():
+            if name in quota.spec.hard:
+                self._loop.queue.add(Key(quota.metadata.namespace, quota.metadata.name))
 
     async def run(self) -> None:
         """Count until cancelled."""
@@ -98,7 +116,8 @@ class ResourceQuotas:
             resource = await self._named(client, name)
             if resource is not None and resource.namespaced:
                 informer = self._informers.showing(resource) or self._informers.of(metadata_only(resource))
-                await informer.wait_synced()
+                async with asyncio.timeout(SYNC_LIMIT):  # it may be gone again
+                    await informer.wait_synced()
                 self._follow(resource, informer)
 
     async def _named(self, client: Client, name: str) -> Resource | None:

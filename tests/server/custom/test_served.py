@@ -139,6 +139,11 @@ async def test_scale(tmp_path: Path) -> None:
         found = await api.ok("GET", f"{WIDGETS}/a")
         assert (found["spec"]["size"], found["metadata"]["generation"]) == (5, 2)
         assert (await api.ok("PATCH", f"{WIDGETS}/a/scale", {"spec": {"replicas": 6}}, **MERGE))["spec"]["replicas"] == 6
+        applied = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "a"}, "spec": {"replicas": 7}}
+        answer = await api("PATCH", f"{WIDGETS}/a/scale?fieldManager=m&force=1", applied, Content_Type="application/apply-patch+yaml")
+        assert (answer.status, answer.body["spec"]["replicas"]) == (200, 7)
+        managers = {entry["manager"]: entry for entry in (await api.ok("GET", f"{WIDGETS}/a"))["metadata"]["managedFields"]}
+        assert (managers["m"]["subresource"], managers["m"]["fieldsV1"]) == ("scale", {"f:spec": {"f:size": {}}})
         await api.ok("POST", WIDGETS, widget("b"))
         empty = await api("PATCH", f"{WIDGETS}/b/scale", {"metadata": {"labels": {}}}, **MERGE)
         assert (empty.status, empty.body["message"]) == (400, 'the spec replicas field ".spec.size" cannot be empty')
@@ -301,6 +306,62 @@ async def test_discovery(tmp_path: Path) -> None:
         legacy = await api.ok("GET", f"/apis/{GROUP}/v1")
         assert [found["name"] for found in legacy["resources"]] == ["widgets", "widgets/status", "widgets/scale"]
         assert GROUP in [found["name"] for found in (await api.ok("GET", "/apis"))["groups"]]
+
+
+async def test_apply_validates_fields(tmp_path: Path) -> None:
+    template = {
+        "type": "object",
+        "x-kubernetes-embedded-resource": True,
+        "properties": {"metadata": {"type": "object", "properties": {"name": {"type": "string"}}}, "spec": {"type": "object"}},
+    }
+    spec = {"type": "object", "x-kubernetes-preserve-unknown-fields": True, "properties": {"template": template, "foo": {"type": "string"}}}
+    apply = {"Content_Type": "application/apply-patch+yaml"}
+    head = f"\napiVersion: {GROUP}/v1\nkind: Widget\nmetadata:\n  name: a\n"
+    cases = (
+        (head + "unknownField: x\n", ".unknownField: field not declared in schema"),
+        (head + "  unknownMeta: x\n", ".metadata.unknownMeta: field not declared in schema"),
+        (
+            head + "spec:\n  template:\n    kind: Sub\n    metadata:\n      unknownSubMeta: x\n",
+            ".spec.template.metadata.unknownSubMeta: field not declared in schema",
+        ),
+        (head + "spec:\n  unknown: uk1\n  foo: foo1\n  foo: foo2\n", 'line 9: key "foo" already set in map'),
+    )
+    async with running(tmp_path) as api:
+        await define(api, definition("widgets", "Widget", version(schema={"type": "object", "properties": {"spec": spec}})))
+        for body, message in cases:
+            answer = await api("PATCH", f"{WIDGETS}/a?fieldManager=m&fieldValidation=Strict", body.encode(), **apply)
+            assert (answer.status >= 400, message in answer.body["message"]) == (True, True), answer.body["message"]
+        fine = head + "spec:\n  unknown: uk1\n  foo: foo1\n"
+        made = await api.ok("PATCH", f"{WIDGETS}/a?fieldManager=m&fieldValidation=Strict", fine.encode(), **apply)
+        assert made["spec"] == {"unknown": "uk1", "foo": "foo1"}
+
+
+async def test_embedded_resources(tmp_path: Path) -> None:
+    embedded = {"type": "object", "x-kubernetes-embedded-resource": True, "x-kubernetes-preserve-unknown-fields": True}
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"template": embedded}}}}
+    async with running(tmp_path) as api:
+        await define(api, definition("widgets", "Widget", version(schema=schema)))
+        template = {"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": {"a": "b"}, "odd": 1}, "spec": {"x": 1}}
+        made = await api("POST", WIDGETS, widget(spec={"template": template}))
+        assert made.body["spec"]["template"] == {"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": {"a": "b"}}, "spec": {"x": 1}}
+        assert 'unknown field \\"spec.template.metadata.odd\\"' in made.header("warning")
+        for wrong, message in (
+            ({"kind": "Pod"}, "spec.template.apiVersion: Required value"),
+            ({"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": {"a": "?"}}}, 'spec.template.metadata.labels: Invalid value: "?"'),
+            ({"apiVersion": 1, "kind": "Pod"}, "spec.template.apiVersion: Invalid value: 1: must be a string"),
+        ):
+            answer = await api("POST", WIDGETS, widget("b", spec={"template": wrong}))
+            assert (answer.status >= 400, message in answer.body["message"]) == (True, True), answer.body["message"]
+
+
+async def test_formats_that_nothing_checks_are_told(tmp_path: Path) -> None:
+    spec = {"type": "object", "properties": {"a": {"type": "string", "format": "odd"}, "b": {"type": "string", "format": "date"}}}
+    async with running(tmp_path) as api:
+        answer = await api("POST", CRDS, definition("widgets", "Widget", version(schema={"type": "object", "properties": {"spec": spec}})))
+        assert answer.header("warning") == '299 - "unrecognized format \\"odd\\""'
+        await until(api, f"{CRDS}/{NAME}", lambda answer: condition(answer.body, "Established").get("status") == "True")
+        refused = await api("POST", WIDGETS, widget(spec={"b": "yesterday"}))
+        assert 'spec.b: Invalid value: "yesterday": spec.b in body must be of type date: "yesterday"' in refused.body["message"]
 
 
 async def test_apply(tmp_path: Path) -> None:

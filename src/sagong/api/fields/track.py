@@ -46,7 +46,7 @@ def track_update(manager: FieldManager, live: Any | None, new: Any, name: str, n
 
 def apply_body(
     manager: FieldManager,
-    resource: Resource,
+    resource: Resource | type[ApiStruct],
     live: Any | None,
     body: bytes,
     name: str,

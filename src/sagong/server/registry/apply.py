@@ -22,10 +22,7 @@ from sagong.store.base import Entry
 async def apply(registry: Registry, exchange: Exchange, row: Resource, call: Call) -> Answer:
     """Apply a configuration to an object, or create the object from it. Raises ApplyConflictError."""
     request = exchange.request
-    if not call.manager:
-        errors = Errors()
-        errors.required("fieldManager", "is required for apply patch")
-        raise invalid("meta.k8s.io", "PatchOptions", "", errors)
+    check_manager(call)
     call.applied, call.force_create = True, not call.subresource
     force, strict = request.flag("force"), _strictness(request.param("fieldValidation"))
 
@@ -50,6 +47,14 @@ async def apply(registry: Registry, exchange: Exchange, row: Resource, call: Cal
 
     written = await update_object(registry, row, call, transform if row.module is not None else transform_custom)
     return registry.answer(exchange, row, written.value, written.revision, 201 if written.created else 200)
+
+
+def check_manager(call: Call) -> None:
+    """Raise InvalidError when nobody applies."""
+    if not call.manager:
+        errors = Errors()
+        errors.required("fieldManager", "is required for apply patch")
+        raise invalid("meta.k8s.io", "PatchOptions", "", errors)
 
 
 def _strictness(said: str) -> Any:

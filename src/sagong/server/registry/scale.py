@@ -11,7 +11,7 @@ from sagong.api.errors import conflict, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.fields.manager import FieldManager
 from sagong.api.fields.scale import to_parent, to_scale
-from sagong.api.fields.track import track_update
+from sagong.api.fields.track import apply_body, track_update
 from sagong.api.patch import CONTENT_TYPES, patch_object
 from sagong.api.resources import Resource
 from sagong.api.schema import shape_of
@@ -21,7 +21,7 @@ from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import answer
 from sagong.server.registry.body import check_name, write_call
-from sagong.server.registry.patch import unsupported
+from sagong.server.registry.patch import APPLY, unsupported
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.storage import decode, to_dict
 from sagong.server.registry.write import Call, Transform, update_object
@@ -50,8 +50,11 @@ async def update_scale(registry: Registry, exchange: Exchange, row: Resource) ->
 async def patch_scale(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     """Patch the scale of one object."""
     request = exchange.request
-    call = write_call(exchange, "PatchOptions")
-    patch_type = CONTENT_TYPES.get(request.header("content-type").partition(";")[0].strip())
+    media = request.header("content-type").partition(";")[0].strip()
+    call = write_call(exchange, "PatchOptions", from_agent=media != APPLY[0])
+    if media == APPLY[0]:
+        return await _apply_scale(registry, exchange, row, call)
+    patch_type = CONTENT_TYPES.get(media)
     if patch_type is None:
         raise unsupported(row)
     strict: Any = request.param("fieldValidation") or "Warn"
@@ -64,11 +67,35 @@ async def patch_scale(registry: Registry, exchange: Exchange, row: Resource) -> 
     return await _write(registry, exchange, row, call, patched)
 
 
-async def _write(registry: Registry, exchange: Exchange, row: Resource, call: Call, wanted: Transform) -> Answer:
+async def _apply_scale(registry: Registry, exchange: Exchange, row: Resource, call: Call) -> Answer:
+    """Apply a configuration of the scale. Raises ApplyConflictError."""
+    from sagong.server.registry.apply import check_manager  # noqa: PLC0415 - brings in the machinery of field sets
+
+    check_manager(call)
+    request = exchange.request
+    strict: Any = request.param("fieldValidation") or "Warn"
+
+    def applied(old: Any, _: Entry | None) -> Any:
+        live = scale_at(row, old, before=True)
+        live.apiVersion, live.kind = "autoscaling/v1", "Scale"
+        live.metadata.managedFields = to_scale(old.metadata.managedFields, _replicas_path(row))
+        now = registry.clock.now()
+        return apply_body(_MANAGER, Scale, live, request.body, call.manager, force=request.flag("force"), now=now, strict=strict).obj
+
+    return await _write(registry, exchange, row, call, applied, tracked=True)
+
+
+async def _write(registry: Registry, exchange: Exchange, row: Resource, call: Call, wanted: Transform, *, tracked: bool = False) -> Answer:
+    """Write the scale that is wanted; `tracked`: its managers are brought up to date already."""
+
     def transform(obj: Any, entry: Entry | None) -> Any:
         scale = wanted(obj, entry)
         new = set_scale(row, obj.copy(), scale)
-        _track(new, row, scale_at(row, obj), scale, partial(track_update, name=call.manager, now=registry.clock.now()))
+        if not tracked:
+            _track(obj, row, scale, partial(track_update, name=call.manager, now=registry.clock.now()))
+        new.metadata.managedFields = to_parent(
+            obj.metadata.managedFields, scale.metadata.managedFields, row.api_version, _replicas_path(row)
+        )
         return new
 
     call.subresource, call.applied = "scale", True
@@ -90,14 +117,17 @@ def scale_at(row: Resource, obj: Any, *, before: bool = False) -> Scale:
 _MANAGER = FieldManager("autoscaling/v1", "Scale", shape_of(Scale), "scale")
 
 
-def _track(obj: Any, row: Resource, old: Scale, new: Scale, track: Callable[[FieldManager, Scale, Scale], None]) -> None:
+def _track(obj: Any, row: Resource, new: Scale, track: Callable[[FieldManager, Scale, Scale], None]) -> None:
     """Note who manages the replicas: the owner of spec.replicas of the Scale owns them in the object."""
-    entries = obj.metadata.managedFields
-    replicas = row.extra.scale.specReplicasPath.removeprefix(".") if row.module is None else "spec.replicas"
-    old.metadata.managedFields = to_scale(entries, replicas)
+    old = scale_at(row, obj)
+    old.metadata.managedFields = to_scale(obj.metadata.managedFields, _replicas_path(row))
     new.metadata.managedFields = []
     track(_MANAGER, old, new)
-    obj.metadata.managedFields = to_parent(entries, new.metadata.managedFields, row.api_version, replicas)
+
+
+def _replicas_path(row: Resource) -> str:
+    path: str = row.extra.scale.specReplicasPath.removeprefix(".") if row.module is None else "spec.replicas"
+    return path
 
 
 def set_scale(row: Resource, obj: Any, scale: Scale) -> Any:

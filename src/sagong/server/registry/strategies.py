@@ -53,6 +53,7 @@ class Strategy:
     delete_warning        for a deletion that leaves the policy to the default
     reserves              takes addresses and ports through the ServiceAllocator
     slow                  validation may take so long that it has a thread of its own
+    warn                  (new, old or None): what the client is told about a write of the object itself
     """
 
     generation: tuple[str, ...] = ()
@@ -71,6 +72,7 @@ class Strategy:
     delete_warning: str = ""
     reserves: bool = False
     slow: bool = False
+    warn: Callable[[Any, Any], list[str]] | None = None
 
     def prepare_create(self, obj: Any, circumstances: Circumstances) -> None:
         """Set what the client may not set."""
@@ -203,6 +205,7 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
         update=kinds.update_definition,
         mark=kinds.mark_definition,
         slow=True,
+        warn=kinds.warn_definition,
         unconditional_update=False,
     ),
     ("apiregistration.k8s.io", "apiservices"): Strategy(

@@ -250,6 +250,8 @@ class _Write:
             )
             causes: Sequence[Cause] = await judge
             return causes
+        if self._strategy.warn is not None and not call.subresource:
+            call.warnings += self._strategy.warn(new, old)
         if self._strategy.slow:
             return await asyncio.to_thread(_judge, new, old, call.subresource)
         return _judge(new, old, call.subresource)
