@@ -6,11 +6,13 @@ import argparse
 import logging
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig, KubeconfigError, load_kubeconfig
 from sagong.cluster import process
 from sagong.cluster.clock import RealClock, RealRandom
+from sagong.node.certificates import adopt
 from sagong.node.config import ConfigError, KubeletConfig, load
 from sagong.node.kubelet import Kubelet
 
@@ -37,6 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def _run(config: KubeletConfig, client_config: ClientConfig | None) -> None:
     clock, random = RealClock(), RealRandom()
+    if client_config and client_config.cert and config.rotateCertificates:
+        current = Path(config.rootDir, "pki", "kubelet-client-current.pem")
+        adopt(current, *client_config.cert, clock.now())
+        client_config = replace(client_config, cert=(str(current), str(current)))
     client = Client(client_config, clock=clock, random=random) if client_config else None
     kubelet = Kubelet(config, client, clock, random)
     try:

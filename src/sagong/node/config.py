@@ -87,6 +87,8 @@ class KubeletConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     port: int = 10250
     tlsCertFile: str = ""
     tlsPrivateKeyFile: str = ""
+    rotateCertificates: bool = False
+    serverTLSBootstrap: bool = False
     authentication: Authentication = msgspec.field(default_factory=Authentication)
     authorization: Authorization = msgspec.field(default_factory=Authorization)
     containerRuntimeEndpoint: str = "unix:///run/containerd/containerd.sock"

@@ -19,6 +19,7 @@ from sagong.node.admission import Rejection, admit, lacking, misplaced, unsuited
 from sagong.node.allocations import Allocations
 from sagong.node.api_side import ApiSide, NoApi
 from sagong.node.backoff import Backoff
+from sagong.node.certificates import Rotator, client_certificate, serving_certificate
 from sagong.node.cgroups import Cgroups
 from sagong.node.conditions import condition
 from sagong.node.config import KubeletConfig, seconds
@@ -285,6 +286,10 @@ class Kubelet:
         )
         api.nodes.add_handler(lambda _, __: mirrors.look())
         tasks = [*api.tasks(), mirrors.run(), api.follow_pods(self._api_changed, self.housekeeper.look_soon)]
+        node, pki = config.node_name, self.files.root / "pki"
+        wanted = [client_certificate(node)] if config.rotateCertificates else []
+        wanted += [serving_certificate(node, self.ips)] if config.serverTLSBootstrap else []
+        tasks += [Rotator(api.client, certificate, pki, self.clock, self.random).run() for certificate in wanted]
         if config.registerNode:
             tasks += [reporter.run(), NodeLease(api.client, self.clock, config.node_name, config.nodeLeaseDurationSeconds).run()]
         return tasks

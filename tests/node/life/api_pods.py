@@ -17,8 +17,8 @@ ACCOUNT = '{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "
 
 
 class KubeletProcess:
-    def __init__(self, rig: Rig, api: ApiRig) -> None:
-        config = rig.config(kubeconfig=api.kubelet_kubeconfig, nodeStatusUpdateFrequency="2s")
+    def __init__(self, rig: Rig, api: ApiRig, **changes: object) -> None:
+        config = rig.config(kubeconfig=api.kubelet_kubeconfig, nodeStatusUpdateFrequency="2s", **changes)
         self.file = rig.base / "kubelet.json"
         self.file.write_bytes(msgspec.json.encode(config))
         self.log = rig.base / "kubelet.log"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from sagong.node.server.streaming import Streaming
 
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 _READ_LIMIT = 256 << 10
+_RELOAD_SECONDS = 5.0
+log = logging.getLogger(__name__)
 
 Handler = Callable[..., Awaitable[None]]
 
@@ -44,17 +47,32 @@ class Tls:
     key: str
     client_ca: str = ""
     """whose certificates identify clients; "" for none"""
+    preferred: str = ""
+    """a certificate and its key in one file, which serve instead of the others once there is one"""
 
     def context(self) -> ssl.SSLContext:
         """Return the server's side of TLS. Raises OSError, ssl.SSLError."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self.certificate, self.key)
+        self.load(context)
         if self.client_ca:
-            context.load_verify_locations(self.client_ca)
             context.verify_mode = ssl.CERT_OPTIONAL
         context.set_alpn_protocols(["http/1.1"])
         return context
+
+    def load(self, context: ssl.SSLContext) -> None:
+        """Let new connections see the files as they are now. Raises OSError, ssl.SSLError."""
+        if self.preferred and Path(self.preferred).exists():
+            context.load_cert_chain(self.preferred)
+        else:
+            context.load_cert_chain(self.certificate, self.key)
+        if self.client_ca:
+            context.load_verify_locations(self.client_ca)
+
+    def stamp(self) -> tuple[float, ...]:
+        """Return what is another when a file has changed."""
+        files = [Path(name) for name in (self.certificate, self.key, self.client_ca, self.preferred) if name]
+        return tuple(file.stat().st_mtime for file in files if file.exists())
 
 
 @dataclass
@@ -89,10 +107,25 @@ class KubeletServer:
 
     async def run(self, address: str, port: int, tls: Tls, ready: Callable[[int], None] = lambda _: None) -> None:
         """Serve until cancelled; `ready` is told the port. Raises OSError when it is taken."""
-        server = await asyncio.start_server(self.connected, address, port, ssl=tls.context(), limit=_READ_LIMIT)
+        stamp, context = tls.stamp(), tls.context()
+        server = await asyncio.start_server(self.connected, address, port, ssl=context, limit=_READ_LIMIT)
         async with server:
             ready(server.sockets[0].getsockname()[1])
-            await server.serve_forever()
+            while True:
+                await self.clock.sleep(_RELOAD_SECONDS)
+                if tls.stamp() != stamp:
+                    stamp = self._reloaded(tls, context, stamp)
+
+    @staticmethod
+    def _reloaded(tls: Tls, context: ssl.SSLContext, before: tuple[float, ...]) -> tuple[float, ...]:
+        """Take changed certificates for new connections; files that do not fit together (yet) are looked at again."""
+        try:
+            stamp = tls.stamp()
+            tls.load(context)
+        except (OSError, ssl.SSLError) as error:
+            log.warning("the server's certificates are not read again: %s", error)
+            return before
+        return stamp
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection."""

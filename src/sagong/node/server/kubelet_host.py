@@ -76,6 +76,7 @@ async def serve(
         from sagong.node.server.serving_certificate import self_signed  # noqa: PLC0415 - cryptography is 10 MB that few nodes need
 
         certificate, key = self_signed(Path(config.rootDir) / "pki", host.node_name, addresses, clock.now())
+    preferred = str(Path(config.rootDir) / "pki" / "kubelet-server-current.pem") if config.serverTLSBootstrap else ""
     gatekeeper = Gatekeeper(reviewer, host.node_name, clock, settings)
     server = KubeletServer(host, runtime, gatekeeper, clock, statistics, Path(config.podLogsDir).parent)
-    await server.run(config.address, config.port, Tls(certificate, key, config.authentication.x509.clientCAFile))
+    await server.run(config.address, config.port, Tls(certificate, key, config.authentication.x509.clientCAFile, preferred))
