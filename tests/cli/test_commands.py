@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sagong.cli.app import build
-from sagong.cli.operations import ImageLine, OperationError, PartStatus, Report, StartOptions
+from sagong.cli.operations import ImageLine, NodeAnswer, OperationError, PartStatus, PodAnswer, Report, StartOptions
 from sagong.cli.printers import size, table
 
 
@@ -51,6 +51,10 @@ class Recorded:
 
     def kubeconfig(self, data_dir: str) -> str:
         return str(self._answer("kubeconfig"))
+
+    def why(self, data_dir: str, kubeconfig: str, namespace: str, pod: str) -> PodAnswer:
+        answer: PodAnswer = self._answer("why", kubeconfig, namespace, pod)
+        return answer
 
     def install_packages(self, report: Report) -> None:
         self._answer("install_packages")
@@ -127,3 +131,28 @@ def test_kubeconfig_and_version() -> None:
 def test_tables_and_sizes() -> None:
     assert table(("A", "B"), [("long", ""), ("x", "y")]) == "A      B\nlong\nx      y"
     assert [size(n) for n in (7, 1500, 2_500_000, 3 * 10**9)] == ["7B", "1.5kB", "2.5MB", "3.0GB"]
+
+
+def test_why_prints_every_objection_and_the_smallest_change() -> None:
+    short, taint = ("NodeResourcesFit", "Insufficient cpu", "ask for 1 less cpu"), ("TaintToleration", "untolerated taint", "")
+    nodes = [NodeAnswer("a", [short]), NodeAnswer("b", [short, taint]), NodeAnswer("c")]
+    operations = Recorded(why=PodAnswer("pod n/p is not scheduled: 0/3.", nodes, "on node a, ask for 1 less cpu"))
+    result = run(operations, "why", "pod/p", "-n", "n")
+    assert operations.calls == [("why", "", "n", "p")]
+    assert result.output.splitlines() == [
+        "pod n/p is not scheduled: 0/3.",
+        "",
+        "NODE   PLUGIN             REASON              WHAT WOULD HELP",
+        "a      NodeResourcesFit   Insufficient cpu    ask for 1 less cpu",
+        "b      NodeResourcesFit   Insufficient cpu    ask for 1 less cpu",
+        "       TaintToleration    untolerated taint   -",
+        "c      -                  fits                -",
+        "",
+        "The smallest change: on node a, ask for 1 less cpu.",
+    ]
+
+
+def test_why_takes_pods_only() -> None:
+    result = run(Recorded(), "why", "node/a")
+    assert result.exit_code == 2
+    assert "'node/a' is not a pod; write pod/NAME" in result.output

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sagong.cli import delete, image, kubeconfig, logs, start, status, stop, version
+from sagong.cli import delete, image, kubeconfig, logs, start, status, stop, version, why
 from sagong.cli.operations import OperationError, Operations
 
 DEFAULT_DATA_DIR = "/var/lib/sagong"
@@ -40,6 +40,6 @@ def build(operations: Operations) -> click.Group:
         """Kubernetes, whole and real, in Python: one command, one real cluster."""
         context.obj = (operations, data_dir)
 
-    for module in (start, stop, delete, status, logs, image, kubeconfig, version):
+    for module in (start, stop, delete, status, logs, image, kubeconfig, why, version):
         sagong.add_command(module.command)
     return sagong

@@ -46,6 +46,25 @@ class ImageLine:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class NodeAnswer:
+    """One node's answer to a pod: who says no for which reason, and what would change it; nothing when the pod fits."""
+
+    node: str
+    objections: Sequence[tuple[str, str, str]] = ()
+    """(plugin, reason, change that would help, "" if none is known)"""
+
+
+@dataclass(frozen=True, slots=True)
+class PodAnswer:
+    """Why a pod is where it is, or nowhere: in one line, then by node, those first where the least would have to change."""
+
+    summary: str
+    nodes: Sequence[NodeAnswer] = ()
+    smallest: str = ""
+    """The smallest change that would make it fit, "" if none is needed or known."""
+
+
 class Report(Protocol):
     """Where progress goes."""
 
@@ -87,6 +106,10 @@ class Operations(Protocol):
 
     def kubeconfig(self, data_dir: str) -> str:
         """Return the administrator's kubeconfig as YAML."""
+        ...
+
+    def why(self, data_dir: str, kubeconfig: str, namespace: str, pod: str) -> PodAnswer:
+        """Return where a pod could go now, and why not elsewhere; the cluster is the data directory's unless a kubeconfig is given."""
         ...
 
     def install_packages(self, report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import shutil
@@ -14,7 +15,8 @@ import msgspec
 import yaml
 
 from sagong import __version__
-from sagong.cli.operations import ImageLine, OperationError, PartStatus, Report, StartOptions
+from sagong.cli.operations import ImageLine, OperationError, PartStatus, PodAnswer, Report, StartOptions
+from sagong.client.config import KubeconfigError, load_kubeconfig
 from sagong.cluster import certificates, config, containerd, host, preflight, supervisor, user_kubeconfig
 from sagong.cluster.clock import RealClock
 from sagong.cluster.config import KUBERNETES_VERSION, ClusterConfig, ConfigError
@@ -117,6 +119,17 @@ class HostOperations:
         """Render the administrator's kubeconfig."""
         with _one_line():
             return yaml.safe_dump(certificates.kubeconfig(_existing(data_dir), "admin"), sort_keys=False)
+
+    def why(self, data_dir: str, kubeconfig: str, namespace: str, pod: str) -> PodAnswer:
+        """Let the scheduler judge what the API shows."""
+        from sagong.cluster import why  # noqa: PLC0415 - the scheduler and numpy are slow to import and only this needs them
+
+        with _one_line():
+            file = kubeconfig or str(_running(data_dir).kubeconfigs / "admin.conf")
+            try:
+                return asyncio.run(why.why(load_kubeconfig(file), namespace, pod))
+            except KubeconfigError as error:
+                raise OperationError(str(error)) from error
 
     def install_packages(self, report: Report) -> None:
         """Run apt-get."""

@@ -6,7 +6,7 @@ has to fit with them and without.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +78,14 @@ class Filtering:
         return verdicts
 
     def on_one(self, state: State, pod: PodInfo, node: OneNode) -> tuple[int, Unfit] | None:
-        """Ask all filters about one node; return the first refusal with its rank."""
+        """Ask the filters about one node; return the first refusal with its rank."""
+        return next(self._refusals_of_one(state, pod, node), None)
+
+    def all_on_one(self, state: State, pod: PodInfo, node: OneNode) -> list[Unfit]:
+        """Ask all filters about one node; return all refusals."""
+        return [unfit for _, unfit in self._refusals_of_one(state, pod, node)]
+
+    def _refusals_of_one(self, state: State, pod: PodInfo, node: OneNode) -> Iterator[tuple[int, Unfit]]:
         for rank, name, ask in self._asks:
             if name in state.skipped:
                 continue
@@ -87,8 +94,7 @@ class Filtering:
             except PluginError as error:
                 raise _failed(name, error) from error
             if unfit is not None:
-                return rank, unfit
-        return None
+                yield rank, unfit
 
     def _look_at_nominated(self, state: State, pod: PodInfo, nodes: Nodes, verdicts: Verdicts) -> None:
         """Refuse nodes that the pod does not fit beside the pods nominated there."""

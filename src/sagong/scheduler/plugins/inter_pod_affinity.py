@@ -16,9 +16,10 @@ from sagong.scheduler.domains import DomainCounts
 from sagong.scheduler.events import ADD, ANY, DELETE, NODE_LABEL, POD_LABEL, Change, on
 from sagong.scheduler.framework import MAX_SCORE, SKIP, Refusals, State, Unfit, Verdict, refuse
 from sagong.scheduler.node_info import NodeInfo
-from sagong.scheduler.nodes import Nodes
+from sagong.scheduler.nodes import Nodes, OneNode
 from sagong.scheduler.pod_info import NO_LABELS, Labels, PodInfo, Term
 from sagong.scheduler.population import Population
+from sagong.scheduler.remedy import Remedy
 from sagong.scheduler.snapshot import Snapshot
 
 _NAME = "InterPodAffinity"
@@ -111,6 +112,24 @@ class InterPodAffinity:
         for term in population.affinity if self._hard_weight else ():
             if term.matches(pod.namespace, pod.labels, own):
                 weights.spread(term.topology_key, population.bearers("affinity", term), self._hard_weight)
+
+    def remedies(self, state: State, pod: PodInfo, node: OneNode) -> Sequence[Remedy]:
+        """Name the company that is missing, and who will not share a domain."""
+        counts: _Counts = state.notes[_NAME]
+        labels = node.info.labels
+        found = []
+        for term in pod.affinity if pod.affinity and not _have_company(counts, pod, node)[0] else ():
+            if term.topology_key not in labels:
+                found.append(Remedy(f"label the node {term.topology_key}"))
+            elif not counts.wanted.at(term.topology_key, node)[0]:
+                found.append(Remedy(f"run a pod matching {term.selector} in {term.topology_key}={labels[term.topology_key]}"))
+        for term in pod.anti_affinity:
+            if number := int(counts.unwanted.at(term.topology_key, node)[0]):
+                where = f"{term.topology_key}={labels[term.topology_key]}"
+                found.append(Remedy(f"remove {number} {'pod' if number == 1 else 'pods'} matching {term.selector} from {where}", number))
+        if counts.unwilling.any(node)[0]:
+            found.append(Remedy("remove the pods whose anti-affinity keeps this one away"))
+        return found
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Look whether the change brings wanted pods or domains, or removes unwanted ones."""

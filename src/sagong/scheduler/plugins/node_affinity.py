@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import msgspec
 
 from sagong.api.nodes import matches_required_affinity, matches_selector, matches_term
+from sagong.api.types.core import Node, NodeSelectorTerm
 from sagong.api.types.core import NodeAffinity as Affinity
-from sagong.api.types.core import NodeSelectorTerm
 from sagong.scheduler.columns import Ints
 from sagong.scheduler.events import ADD, NODE_LABEL, Change, on
 from sagong.scheduler.framework import SKIP, Refusals, State, Unfit, Verdict, normalize, refuse
 from sagong.scheduler.node_info import NodeInfo
-from sagong.scheduler.nodes import Nodes
+from sagong.scheduler.nodes import Nodes, OneNode
 from sagong.scheduler.pod_info import PodInfo
+from sagong.scheduler.remedy import Remedy
 from sagong.scheduler.snapshot import Snapshot
 
 _NAME = "NodeAffinity"
@@ -73,6 +74,17 @@ class NodeAffinity:
 
         return normalize(nodes.by_node(("preferred affinity", msgspec.json.encode(terms)), compute))
 
+    def remedies(self, state: State, pod: PodInfo, node: OneNode) -> Sequence[Remedy]:
+        """Name the labels that the node lacks for nodeSelector, and for the term that lacks least."""
+        del state
+        labels, affinity = node.info.labels, _affinity(pod)
+        found = [f"{key}={value}" for key, value in pod.pod.spec.nodeSelector.items() if labels.get(key) != value]
+        for required in (self._enforced, affinity.requiredDuringSchedulingIgnoredDuringExecution if affinity else None):
+            if required is not None:
+                lacking = [_lacking(term, node.info.node) for term in required.nodeSelectorTerms]
+                found = [*found, *min(lacking, key=len, default=())]
+        return [Remedy(f"let the node match {demand}, or drop the demand") for demand in found]
+
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Wait for a node that matches and did not."""
         if self._enforced is not None and not matches_selector(self._enforced, change.new):
@@ -97,3 +109,11 @@ def _names(term: NodeSelectorTerm) -> set[str] | None:
     """Return the nodes that a term names, None if it names none and so may mean all."""
     named = [set(f.values) for f in term.matchFields if f.key == "metadata.name" and f.operator == "In"]
     return set.intersection(*named) if named else None
+
+
+def _lacking(term: NodeSelectorTerm, node: Node) -> list[str]:
+    """Return what of a term a node does not meet."""
+    demands = [(NodeSelectorTerm(matchExpressions=[demand]), demand) for demand in term.matchExpressions]
+    demands += [(NodeSelectorTerm(matchFields=[demand]), demand) for demand in term.matchFields]
+    unmet = [demand for alone, demand in demands if not matches_term(alone, node)]
+    return [f"{demand.key} {demand.operator} {','.join(demand.values)}".rstrip() for demand in unmet]

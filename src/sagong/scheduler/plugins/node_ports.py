@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from sagong.api.pods import HostPort, host_ports
 from sagong.scheduler.events import ADD, DELETE, Change, on
 from sagong.scheduler.framework import SKIP, Refusals, State, Unfit, Verdict, refuse
-from sagong.scheduler.nodes import Nodes
+from sagong.scheduler.nodes import Nodes, OneNode
 from sagong.scheduler.pod_info import PodInfo
+from sagong.scheduler.remedy import Remedy
 from sagong.scheduler.snapshot import Snapshot
 
 _ANY = "0.0.0.0"
@@ -36,6 +37,12 @@ class NodePorts:
             for place, addresses in nodes.ports(port.protocol, port.port).items():
                 taken[place] |= port.ip == _ANY or port.ip in addresses or _ANY in addresses
         return refuse(taken, _UNFIT)
+
+    def remedies(self, state: State, pod: PodInfo, node: OneNode) -> Sequence[Remedy]:
+        """Name who holds the ports."""
+        del state
+        holders = [(other, port) for other in node.info.pods.values() for port in pod.ports if _conflict((port,), other.ports)]
+        return [Remedy(f"free host port {port.port}/{port.protocol} of {other.namespace}/{other.name}") for other, port in holders]
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Wait for a node, or for a pod that held one of the ports to go."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sagong.api.nodes import tolerates
 from sagong.api.types.core import Pod, Taint
 from sagong.scheduler.events import ADD, NODE_TAINT, POD_TOLERATION, Change, on
 from sagong.scheduler.framework import SKIP, Refusals, State, Unfit, Verdict, refuse
-from sagong.scheduler.nodes import Nodes
+from sagong.scheduler.nodes import Nodes, OneNode
 from sagong.scheduler.pod_info import PodInfo
+from sagong.scheduler.remedy import Remedy
 from sagong.scheduler.snapshot import Snapshot
 
 _TAINT = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
@@ -29,6 +32,11 @@ class NodeUnschedulable:
         """Refuse nodes with spec.unschedulable."""
         del state
         return None if _tolerates(pod.pod) else refuse(nodes.cordoned, _UNFIT)
+
+    def remedies(self, state: State, pod: PodInfo, node: OneNode) -> Sequence[Remedy]:
+        """Uncordon."""
+        del state, pod
+        return (Remedy(f"uncordon {node.info.name}"),)
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Wait for a node that is not, or no longer, cordoned, or for a toleration."""

@@ -12,8 +12,9 @@ from sagong.api.types.core import Node
 from sagong.scheduler.columns import Ints
 from sagong.scheduler.events import ADD, DELETE, NODE_ALLOCATABLE, POD_SCALE_DOWN, Change, on
 from sagong.scheduler.framework import MAX_SCORE, Refusals, State, Unfit
-from sagong.scheduler.nodes import Nodes
+from sagong.scheduler.nodes import Nodes, OneNode
 from sagong.scheduler.pod_info import Amounts, PodInfo, amounts
+from sagong.scheduler.remedy import Remedy, amount_text
 from sagong.scheduler.snapshot import Snapshot
 
 _NAME = "NodeResourcesFit"
@@ -59,6 +60,25 @@ class ResourcesFit:
             weights = weights + weight * exists
         return total // np.maximum(weights, 1)
 
+    def remedies(self, state: State, pod: PodInfo, node: OneNode) -> Sequence[Remedy]:
+        """Tell how much too much is asked for."""
+        del state
+        found = []
+        excess = int(node.pods[0]) + 1 - _only(node.capacity("pods"))
+        if excess > 0:
+            found.append(Remedy(f"remove {excess} {'pod' if excess == 1 else 'pods'} from the node"))
+        for name, wanted in pod.asked.items():
+            capacity = _only(node.capacity(name))
+            excess = wanted + _only(node.asked(name)) - capacity
+            if wanted > 0 and excess > 0:
+                text = amount_text(name, excess)
+                if excess >= wanted:
+                    found.append(Remedy(f"free {text} of {name} on the node"))
+                else:
+                    or_free = ", or free as much on the node" if wanted <= capacity else ""
+                    found.append(Remedy(f"ask for {text} less {name}{or_free}", excess / wanted))
+        return found
+
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Wait for a pod that leaves or shrinks, or for a node that could take the pod and has more to give than before."""
         if change.kind == "Node":
@@ -71,6 +91,10 @@ class ResourcesFit:
             return False
         before, now = PodInfo.of(change.old).asked, PodInfo.of(change.new).asked
         return any(wanted and before.get(name, 0) > now.get(name, 0) for name, wanted in pod.asked.items())
+
+
+def _only(values: Ints | int) -> int:
+    return values if isinstance(values, int) else int(values[0])
 
 
 def _used(resource: str, pod: PodInfo, nodes: Nodes) -> Ints | None:

@@ -12,8 +12,9 @@ from sagong.scheduler.columns import Ints
 from sagong.scheduler.events import ADD, NODE_TAINT, POD_TOLERATION, Change, on
 from sagong.scheduler.framework import SKIP, Refusals, State, Unfit, Verdict, normalize, refuse
 from sagong.scheduler.node_info import NodeInfo
-from sagong.scheduler.nodes import Nodes
+from sagong.scheduler.nodes import Nodes, OneNode
 from sagong.scheduler.pod_info import PodInfo
+from sagong.scheduler.remedy import Remedy
 from sagong.scheduler.snapshot import Snapshot
 
 _UNFIT = Unfit("TaintToleration", ("node(s) had untolerated taint(s)",), resolvable=False)
@@ -45,6 +46,12 @@ class TaintToleration:
         key = ("disliked taints", msgspec.json.encode(tolerations))
         disliked = nodes.by_node(key, lambda found: [_disliked(node.node.spec.taints, tolerations) for node in found])
         return normalize(disliked, reverse=True)
+
+    def remedies(self, state: State, pod: PodInfo, node: OneNode) -> Sequence[Remedy]:
+        """Tolerate each of the taints."""
+        del state
+        taints = [taint for taint in node.info.node.spec.taints if untolerated((taint,), pod.pod.spec.tolerations)]
+        return [Remedy(f"tolerate the taint {t.key}{'=' if t.value else ''}{t.value}:{t.effect}") for t in taints]
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Wait for a node whose taints the pod tolerates now, or for a new toleration."""

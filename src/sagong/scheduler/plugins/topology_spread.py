@@ -16,10 +16,11 @@ from sagong.scheduler.columns import Bools, Floats, Ints
 from sagong.scheduler.events import ADD, DELETE, NODE_LABEL, NODE_TAINT, POD_LABEL, POD_TOLERATION, Change, on
 from sagong.scheduler.framework import MAX_SCORE, SKIP, Listers, Refusals, State, Unfit, Verdict, refuse
 from sagong.scheduler.node_info import NodeInfo
-from sagong.scheduler.nodes import Nodes
+from sagong.scheduler.nodes import Nodes, OneNode
 from sagong.scheduler.plugins.default_selector import default_selector, kinds_read
 from sagong.scheduler.plugins.spread_constraints import HARD, HOSTNAME, SOFT, SYSTEM_DEFAULTS, Constraint, has_keys, parse
 from sagong.scheduler.pod_info import Labels, PodInfo
+from sagong.scheduler.remedy import Remedy
 from sagong.scheduler.snapshot import Snapshot
 from sagong.scheduler.table import Table
 
@@ -128,6 +129,21 @@ class TopologySpread:
             crowding += _crowding(constraint, of_rated, pod, constraints if strict else (), snapshot)
         found = np.zeros(len(nodes), np.int64)
         found[rated] = _fewest_best(np.floor(crowding + 0.5).astype(np.int64))
+        return found
+
+    def remedies(self, state: State, pod: PodInfo, node: OneNode) -> Sequence[Remedy]:
+        """Tell the skew that there would be."""
+        spreads: _Spreads = state.notes[_NAME]
+        found = []
+        for spread in spreads.spreads:
+            constraint = spread.constraint
+            domain = int(node.domains(constraint.key)[0])
+            if not domain:
+                found.append(Remedy(f"label the node {constraint.key}"))
+                continue
+            skew = int(spread.counts[domain] + constraint.selector.matches(pod.labels) - spread.least())
+            if skew > constraint.max_skew:
+                found.append(Remedy(f"raise maxSkew of {constraint.key} from {constraint.max_skew} to {skew}"))
         return found
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
