@@ -23,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.server.app import ApiServer
 from sagong.server.config import ServerConfig
+from sagong.store.encryption.encryption import Encryption
 from sagong.store.sqlite import SqliteStore
 
 MERGE, STRATEGIC, JSON_PATCH, APPLY = (
@@ -240,7 +241,7 @@ class Watch:
 
 
 @asynccontextmanager
-async def running(directory: Path, **settings: Any) -> AsyncIterator[Api]:
+async def running(directory: Path, *, encryption: Encryption | None = None, **settings: Any) -> AsyncIterator[Api]:
     """Run a server; certificates for admin (system:masters) and jane are in the directory."""
     pki = Pki(directory)
     pki.issue("admin", "system:masters")
@@ -262,8 +263,8 @@ async def running(directory: Path, **settings: Any) -> AsyncIterator[Api]:
         front_proxy_key=front.path("front-proxy-client.key"),
         **settings,
     )
-    store = await SqliteStore.open(directory / "store", durable=False)
-    server = ApiServer(config, store, clock=RealClock(), random=RealRandom())
+    store = await SqliteStore.open(directory / "store", durable=False, seal=encryption)
+    server = ApiServer(config, store, clock=RealClock(), random=RealRandom(), encryption=encryption)
     api = Api(server, pki, front)
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve(listener))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
@@ -11,12 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.store.encryption.test_ciphers import document, provider
 
 from sagong.cluster.clock import RealClock
 from sagong.store.base import (
     CompactedError,
     Event,
     RevisionMismatchError,
+    Seal,
     SlowWatcherError,
     StoreClosedError,
     StoreOpenError,
@@ -24,6 +27,7 @@ from sagong.store.base import (
     Watch,
     Write,
 )
+from sagong.store.encryption.encryption import Encryption
 from sagong.store.etcd import EtcdStore
 
 pytestmark = pytest.mark.skipif(shutil.which("etcd") is None, reason="etcd is not installed")
@@ -60,11 +64,11 @@ def etcd(tmp_path: Path) -> Iterator[Etcd]:
     running.kill()
 
 
-async def opened(etcd: Etcd) -> EtcdStore:
+async def opened(etcd: Etcd, seal: Seal | None = None) -> EtcdStore:
     deadline = time.monotonic() + 20
     while True:
         try:
-            return await EtcdStore.open([etcd.address], clock=RealClock())
+            return await EtcdStore.open([etcd.address], clock=RealClock(), seal=seal)
         except StoreOpenError:
             if time.monotonic() > deadline:
                 raise
@@ -169,3 +173,33 @@ async def test_an_etcd_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("sagong.store.etcd_client.TIMEOUT", 0.5)
     with pytest.raises(StoreOpenError, match=r"etcd at 127.0.0.1:1 does not answer .*: start it"):
         await EtcdStore.open(["127.0.0.1:1"], clock=RealClock())
+
+
+async def test_values_are_sealed_on_their_way_to_etcd(etcd: Etcd, tmp_path: Path) -> None:
+    config = tmp_path / "encryption.yaml"
+    config.write_bytes(document((["secrets"], [provider()])))
+    key = "/registry/secrets/default/s"
+    sealed = await opened(etcd, Encryption(config, os.urandom))
+    revision = await sealed.write(key, b"plain", 0)
+    with pytest.raises(RevisionMismatchError) as error:
+        await sealed.write(key, b"again", 0)
+    assert error.value.current is not None
+    assert error.value.current.value == b"plain"
+    entry = sealed.get(key)
+    assert entry is not None
+    assert (entry.value, entry.revision) == (b"plain", revision)
+    bare = await EtcdStore.open([etcd.address], clock=RealClock())
+    stored = bare.get(key)
+    assert stored is not None
+    assert stored.value.startswith(b"k8s:enc:aesgcm:v1:key1:")
+    await sealed.close()
+    again = await EtcdStore.open([etcd.address], clock=RealClock(), seal=Encryption(config, os.urandom))
+    assert again.get(key) == entry
+    await bare.write(key, b"k8s:enc:aesgcm:v1:key1:nonsense", revision)
+    async with asyncio.timeout(5):
+        with pytest.raises(StoreClosedError, match="cannot be decrypted"):
+            await again.wait_revision(revision + 1)
+    await again.close()
+    await bare.close()
+    with pytest.raises(StoreOpenError, match="etcd cannot be decrypted"):
+        await EtcdStore.open([etcd.address], clock=RealClock(), seal=Encryption(config, os.urandom))

@@ -9,12 +9,16 @@ import logging
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import uvloop
 
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.server.config import ServerConfig
+
+if TYPE_CHECKING:
+    from sagong.store.encryption.encryption import Encryption
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +34,11 @@ async def run(config: ApiServerConfig) -> None:
     from sagong.server.app import ApiServer  # noqa: PLC0415 - other processes read the configuration without the server
     from sagong.store.sqlite import SqliteStore  # noqa: PLC0415 - the same
 
-    store = await SqliteStore.open(config.store)
+    clock, random = RealClock(), RealRandom()
+    encryption = _encryption(config.encryption_config, random)
+    store = await SqliteStore.open(config.store, seal=encryption)
     try:
-        server = ApiServer(config, store, clock=RealClock(), random=RealRandom())
+        server = ApiServer(config, store, clock=clock, random=random, encryption=encryption)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
@@ -42,6 +48,15 @@ async def run(config: ApiServerConfig) -> None:
         await server.serve()
     finally:
         await store.close()
+
+
+def _encryption(path: str, random: RealRandom) -> Encryption | None:
+    """Return what encrypts at rest. Raises OSError, ValueError for a file that cannot be used."""
+    if not path:
+        return None
+    from sagong.store.encryption.encryption import Encryption  # noqa: PLC0415 - for servers that encrypt only
+
+    return Encryption(Path(path), random.token)
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from typing import TYPE_CHECKING
 
 from sagong.api.clock import Clock, Random
 from sagong.api.resources import ResourceTable
@@ -27,15 +28,19 @@ from sagong.server.registry.registry import Registry
 from sagong.server.registry.storage import Storage
 from sagong.store.base import Store
 
+if TYPE_CHECKING:
+    from sagong.store.encryption.encryption import Encryption
+
 
 class ApiServer:
     """`await serve()` runs until `stop()`; `ready` is set once the port answers."""
 
-    def __init__(self, config: ServerConfig, store: Store, *, clock: Clock, random: Random) -> None:
-        """Put everything together. Raises OSError, ValueError for files that cannot be used."""
+    def __init__(self, config: ServerConfig, store: Store, *, clock: Clock, random: Random, encryption: Encryption | None = None) -> None:
+        """Put everything together; `encryption` is what the store seals with. Raises OSError, ValueError for files that cannot be used."""
         self.config, self.store, self.clock, self.random = config, store, clock, random
         self.table = ResourceTable()
         self.registry = Registry(store, Storage(store, self.table), self.table, clock, random)
+        self.registry.encryption = encryption
         self.objects = ServerObjects(self.registry)
         resolver = Resolver(self.objects, random, endpoints=config.aggregator_routing)
         behind = Connections(resolver, config.front_proxy_certificate, config.front_proxy_key)
@@ -53,7 +58,8 @@ class ApiServer:
         dispatch = Dispatch(self.registry, self.pages, self.aggregator)
         self.pipeline = Pipeline(self._parts, limiting.stage, dispatch, metrics, clock=clock, random=random)
         beside = (self._definitions.run, self.aggregator.run, self.pipeline.run, self._warm)
-        self._loops = (*self._parts.loops, *limiting.loops, *beside)
+        rereading = () if encryption is None else (lambda: encryption.follow(clock),)
+        self._loops = (*self._parts.loops, *limiting.loops, *rereading, *beside)
         self.http = HttpServer(self.pipeline, clock)
         self.port = config.port
 

@@ -82,6 +82,9 @@ class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     max_mutating_requests_inflight: int = 200
     """With priority and fairness, the sum of both is how many seats there are."""
 
+    encryption_config: str = ""
+    """An EncryptionConfiguration: what is encrypted at rest, and with which keys. Read again when it changes."""
+
     @property
     def audiences(self) -> list[str]:
         """Audiences of tokens for this server."""

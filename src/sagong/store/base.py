@@ -80,6 +80,22 @@ class StoreClosedError(Exception):
     """The store is closed, or its medium failed; no write after this is acknowledged."""
 
 
+class SealError(Exception):
+    """A value on the medium cannot be read with the keys that there are."""
+
+
+class Seal(Protocol):
+    """Encryption at rest: what is kept on the medium is not what is in memory."""
+
+    def seal(self, key: str, value: bytes | None) -> bytes | None:
+        """Return what the medium keeps; None is a deletion, and stays None. May be called on another thread."""
+        ...
+
+    def open(self, key: str, data: bytes) -> bytes:
+        """Return the value of what the medium kept. Raises SealError."""
+        ...
+
+
 class Watch(Protocol):
     """A stream of batches of events, in revision order, none missed."""
 

@@ -17,6 +17,8 @@ from sagong.store import etcd_pb2 as pb
 from sagong.store.base import (
     Entry,
     RevisionMismatchError,
+    Seal,
+    SealError,
     SlowWatcherError,
     StoreClosedError,
     StoreOpenError,
@@ -42,10 +44,10 @@ class EtcdStore:
         self._follower = asyncio.get_running_loop().create_task(self._follow())
 
     @classmethod
-    async def open(cls, endpoints: Sequence[str], *, clock: Clock, tls: EtcdTls | None = None) -> EtcdStore:
-        """Connect to `host:port` addresses and read everything. Raises StoreOpenError."""
+    async def open(cls, endpoints: Sequence[str], *, clock: Clock, tls: EtcdTls | None = None, seal: Seal | None = None) -> EtcdStore:
+        """Connect to `host:port` addresses and read everything; `seal` encrypts. Raises StoreOpenError."""
         try:
-            client = EtcdClient(endpoints, tls)
+            client = EtcdClient(endpoints, tls, seal)
         except OSError as error:
             raise StoreOpenError(f"etcd's certificates cannot be read ({error}): check their paths") from error
         try:
@@ -53,6 +55,9 @@ class EtcdStore:
         except grpc.aio.AioRpcError as error:
             await client.close()
             raise StoreOpenError(f"etcd at {', '.join(endpoints)} does not answer ({error.details()}): start it") from error
+        except SealError as error:
+            await client.close()
+            raise StoreOpenError(f"etcd cannot be decrypted ({error}): add the key it was written with") from error
         return cls(client, log, clock)
 
     @property
@@ -133,6 +138,8 @@ class EtcdStore:
             response = await self._client.write(writes)
         except grpc.aio.AioRpcError as error:
             raise StoreWriteError(f"etcd refuses writes ({error.details()}); this one may have happened") from error
+        except SealError as error:
+            raise StoreWriteError(f"what etcd holds cannot be decrypted: {error}") from error
         if not response.succeeded:
             raise _mismatch(writes, response)
         revision = response.header.revision
@@ -143,6 +150,14 @@ class EtcdStore:
         return revision
 
     async def _follow(self) -> None:
+        try:
+            await self._follow_on()
+        except SealError as error:
+            self._closed = StoreClosedError(f"etcd holds what cannot be decrypted ({error}): add the key to the configuration")
+            self._log.fail_waiters(None, self._closed)
+            self._log.fanout.fail(self._closed)
+
+    async def _follow_on(self) -> None:
         while True:
             with contextlib.suppress(grpc.aio.AioRpcError):
                 async with contextlib.aclosing(self._client.watch(_PREFIX, self._log.revision + 1)) as responses:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 
 from sagong.store import etcd_pb2 as pb
-from sagong.store.base import Write
+from sagong.store.base import Seal, Write
 from sagong.store.index import prefix_end
 
 TIMEOUT = 10.0
@@ -31,14 +31,15 @@ class EtcdTls:
 class EtcdClient:
     """One channel to any of the members. Every call raises grpc.aio.AioRpcError."""
 
-    def __init__(self, endpoints: Sequence[str], tls: EtcdTls | None) -> None:
-        """Take `host:port` addresses."""
+    def __init__(self, endpoints: Sequence[str], tls: EtcdTls | None, seal: Seal | None = None) -> None:
+        """Take `host:port` addresses, and what encrypts values on their way."""
         target = endpoints[0] if len(endpoints) == 1 else f"ipv4:{','.join(endpoints)}"
         if tls is None:
             self._channel = grpc.aio.insecure_channel(target, options=_UNLIMITED)
         else:
             pem = [Path(path).read_bytes() for path in (tls.ca, tls.key, tls.certificate)]
             self._channel = grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(*pem), options=_UNLIMITED)
+        self._seal = seal
         self._range = self._unary("KV/Range", pb.RangeRequest, pb.RangeResponse)
         self._txn = self._unary("KV/Txn", pb.TxnRequest, pb.TxnResponse)
         self._compact = self._unary("KV/Compact", pb.CompactionRequest, pb.CompactionResponse)
@@ -55,6 +56,7 @@ class EtcdClient:
         while more:
             asked = pb.RangeRequest(key=start, range_end=end, limit=_PAGE, revision=revision)
             page: pb.RangeResponse = await self._range(asked, timeout=TIMEOUT)
+            self._open(page.kvs)
             found += page.kvs
             revision, more = revision or page.header.revision, page.more
             start = found[-1].key + b"\0" if more else b""
@@ -67,11 +69,14 @@ class EtcdClient:
             key = write.key.encode()
             request.compare.append(pb.Compare(target=pb.Compare.MOD, key=key, mod_revision=write.expected))
             if write.value is None:
+                self._sealed(write)
                 request.success.append(pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=key)))
             else:
-                request.success.append(pb.RequestOp(request_put=pb.PutRequest(key=key, value=write.value)))
+                request.success.append(pb.RequestOp(request_put=pb.PutRequest(key=key, value=self._sealed(write))))
             request.failure.append(pb.RequestOp(request_range=pb.RangeRequest(key=key)))
         response: pb.TxnResponse = await self._txn(request, timeout=TIMEOUT)
+        for one in response.responses:
+            self._open(one.response_range.kvs)
         return response
 
     async def watch(self, prefix: str, start: int) -> AsyncGenerator[pb.WatchResponse, None]:
@@ -83,6 +88,7 @@ class EtcdClient:
         try:
             await call.write(pb.WatchRequest(create_request=create))
             while (response := await call.read()) is not grpc.aio.EOF:
+                self._open([event.kv for event in response.events if event.type == pb.Event.PUT])
                 yield response
         finally:
             call.cancel()
@@ -98,6 +104,14 @@ class EtcdClient:
     async def close(self) -> None:
         """Close the channel."""
         await self._channel.close()
+
+    def _sealed(self, write: Write) -> bytes | None:
+        return write.value if self._seal is None else self._seal.seal(write.key, write.value)
+
+    def _open(self, found: Iterable[pb.KeyValue]) -> None:
+        if self._seal is not None:
+            for kv in found:
+                kv.value = self._seal.open(kv.key.decode(), kv.value)
 
     def _unary(self, method: str, request: Any, response: Any) -> Any:
         return self._channel.unary_unary(

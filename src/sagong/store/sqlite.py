@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from sagong.store.base import Entry, Event, RevisionMismatchError, StoreClosedError, Watch, Write
+from sagong.store.base import Entry, Event, RevisionMismatchError, Seal, StoreClosedError, Watch, Write
 from sagong.store.log import Log
 from sagong.store.sqlite_file import Row, SqliteFile, damaged
 from sagong.store.sqlite_writer import Compaction, Unit, Writer
@@ -37,9 +37,9 @@ class SqliteStore:
             self._writer.put(Compaction(log.oldest, needless, self._loop.create_future()))
 
     @classmethod
-    async def open(cls, path: str | Path, *, durable: bool = True) -> SqliteStore:
-        """Open or create the store at `path`. `durable` False skips the fsync: for tests. Raises StoreOpenError."""
-        file = SqliteFile(Path(path), durable=durable)
+    async def open(cls, path: str | Path, *, durable: bool = True, seal: Seal | None = None) -> SqliteStore:
+        """Open or create the store at `path`. `durable` False skips the fsync: for tests; `seal` encrypts. Raises StoreOpenError."""
+        file = SqliteFile(Path(path), durable=durable, seal=seal)
         try:
             log, needless = _load(file)
         except BaseException:
@@ -192,7 +192,7 @@ class SqliteStore:
 
 def _load(file: SqliteFile) -> tuple[Log, Sequence[int]]:
     """Read the file into a log, and name the rows that a compaction cut short has left behind."""
-    compacted = file.compacted()
+    compacted = max(file.compacted(), file.unreadable_until())
     base: dict[str, Entry] = {}
     needless: list[int] = []
     log: Log | None = None

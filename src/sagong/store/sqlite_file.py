@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from sagong.store.base import StoreOpenError
+from sagong.store.base import Seal, SealError, StoreOpenError
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x53414749
@@ -42,9 +42,9 @@ COMMIT;
 class SqliteFile:
     """One open file. Opened on one thread, then used by one writer thread alone."""
 
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
+    def __init__(self, path: Path, *, durable: bool = True, seal: Seal | None = None) -> None:
         """Open or create. Raises StoreOpenError; then nothing was changed."""
-        self.path = path
+        self.path, self._seal = path, seal
         self._lock = _lock(path)
         try:
             _check_header(path)
@@ -61,7 +61,8 @@ class SqliteFile:
     def rows(self) -> Iterator[Row]:
         """Iterate all rows in revision order. Raises StoreOpenError when the file turns out to be damaged."""
         with self._reading():
-            yield from self._connection.execute("SELECT revision, key, value, previous, created FROM log ORDER BY revision")
+            rows: Iterator[Row] = self._connection.execute("SELECT revision, key, value, previous, created FROM log ORDER BY revision")
+            yield from rows if self._seal is None else self._opened(rows)
 
     def append(self, rows: Sequence[Row]) -> None:
         """Make rows durable, all or none. Raises sqlite3.Error.
@@ -90,7 +91,39 @@ class SqliteFile:
             self._connection.close()
         self._lock.close()
 
+    def unreadable_until(self) -> int:
+        """Return the revision up to which history holds values whose key is gone, 0 when all can be read.
+
+        Raises StoreOpenError when a live value is among them.
+        """
+        if self._seal is None:
+            return 0
+        until, lost = 0, dict[str, SealError]()
+        with self._reading():
+            for revision, key, value in self._connection.execute("SELECT revision, key, value FROM log ORDER BY revision"):
+                if lost.pop(key, None) is not None:
+                    until = revision
+                try:
+                    self._unsealed(key, value)
+                except SealError as error:
+                    lost[key] = error
+        for error in lost.values():
+            raise StoreOpenError(f"store {self.path} cannot be decrypted ({error}): add the key it was written with") from error
+        return until
+
+    def _opened(self, rows: Iterator[Row]) -> Iterator[Row]:
+        for revision, key, value, previous, created in rows:
+            try:
+                yield revision, key, self._unsealed(key, value), previous, created
+            except SealError:
+                yield revision, key, b"", previous, created  # not live, see `unreadable_until`
+
+    def _unsealed(self, key: str, value: bytes | None) -> bytes | None:
+        return value if value is None or self._seal is None else self._seal.open(key, value)
+
     def _insert(self, rows: Sequence[Row]) -> None:
+        if self._seal is not None:
+            rows = [(row[0], row[1], self._seal.seal(row[1], row[2]), *row[3:]) for row in rows]
         values = ",".join(("(?,?,?,?,?)",) * len(rows))
         self._connection.execute(f"INSERT INTO log VALUES {values}", tuple(chain.from_iterable(rows)))  # noqa: S608 - only ? marks
 

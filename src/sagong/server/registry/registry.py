@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sagong.api.clock import Clock, Random
 from sagong.api.errors import NotFoundError, not_found
@@ -19,6 +19,9 @@ from sagong.server.registry.render import RenderCache, Renderer
 from sagong.server.registry.storage import Storage
 from sagong.server.webhooks.client import WebhookClient
 from sagong.store.base import Store, StoreWriteError
+
+if TYPE_CHECKING:
+    from sagong.store.encryption.encryption import Encryption
 
 FRESH_SECONDS = 3.0
 
@@ -40,6 +43,7 @@ class Registry:
     allocator: ServiceAllocator | None = None
     connector: Connector | None = None
     webhooks: WebhookClient | None = None
+    encryption: Encryption | None = None
     rendered: RenderCache = field(default_factory=RenderCache)
 
     def renderer(self, exchange: Exchange, row: Resource) -> Renderer:
@@ -63,6 +67,10 @@ class Registry:
                 await self.store.wait_revision(revision)
         except (TimeoutError, StoreWriteError):
             raise too_large_revision(revision, self.store.revision) from None
+
+    def stale(self, key: str) -> bool:
+        """Tell whether a value is to be written even when it does not change: another key encrypted it."""
+        return self.encryption is not None and self.encryption.stale(key)
 
     async def deleted(self, row: Resource, obj: Any) -> None:
         """Let go of what an object held that is gone from the store now."""

@@ -234,7 +234,7 @@ class _Write:
                 revision = await registry.store.write(entry.key, None, entry.revision)
                 await registry.deleted(row, new)
                 return await self._written("", value, revision)
-        elif value != entry.value and not call.dry_run:
+        elif (value != entry.value or registry.stale(entry.key)) and not call.dry_run:
             return await self._written(entry.key, value, await registry.store.write(entry.key, value, entry.revision))
         await registry.store.wait_revision(entry.revision)
         return await self._written(entry.key if value == entry.value else "", value, entry.revision)
