@@ -241,8 +241,9 @@ class Watch:
 
 
 @asynccontextmanager
-async def running(directory: Path, *, encryption: Encryption | None = None, **settings: Any) -> AsyncIterator[Api]:
-    """Run a server; certificates for admin (system:masters) and jane are in the directory."""
+async def running(directory: Path, **settings: Any) -> AsyncIterator[Api]:
+    """Run a server; `encryption` may be among the settings. Certificates for admin (system:masters) and jane are in the directory."""
+    encryption: Encryption | None = settings.pop("encryption", None)
     pki = Pki(directory)
     pki.issue("admin", "system:masters")
     pki.issue("jane")

@@ -107,8 +107,8 @@ class SqliteFile:
                     self._unsealed(key, value)
                 except SealError as error:
                     lost[key] = error
-        for error in lost.values():
-            raise StoreOpenError(f"store {self.path} cannot be decrypted ({error}): add the key it was written with") from error
+        for failure in lost.values():
+            raise StoreOpenError(f"store {self.path} cannot be decrypted ({failure}): add the key it was written with") from failure
         return until
 
     def _opened(self, rows: Iterator[Row]) -> Iterator[Row]:

@@ -81,8 +81,11 @@ class AesCbc:
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - the same
 
         self.prefix = b"k8s:enc:aescbc:v1:%b:" % name.encode()
-        self._nonce, self._padding = nonce, padding.PKCS7(128)
-        self._cipher = lambda vector: Cipher(algorithms.AES(key), modes.CBC(vector))
+
+        def cipher(vector: bytes) -> Cipher[modes.CBC]:
+            return Cipher(algorithms.AES(key), modes.CBC(vector))
+
+        self._nonce, self._padding, self._cipher = nonce, padding.PKCS7(128), cipher
 
     def seal(self, value: bytes, where: bytes) -> bytes:
         """Seal."""
