@@ -71,7 +71,8 @@ class ContainerBuilder:
             security_context=security.container_security(pod, container, image, seccomp=self.seccomp, target_id=target_id),
         )
         files, recursive = self.files.pod(pod.metadata.uid), self.recursive_read_only(pod)
-        mounts = ContainerMounts(container, volumes, env, files, recursive_read_only=recursive).mounts()
+        own = ContainerMounts(container, volumes, env, files, recursive_read_only=recursive)
+        devices, mounts = own.devices(), own.mounts()
         lifecycle = container.lifecycle
         return cri.ContainerConfig(
             image=cri.ImageSpec(image=image.id, user_specified_image=container.image),
@@ -80,6 +81,7 @@ class ContainerBuilder:
             working_dir=container.workingDir,
             envs=[cri.KeyValue(key=key, value=value.encode(errors="surrogateescape")) for key, value in env.items()],
             mounts=[*mounts, *self._own_files(pod, container, facts, attempt)],
+            devices=devices,
             stdin=container.stdin,
             stdin_once=container.stdinOnce,
             tty=container.tty,

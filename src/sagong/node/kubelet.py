@@ -47,6 +47,7 @@ from sagong.node.node_reporter import NodeObserver, NodeReporter
 from sagong.node.node_status import NodeSettings
 from sagong.node.observe import Observer
 from sagong.node.phases import FAILED
+from sagong.node.pod_resources import PodResources
 from sagong.node.pods import Pods
 from sagong.node.preemption import NoRoomError, victims
 from sagong.node.probe_checks import Checker
@@ -232,7 +233,7 @@ class Kubelet:
                 {signal: seconds(text) for signal, text in config.evictionSoftGracePeriod.items()},
                 config.evictionMinimumReclaim,
             ),
-            pods=lambda: [worker.pod for worker in self.pods.all() if worker.counts],
+            pods=self._active,
             evict=self._evict,
             clock=self.clock,
             reclaim=self.image_collector.free_all,
@@ -253,6 +254,7 @@ class Kubelet:
             self.evictions.run(),
             self.image_collector.run(),
             self._rotator().run(),
+            PodResources(self.files.root / "pod-resources" / "kubelet.sock", self._active).run(),
         ]
         if config.staticPodPath:
             every = seconds(config.fileCheckFrequency)
@@ -381,6 +383,10 @@ class Kubelet:
         target = condition(pod, "DisruptionTarget", true=True, reason="TerminationByKubelet", message=told)
         if worker := self.pods.worker(pod.metadata.uid):
             worker.end(Verdict(FAILED, reason, message, (target,)), grace=grace)
+
+    def _active(self) -> list[Pod]:
+        """Return the pods that use the node."""
+        return [worker.pod for worker in self.pods.all() if worker.counts]
 
     def _recursive_read_only(self, pod: Pod) -> bool:
         handler = self._handler(pod.spec.runtimeClassName or "")

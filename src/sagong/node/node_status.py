@@ -30,6 +30,13 @@ from sagong.node.machine import Machine
 
 VERSION = "v1.36.0+sagong"
 MAX_IMAGES = 50
+DECLARED = (
+    "ExtendWebSocketsToKubelet",
+    "InPlacePodLevelResourcesVerticalScaling",
+    "InPlacePodVerticalScalingInitContainers",
+    "RestartAllContainersOnContainerExits",
+)
+"""What the scheduler and the API server may count on, by the names of KEP-5328."""
 _MAX_NAMES = 5
 
 # type: (reason and message when all is well, the same when it is not, event reasons well and not)
@@ -112,6 +119,7 @@ def node_status(settings: NodeSettings, facts: NodeFacts, old: NodeStatus, now: 
         volumesAttached=old.volumesAttached,
         runtimeHandlers=_handlers(facts.status),
         features=_features(facts.status),
+        declaredFeatures=list(DECLARED),
     )
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from tests.node.builders import FixedRandom, HandClock, MemoryApi, pod
 
-from sagong.api.types.core import ConfigMap, ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod, Secret
+from sagong.api.types.core import ConfigMap, LocalVolumeSource, ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod, Secret
 from sagong.api.types.meta import ObjectMeta
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.volumes import image, mounting
 from sagong.node.volumes.container_mounts import ContainerMounts
 from sagong.node.volumes.errors import MountError, VolumeError
-from sagong.node.volumes.layout import NodeFiles
+from sagong.node.volumes.layout import Mounted, NodeFiles
 from sagong.node.volumes.manager import VolumeManager
 from sagong.node.volumes.payload import Contents
 from sagong.node.volumes.sources import ObjectCache
@@ -319,3 +319,48 @@ class TestImageVolumes:
         found = ContainerMounts(of.spec.containers[0], {"v": volume}, {}, NodeFiles(tmp_path).pod("u1")).mounts()[0]
         assert (found.container_path, found.host_path, found.readonly, found.image_sub_path) == ("/v", "", True, "a/b")
         assert (found.image.image, found.image.user_specified_image) == ("sha256:1", "i")
+
+
+def local_claim(folder: Path, mode: str) -> tuple[PersistentVolume, PersistentVolumeClaim]:
+    volume = PersistentVolume(metadata=ObjectMeta(name="pv"))
+    volume.spec.local, volume.spec.volumeMode = LocalVolumeSource(path=str(folder)), mode
+    volume.spec.claimRef = ObjectReference(uid="c1")
+    claim = PersistentVolumeClaim(metadata=ObjectMeta(name="claim", namespace="ns", uid="c1"))
+    claim.spec.volumeName, claim.status.phase = "pv", "Bound"
+    return volume, claim
+
+
+CLAIMED = "volumes: [{name: v, persistentVolumeClaim: {claimName: claim}}]\n"
+
+
+def test_a_block_volume_must_be_a_device(tmp_path: Path) -> None:
+    node = Node(tmp_path, *local_claim(tmp_path, "Block"))
+    with pytest.raises(MountError, match=f"hostPath type check failed: {tmp_path} is not a block device"):
+        node.mount(pod(CLAIMED + "containers: [{name: c, volumeDevices: [{name: v, devicePath: /dev/x}]}]"))
+
+
+def test_devices_and_mounts_are_not_mixed_up(tmp_path: Path) -> None:
+    device, folder = Mounted(tmp_path / "device", block=True), Mounted(tmp_path)
+    files = NodeFiles(tmp_path).pod("u1")
+    raw = pod("containers: [{name: c, volumeDevices: [{name: v, devicePath: /dev/x}]}]").spec.containers[0]
+    mounted = pod("containers: [{name: c, volumeMounts: [{name: v, mountPath: /v}]}]").spec.containers[0]
+    found = ContainerMounts(raw, {"v": device}, {}, files).devices()
+    assert [(one.container_path, one.host_path, one.permissions) for one in found] == [("/dev/x", str(tmp_path / "device"), "mrw")]
+    with pytest.raises(VolumeError, match="volume v has volumeMode Filesystem, but is specified in volumeDevices"):
+        ContainerMounts(raw, {"v": folder}, {}, files).devices()
+    with pytest.raises(VolumeError, match="volume v has volumeMode Block, but is specified in volumeMounts"):
+        ContainerMounts(mounted, {"v": device}, {}, files).mounts()
+
+
+def test_a_network_file_system_that_cannot_be_mounted_says_what_was_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "mount").write_text("#!/bin/sh\necho no route\nexit 32\n")
+    (tools / "mount").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    node = Node(tmp_path / "node")
+    with pytest.raises(MountError) as caught:
+        node.mount(pod("volumes: [{name: v, nfs: {server: 10.0.0.9, path: /export, readOnly: true}}]"))
+    target = tmp_path / "node/pods/u1/volumes/kubernetes.io~nfs/v"
+    said = f"Mounting arguments: -t nfs -o ro 10.0.0.9:/export {target}\nOutput: no route\n"
+    assert str(caught.value).endswith(f"mount failed: exit status 32\nMounting command: mount\n{said}")

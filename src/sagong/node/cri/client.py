@@ -216,6 +216,11 @@ class Runtime:
         """Make the runtime open the container's log file anew, after it was renamed."""
         await self._runtime("ReopenContainerLog", cri.ContainerRequest(container_id=container), cri.Nothing)
 
+    async def checkpoint(self, container: str, location: str, timeout_seconds: int) -> None:
+        """Write a running container's state to an archive. Not every runtime has this."""
+        request = cri.CheckpointContainerRequest(container_id=container, location=location, timeout=timeout_seconds)
+        await self._runtime("CheckpointContainer", request, cri.Nothing, CALL_TIMEOUT + timeout_seconds)
+
     async def exec_sync(self, container: str, command: list[str], timeout_seconds: int) -> cri.ExecSyncResponse:
         """Run a command to its end. DEADLINE_EXCEEDED when it takes longer."""
         request = cri.ExecSyncRequest(container_id=container, cmd=command, timeout=timeout_seconds)

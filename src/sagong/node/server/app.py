@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from sagong.api.clock import Clock
+from sagong.api.clock import Clock, format_time
 from sagong.api.types.core import PodList
-from sagong.node.cri.client import Runtime
+from sagong.node.cri import api_pb2 as cri
+from sagong.node.cri import labels
+from sagong.node.cri.client import CriError, Runtime
 from sagong.node.server.auth import Gatekeeper
 from sagong.node.server.host import Host
 from sagong.node.server.http import Exchange, HttpError, serve_connection
@@ -86,6 +88,7 @@ class KubeletServer:
     statistics: Statistics | None = None
     log_root: Path = field(default=Path("/var/log"))
     """what /logs/ shows"""
+    checkpoints: Path = field(default=Path("/var/lib/kubelet/checkpoints"))
 
     def __post_init__(self) -> None:
         self._logs = ContainerLogs(self.host, self.runtime, self.clock)
@@ -100,6 +103,7 @@ class KubeletServer:
             "exec": (self._exec, 3, 4),
             "attach": (self._attach, 3, 4),
             "portForward": (self._port_forward, 2, 3),
+            "checkpoint": (self._checkpoint, 3, 3),
             "stats": (self._stats, 0, 1),
             "metrics": (self._metrics, 0, 1),
             "logs": (self._files, 0, 64),
@@ -165,6 +169,28 @@ class KubeletServer:
     async def _port_forward(self, exchange: Exchange, namespace: str, name: str, *rest: str) -> None:
         del rest
         await self._streaming.port_forward(exchange, namespace, name)
+
+    async def _checkpoint(self, exchange: Exchange, namespace: str, name: str, container: str) -> None:
+        """Write a container's state to an archive below the root directory (KEP-2008), where the runtime can."""
+        if exchange.request.method != "POST":
+            raise HttpError(405, "405 method not allowed")
+        pod = self.host.find(namespace, name)
+        if pod is None:
+            raise HttpError(404, "pod does not exist")
+        wanted = {labels.POD_UID: pod.metadata.uid, labels.CONTAINER_NAME: container}
+        found = [known.id for known in await self.runtime.list_containers(wanted) if known.state == cri.CONTAINER_RUNNING]
+        if not found:
+            raise HttpError(404, f"container {container} does not exist")
+        stamp = format_time(self.clock.now())
+        path = self.checkpoints / f"checkpoint-{name}_{namespace}-{container}-{stamp}.tar"
+        self.checkpoints.mkdir(mode=0o700, parents=True, exist_ok=True)
+        seconds = next(iter(exchange.request.query.get("timeout", [])), "0")
+        try:
+            await self.runtime.checkpoint(found[0], str(path), int(seconds) if seconds.isdigit() else 0)
+        except CriError as error:
+            code = 404 if error.unimplemented else 500
+            raise HttpError(code, f"checkpointing of {namespace}/{name}/{container} failed ({error})") from error
+        await exchange.send_json({"items": [str(path)]})
 
     async def _stats(self, exchange: Exchange, what: str = "summary") -> None:
         if self.statistics is None or what != "summary":

@@ -78,5 +78,7 @@ async def serve(
         certificate, key = self_signed(Path(config.rootDir) / "pki", host.node_name, addresses, clock.now())
     preferred = str(Path(config.rootDir) / "pki" / "kubelet-server-current.pem") if config.serverTLSBootstrap else ""
     gatekeeper = Gatekeeper(reviewer, host.node_name, clock, settings)
-    server = KubeletServer(host, runtime, gatekeeper, clock, statistics, Path(config.podLogsDir).parent)
+    server = KubeletServer(
+        host, runtime, gatekeeper, clock, statistics, Path(config.podLogsDir).parent, Path(config.rootDir, "checkpoints")
+    )
     await server.run(config.address, config.port, Tls(certificate, key, config.authentication.x509.clientCAFile, preferred))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagong.api.types.core import VolumeMount
+from sagong.api.types.core import VolumeDevice, VolumeMount
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.downward import AnyContainer
 from sagong.node.expansion import expand, references
@@ -37,12 +37,27 @@ class ContainerMounts:
         """Return CRI's mounts, subPaths made and pinned. Raises VolumeError with upstream's text (CreateContainerConfigError)."""
         return [self._mount(index, mount) for index, mount in enumerate(self.container.volumeMounts)]
 
+    def devices(self) -> Sequence[cri.Device]:
+        """Return CRI's devices for the container's volumeDevices. Raises VolumeError."""
+        return [self._device(wanted) for wanted in self.container.volumeDevices]
+
+    def _device(self, wanted: VolumeDevice) -> cri.Device:
+        volume = self.volumes.get(wanted.name)
+        if volume is None:
+            raise VolumeError(f'cannot find volume "{wanted.name}" to pass into container "{self.container.name}"')
+        if not volume.block:
+            raise VolumeError(f"volume {wanted.name} has volumeMode Filesystem, but is specified in volumeDevices")
+        permissions = "r" if volume.read_only else "mrw"
+        return cri.Device(container_path=wanted.devicePath, host_path=str(volume.path.resolve()), permissions=permissions)
+
     def _mount(self, index: int, mount: VolumeMount) -> cri.Mount:
         if mount.name not in self.volumes:
             raise VolumeError(f'cannot find volume "{mount.name}" to mount into container "{self.container.name}"')
         if mount.mountPropagation not in _PROPAGATION:
             raise VolumeError(f'invalid MountPropagation mode: "{mount.mountPropagation}"')
         volume = self.volumes[mount.name]
+        if volume.block:
+            raise VolumeError(f"volume {mount.name} has volumeMode Block, but is specified in volumeMounts")
         path = mount.mountPath if mount.mountPath.startswith("/") else f"/{mount.mountPath}"
         if volume.image is not None:
             wanted = _sub_path(mount, self.env)

@@ -90,3 +90,5 @@ class Mounted:
     read_only: bool = False
     image: cri.ImageSpec | None = None
     """what the runtime itself is to mount, instead of a path"""
+    block: bool = False
+    """the path is a block device, for volumeDevices"""

@@ -15,7 +15,7 @@ from sagong.api.errors import ApiError
 from sagong.api.pods import all_containers
 from sagong.api.types.core import HostPathVolumeSource, Pod, Volume
 from sagong.node.downward import Facts
-from sagong.node.volumes import atomic, empty_dir, host_path, mounting, ownership, subpath, untrusted
+from sagong.node.volumes import atomic, empty_dir, host_path, mounting, nfs, ownership, subpath, untrusted
 from sagong.node.volumes.claims import Reader, bound_volume
 from sagong.node.volumes.errors import MountError, VolumeError
 from sagong.node.volumes.image import ImageVolumes
@@ -102,19 +102,29 @@ class VolumeManager:
             return Mounted(path)
         if volume.hostPath is not None:
             return Mounted(host_path.set_up(volume.hostPath))
-        return await self._mount_claim(pod, volume)
+        if volume.nfs is not None:
+            path = files.volume("nfs", volume.name)
+            await nfs.set_up(path, volume.nfs)
+            return Mounted(path, volume.nfs.readOnly)
+        return await self._mount_claim(pod, volume, files)
 
-    async def _mount_claim(self, pod: Pod, volume: Volume) -> Mounted:
+    async def _mount_claim(self, pod: Pod, volume: Volume, files: PodFiles) -> Mounted:
         bound = await bound_volume(self._reader, pod, volume)
         if bound is None:
             raise VolumeError(f'no volume plugin matched name: volume "{volume.name}"')
         spec = bound.volume.spec
+        block = spec.volumeMode == "Block"
         if spec.hostPath is not None:
             return Mounted(host_path.set_up(spec.hostPath), bound.read_only)
         if spec.local is not None:
-            path = host_path.set_up(HostPathVolumeSource(path=spec.local.path, type="Directory"))
-            await self._own(pod, path, read_only=bound.read_only)
-            return Mounted(path, bound.read_only)
+            path = host_path.set_up(HostPathVolumeSource(path=spec.local.path, type="BlockDevice" if block else "Directory"))
+            if not block:
+                await self._own(pod, path, read_only=bound.read_only)
+            return Mounted(path, bound.read_only, block=block)
+        if spec.nfs is not None:
+            path = files.volume("nfs", bound.volume.metadata.name)
+            await nfs.set_up(path, spec.nfs, spec.mountOptions)
+            return Mounted(path, bound.read_only or spec.nfs.readOnly)
         raise VolumeError(f'no volume plugin matched name: PersistentVolume "{bound.volume.metadata.name}"')
 
     async def _write(self, pod: Pod, volume: Volume, path: Path, facts: Facts, *, in_memory: bool) -> None:
