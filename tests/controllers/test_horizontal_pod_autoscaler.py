@@ -31,7 +31,7 @@ from sagong.controllers.declaration import Key
 from sagong.controllers.horizontal_pod_autoscaler.limits import Bounds, Dated, Memory, limited
 from sagong.controllers.horizontal_pod_autoscaler.plan import Observed, plan
 from sagong.controllers.horizontal_pod_autoscaler.proposals import Reading, shown
-from sagong.controllers.horizontal_pod_autoscaler.readings import PodReading, ReadingError, parse_duration
+from sagong.controllers.horizontal_pod_autoscaler.readings import PodReading, ReadingError
 from sagong.controllers.horizontal_pod_autoscaler.replicas import Proposal, Tolerance, Workload
 
 LONG_AGO = START - timedelta(hours=1)
@@ -166,15 +166,6 @@ def test_values_of_all_pods_together() -> None:
 def test_tolerance_can_be_set_for_each_direction() -> None:
     assert workload(pod(0), tolerance=Tolerance(0.1, 0.0)).by_average(readings(101), "", 100).replicas == 2
     assert workload(pod(0), pod(1), tolerance=Tolerance(0.5, 0.1)).by_average(readings(50, 50), "", 100).replicas == 2
-
-
-def test_durations() -> None:
-    assert [parse_duration(text) for text in ("15.02s", "1m0s", "1h2m3.5s", "250ms")] == [
-        timedelta(seconds=15.02),
-        timedelta(minutes=1),
-        timedelta(hours=1, minutes=2, seconds=3.5),
-        timedelta(milliseconds=250),
-    ]
 
 
 # Limits.

@@ -36,7 +36,7 @@ from sagong.controllers.job import loop as job
 from sagong.controllers.node_lifecycle import loop as node_lifecycle
 from sagong.controllers.runner import PartMaker
 from sagong.controllers.statefulset import loop as statefulset
-from sagong.controllers.tokens import bootstrap
+from sagong.controllers.tokens import bootstrap, legacy
 from sagong.controllers.tokens import service_account as service_account_token
 from sagong.controllers.volumes import binder as volume_binder
 from sagong.controllers.volumes import ephemeral as ephemeral_volume
@@ -70,6 +70,7 @@ def controllers(settings: Settings) -> Iterator[Controller]:
     yield certificates.CLEANER
     yield bootstrap.SIGNER
     yield bootstrap.CLEANER
+    yield legacy.CLEANER
     yield clusterrole_aggregation.CONTROLLER
     yield admission_policy_status.CONTROLLER
     yield deployment.CONTROLLER
@@ -89,6 +90,7 @@ def controllers(settings: Settings) -> Iterator[Controller]:
     yield volume_binder.CONTROLLER
     yield volume_protection.CLAIMS
     yield volume_protection.VOLUMES
+    yield volume_protection.CLASSES
     yield ephemeral_volume.CONTROLLER
     if settings.cluster_cidr:
         yield node_ipam.controller(settings.cluster_cidr, settings.service_cidr)

@@ -55,7 +55,7 @@ async def test_a_new_cluster_has_upstreams_objects(tmp_path: Path) -> None:
         "services/specs": 1,
         "services/endpoints": 1,
         "endpointslices": 1,
-        "configmaps": 1,
+        "configmaps": 2,
     }
     assert {name: store.count(f"/registry/{name}/") for name in counts} == counts
     assert store.revision == sum(counts.values())

@@ -11,6 +11,7 @@ import msgspec
 
 from sagong.api.clock import parse_time
 from sagong.api.errors import ApiError, NotFoundError
+from sagong.api.go_duration import parse_duration
 from sagong.api.quantity import QuantityError, parse
 from sagong.api.resources import Resource
 from sagong.api.types.autoscaling import CrossVersionObjectReference
@@ -18,7 +19,6 @@ from sagong.api.types.metrics import PodMetricsList
 from sagong.client.client import Client
 
 DEFAULT_WINDOW = timedelta(minutes=1)
-_DURATION_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 class ReadingError(Exception):
@@ -146,7 +146,7 @@ def _of_resource(found: PodMetricsList, name: str, container: str) -> PodReading
         amounts = [one.usage.get(name) for one in item.containers if container in ("", one.name)]
         if amounts and None not in amounts:
             total = sum(parse(amount).milli_value() for amount in amounts if amount is not None)
-            readings[item.metadata.name] = PodReading(total, parse_time(item.timestamp), parse_duration(item.window))
+            readings[item.metadata.name] = PodReading(total, parse_time(item.timestamp), timedelta(seconds=parse_duration(item.window)))
     return readings
 
 
@@ -161,19 +161,6 @@ def _value(item: dict[str, Any], kind: str) -> int:
         return parse(str(item["value"])).milli_value()
     except (KeyError, QuantityError) as error:
         raise ReadingError(f"unable to fetch metrics from {kind} metrics API: {error}") from error
-
-
-def parse_duration(text: str) -> timedelta:
-    """Read a duration as Go prints it, `1m15.5s`. Raises ValueError."""
-    seconds, number = 0.0, ""
-    for character in text.replace("ms", "e-3s"):
-        if character in _DURATION_UNITS:
-            seconds, number = seconds + float(number) * _DURATION_UNITS[character], ""
-        else:
-            number += character
-    if number:
-        raise ValueError(f"invalid duration {text!r}")
-    return timedelta(seconds=seconds)
 
 
 def _said(error: Exception, request: str) -> str:

@@ -1,4 +1,4 @@
-"""persistentvolumeclaim-protection, persistentvolume-protection: what is in use is not deleted, only marked.
+"""persistentvolumeclaim-, persistentvolume-, volumeattributesclass-protection: what is in use is not deleted, only marked.
 
 Admission adds the finalizers; these loops add missing ones and remove them when nothing uses the object any more.
 """
@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from sagong.api.types.core import PersistentVolume, PersistentVolumeClaim, Pod
+from sagong.api.types.storage import VolumeAttributesClass
 from sagong.client.plan import NOTHING, Plan, Update
 from sagong.controllers.declaration import Controller, Key, Watch, own_key, writes
 from sagong.controllers.view import Live, View
 from sagong.controllers.volumes.binder import uses
 
 CLAIM_FINALIZER, VOLUME_FINALIZER = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
+CLASS_FINALIZER = "kubernetes.io/vac-protection"
 
 
 def plan(obj: Any, finalizer: str, *, used: bool) -> Plan:
@@ -42,6 +44,33 @@ def reconcile_volume(view: View, key: Key) -> Plan:
     """Look at a volume."""
     volume = view.get(PersistentVolume, "", key.name)
     return plan(volume, VOLUME_FINALIZER, used=volume.status.phase == "Bound") if volume is not None else NOTHING
+
+
+def reconcile_class(view: View, key: Key) -> Plan:
+    """Look at a class of volume attributes: volumes have it, claims ask for it, have it, or are on their way to it."""
+    found = view.get(VolumeAttributesClass, "", key.name)
+    if found is None:
+        return NOTHING
+    users: list[PersistentVolume | PersistentVolumeClaim] = [*view.list(PersistentVolume), *view.list(PersistentVolumeClaim)]
+    return plan(found, CLASS_FINALIZER, used=any(key.name in _classes(user) for user in users))
+
+
+def _classes(user: PersistentVolume | PersistentVolumeClaim) -> set[str]:
+    names = {user.spec.volumeAttributesClassName}
+    if isinstance(user, PersistentVolumeClaim):
+        names.add(user.status.currentVolumeAttributesClassName)
+        if user.status.modifyVolumeStatus is not None:
+            names.add(user.status.modifyVolumeStatus.targetVolumeAttributesClassName)
+    return {name for name in names if name}
+
+
+def _classes_of(_view: View, user: PersistentVolume | PersistentVolumeClaim) -> Iterable[Key]:
+    return [Key("", name) for name in sorted(_classes(user))]
+
+
+def _let_go(old: Any, new: Any) -> bool:
+    """Care for a class that is used no more."""
+    return old is not None and bool(_classes(old) - (_classes(new) if new is not None else set()))
 
 
 def _with(obj: Any, finalizers: list[str]) -> Plan:
@@ -81,5 +110,17 @@ VOLUMES = Controller(
     watches=(Watch(PersistentVolume),),
     writes=writes(("update", PersistentVolume)),
     reconcile=reconcile_volume,
+    workers=1,
+)
+CLASSES = Controller(
+    name="volumeattributesclass-protection",
+    account="volumeattributesclass-protection-controller",
+    watches=(
+        Watch(VolumeAttributesClass),
+        Watch(PersistentVolumeClaim, _classes_of, _let_go),
+        Watch(PersistentVolume, _classes_of, _let_go),
+    ),
+    writes=writes(("update", VolumeAttributesClass)),
+    reconcile=reconcile_class,
     workers=1,
 )

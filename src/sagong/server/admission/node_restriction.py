@@ -11,11 +11,11 @@ from typing import Any
 
 from sagong.api.errors import not_found
 from sagong.api.field_errors import quote
+from sagong.api.pod_references import pod_references
 from sagong.api.resources import Resource
 from sagong.api.types.authentication import TokenRequest
 from sagong.api.types.core import Node, PersistentVolume, PersistentVolumeClaim, Pod, Volume
 from sagong.server.admission.plugin import CLAIMS, NODES, PODS, GroupResource, Operation, Plugin, Review
-from sagong.server.authz.references import pod_references
 from sagong.server.contract import Attributes, Authorizer, Objects, User
 
 USER_PREFIX, GROUP = "system:node:", "system:nodes"

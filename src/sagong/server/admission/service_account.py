@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sagong.api.clock import Clock, Random
+from sagong.api.pod_references import pod_references
 from sagong.api.pods import is_mirror
 from sagong.api.types.core import (
     ConfigMapProjection,
@@ -24,7 +25,6 @@ from sagong.api.types.core import (
     VolumeProjection,
 )
 from sagong.server.admission.plugin import PODS, Plugin, Review
-from sagong.server.authz.references import pod_references
 from sagong.server.contract import Objects
 
 DEFAULT = "default"

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sagong.api.pods import all_containers
-from sagong.api.types.core import Container, EphemeralContainer, PersistentVolume, Pod, Volume
+from sagong.api.pod_references import WITH_SECRET_REF, pod_references
+from sagong.api.types.core import PersistentVolume, Pod
 from sagong.api.types.resource import ResourceSlice
 from sagong.api.types.storage import VolumeAttachment
 
 Vertex = tuple[str, str, str]  # plural, namespace, name
 Edge = tuple[Vertex, Vertex]  # from, to
-Reference = tuple[str, str]  # plural, name; the namespace is the pod's
 
 _MIRROR = "kubernetes.io/config.mirror"
-# Volumes whose `secretRef` a kubelet follows; of a PersistentVolume too.
-_WITH_SECRET_REF = ("cephfs", "cinder", "flexVolume", "rbd", "scaleIO", "iscsi", "storageos")
-_SECRET_REFERENCES = (*((kind, "secretRef") for kind in _WITH_SECRET_REF), ("csi", "nodePublishSecretRef"))
-_NAMED_VOLUMES = (
-    ("secret", "secretName", "secrets"),
-    ("configMap", "name", "configmaps"),
-    ("azureFile", "secretName", "secrets"),
-    ("persistentVolumeClaim", "claimName", "persistentvolumeclaims"),
-)
 _CSI_NODE_SECRETS = ("nodePublishSecretRef", "nodeStageSecretRef", "nodeExpandSecretRef")
 # Of these, a reference without a namespace means the claim's.
 _IN_CLAIMS_NAMESPACE = ("cephfs", "flexVolume", "rbd", "scaleIO", "iscsi")
@@ -69,60 +59,12 @@ def slice_edges(resources: ResourceSlice) -> Iterator[Edge]:
         yield ("resourceslices", "", resources.metadata.name), ("nodes", "", resources.spec.nodeName)
 
 
-def pod_references(pod: Pod) -> Iterator[Reference]:
-    """Yield what a pod refers to in its namespace: (plural, name); a name may be empty."""
-    yield "serviceaccounts", pod.spec.serviceAccountName
-    for secret in pod.spec.imagePullSecrets:
-        yield "secrets", secret.name
-    for container in all_containers(pod):
-        yield from _environment(container)
-    for volume in pod.spec.volumes:
-        yield from _mounted(pod, volume)
-    for claim in pod.spec.resourceClaims:
-        yield "resourceclaims", claim.resourceClaimName or ""
-    for status in pod.status.resourceClaimStatuses:
-        yield "resourceclaims", status.resourceClaimName or ""
-    if pod.status.extendedResourceClaimStatus:
-        yield "resourceclaims", pod.status.extendedResourceClaimStatus.resourceClaimName
-
-
-def _environment(container: Container | EphemeralContainer) -> Iterator[Reference]:
-    for source in container.envFrom:
-        if source.secretRef:
-            yield "secrets", source.secretRef.name
-        if source.configMapRef:
-            yield "configmaps", source.configMapRef.name
-    for variable in container.env:
-        if variable.valueFrom and variable.valueFrom.secretKeyRef:
-            yield "secrets", variable.valueFrom.secretKeyRef.name
-        if variable.valueFrom and variable.valueFrom.configMapKeyRef:
-            yield "configmaps", variable.valueFrom.configMapKeyRef.name
-
-
-def _mounted(pod: Pod, volume: Volume) -> Iterator[Reference]:
-    for kind, field, plural in _NAMED_VOLUMES:
-        source = getattr(volume, kind)
-        if source:
-            yield plural, getattr(source, field)
-    for kind, field in _SECRET_REFERENCES:
-        reference = getattr(getattr(volume, kind), field, None)
-        if reference:
-            yield "secrets", reference.name
-    for part in volume.projected.sources if volume.projected else ():
-        if part.secret:
-            yield "secrets", part.secret.name
-        if part.configMap:
-            yield "configmaps", part.configMap.name
-    if volume.ephemeral:
-        yield "persistentvolumeclaims", f"{pod.metadata.name}-{volume.name}"
-
-
 def _volume_secrets(volume: PersistentVolume, claim_namespace: str) -> Iterator[tuple[str, str]]:
     """Yield namespace and name of each secret that the node needs."""
     spec = volume.spec
     if spec.azureFile:
         yield spec.azureFile.secretNamespace or claim_namespace, spec.azureFile.secretName
-    for kind in _WITH_SECRET_REF:
+    for kind in WITH_SECRET_REF:
         reference = getattr(getattr(spec, kind), "secretRef", None)
         if reference:
             yield reference.namespace or (claim_namespace if kind in _IN_CLAIMS_NAMESPACE else ""), reference.name

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sagong.api.types.base import ApiStruct
-from sagong.api.types.core import Namespace, NamespaceSpec, NamespaceStatus
+from sagong.api.types.core import ConfigMap, Namespace, NamespaceSpec, NamespaceStatus
 from sagong.api.types.meta import ObjectMeta
 from sagong.api.types.rbac import ClusterRole, ClusterRoleBinding, Role
 from sagong.api.types.scheduling import PriorityClass
@@ -63,7 +64,22 @@ def always(config: BootstrapConfig, now: str) -> Iterator[Wanted]:
     yield Wanted(kubernetes_service.service(first, config.port), _keep)
     yield Wanted(kubernetes_service.endpoints(config.advertise_address, config.port), _set_subsets)
     yield Wanted(kubernetes_service.endpoint_slice(config.advertise_address, config.port), _set_endpoints)
+    yield Wanted(_legacy_token_tracking(now), _mend_since)
     yield from (Wanted(obj, _reset_spec) for obj in flow_control.objects(now))
+
+
+def _legacy_token_tracking(now: str) -> ConfigMap:
+    """Return the note since when the use of tokens in Secrets is noted, which their cleaner waits for (KEP-2799)."""
+    metadata = ObjectMeta(name="kube-apiserver-legacy-service-account-token-tracking", namespace="kube-system")
+    return ConfigMap(metadata=metadata, data={"since": now[:10]})
+
+
+def _mend_since(live: ConfigMap, wanted: ConfigMap) -> None:
+    """Write the day anew where it is none."""
+    try:
+        date.fromisoformat(live.data.get("since", ""))
+    except ValueError:
+        live.data["since"] = wanted.data["since"]
 
 
 def _namespace(name: str) -> Namespace:
