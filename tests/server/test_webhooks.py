@@ -454,7 +454,7 @@ async def test_reviews_are_admitted_too(tmp_path: Path) -> None:
 async def test_a_service_is_asked_at_its_cluster_ip(tmp_path: Path) -> None:
     (tmp_path / "hook").mkdir()
     async with (
-        running(tmp_path, service_cidrs=["127.96.0.0/16"]) as api,
+        running(tmp_path, service_cidrs=["127.96.0.0/16"], aggregator_routing=False) as api,
         webhook_server(tmp_path / "hook", lambda *_: {}, "hook.a.svc", host="127.96.7.7") as server,
     ):
         hooks = Hooks(api, server)
@@ -588,3 +588,24 @@ async def test_the_second_round_changes_nothing_that_the_first_has_settled(tmp_p
             name = spec["volumes"][0].pop("name")
             assert [mount.pop("name") for mount in spec["containers"][0]["volumeMounts"]] == [name]
         assert after == before
+
+
+async def test_questions_are_counted(tmp_path: Path) -> None:
+    async with hooked(tmp_path) as (api, hooks, base):
+        await hooks.mutate("/m", allow)
+        await hooks.validate("/v", deny(code=403))
+        gone = hooks.hook("/gone", allow, {}, failurePolicy="Ignore")
+        gone["clientConfig"] = {"url": "https://127.0.0.1:1/gone"}
+        await hooks.configure(MUTATING, "gone", gone)
+        assert (await api("POST", f"{base}/configmaps", config_map("c"))).status == 403
+        text = (await api("GET", "/metrics")).raw.decode()
+        for line in (
+            'request_total{code="200",name="m.example.com",operation="CREATE",rejected="false",type="admit"} 1',
+            'request_total{code="403",name="v.example.com",operation="CREATE",rejected="true",type="validating"} 1',
+            'request_total{code="503",name="gone.example.com",operation="CREATE",rejected="false",type="admit"} 1',
+            'rejection_count{error_type="no_error",name="v.example.com",operation="CREATE",rejection_code="403",type="validating"} 1',
+            'fail_open_count{name="gone.example.com",type="admit"} 1',
+            'admission_duration_seconds_count{name="m.example.com",operation="CREATE",rejected="false",type="admit"} 1',
+        ):
+            assert f"apiserver_admission_webhook_{line}" in text
+        assert text.count("# TYPE apiserver_admission_webhook_request_total") == 1

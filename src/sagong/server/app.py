@@ -50,9 +50,10 @@ class ApiServer:
         self._bootstrapped = False
         self.openapi = OpenApi(self.table, pages.VERSION["gitVersion"].partition("+")[0], self.aggregator)
         self.pages: dict[str, Page] = pages.of(self.discovery, self.openapi, self._checks())
-        self._parts = parts.plug(config, self.registry, self.objects, self.pages)
+        self._parts = parts.plug(config, self.registry, self.objects, self.pages, resolver)
         self._definitions = Definitions(self.registry, (self.discovery.changed, self.openapi.changed))
         metrics = Metrics(store, self.table)
+        metrics.more += self.registry.families
         self.pages["/metrics"] = metrics.page
         limiting = limiters.plug(config, self.registry, self.objects, self.pages, metrics)
         dispatch = Dispatch(self.registry, self.pages, self.aggregator)

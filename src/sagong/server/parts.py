@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sagong.api.types.authentication import TokenReview
 from sagong.server.admission import plugins
+from sagong.server.aggregation.resolve import Resolver
 from sagong.server.allocators.services import Allocator, AllocatorConfig
 from sagong.server.authn import reviews
 from sagong.server.authn.chain import Authentication
@@ -42,11 +43,11 @@ class Parts:
     loops: Sequence[Callable[[], Coroutine[None, None, None]]]
 
 
-def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict[str, Page]) -> Parts:
+def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict[str, Page], resolver: Resolver) -> Parts:
     """Make the parts and plug them into the registry. Raises OSError, ValueError for files that cannot be used."""
     store, clock, random = registry.store, registry.clock, registry.random
     key = signing_key(_read(config.service_account_key)) if config.service_account_key else None
-    webhooks = registry.webhooks = WebhookClient(Services(objects, ("127.0.0.1", config.port)), clock)
+    webhooks = registry.webhooks = WebhookClient(Services(resolver, ("127.0.0.1", config.port)), clock)
     reloaded: list[ReloadedFile] = []
     authentication = authentication_of(config, registry, webhooks, key, reloaded)
     chain = ChainAuthorizer(store)

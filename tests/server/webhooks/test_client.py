@@ -5,7 +5,7 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.server.webhooks.webhook_server import WebhookServer, webhook_server
@@ -14,7 +14,9 @@ from sagong.api.errors import ApiError
 from sagong.api.types.admissionregistration import ServiceReference, WebhookClientConfig
 from sagong.api.types.core import Service, ServicePort, ServiceSpec
 from sagong.api.types.meta import ObjectMeta
-from sagong.cluster.clock import RealClock
+from sagong.cluster.clock import RealClock, RealRandom
+from sagong.server.aggregation.resolve import Resolver
+from sagong.server.contract import Objects
 from sagong.server.webhooks.client import CallError, EndpointError, WebhookClient
 from sagong.server.webhooks.resolver import Services
 
@@ -28,6 +30,9 @@ class Known:
     def get(self, kind: type[Any], name: str, namespace: str = "") -> Any:
         return self.services.get((namespace, name))
 
+    def list(self, kind: type[Any], namespace: str = "") -> Any:
+        return []
+
     def add(self, name: str, port: int, **spec: Any) -> None:
         whole = ServiceSpec(ports=[ServicePort(port=port)], **spec)
         self.services["ns", name] = Service(metadata=ObjectMeta(name=name, namespace="ns"), spec=whole)
@@ -35,7 +40,7 @@ class Known:
 
 @asynccontextmanager
 async def client(known: Known | None = None) -> AsyncIterator[WebhookClient]:
-    one = WebhookClient(Services(known or Known(), ("127.0.0.1", 1)), RealClock())
+    one = WebhookClient(Services(Resolver(cast("Objects", known or Known()), RealRandom(), endpoints=False), ("127.0.0.1", 1)), RealClock())
     async with asyncio.TaskGroup() as group:
         running = group.create_task(one.run())
         yield one
@@ -93,7 +98,7 @@ async def test_a_service_is_called_at_its_cluster_ip_under_its_name(tmp_path: Pa
             with pytest.raises(CallError) as found:
                 await call(one, config)
             assert str(found.value) == where + complaint
-        known.add("hook", 1, clusterIP="127.7.0.1")
+        known.add("hook", 1, type="ClusterIP", clusterIP="127.7.0.1")
         with pytest.raises(CallError) as found:
             await call(one, config)
         assert str(found.value) == where + f'no service port {server.port} found for service "hook"'

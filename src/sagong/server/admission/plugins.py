@@ -23,7 +23,7 @@ from sagong.server.admission.service_account import ServiceAccounts
 from sagong.server.admission.storage_protection import StorageObjectInUseProtection
 from sagong.server.admission.taint_nodes import TaintNodesByCondition
 from sagong.server.admission.topology_labels import PodTopologyLabels
-from sagong.server.admission.webhooks.plugins import MutatingAdmissionWebhook, ValidatingAdmissionWebhook
+from sagong.server.admission.webhooks.plugins import AdmissionWebhooks, MutatingAdmissionWebhook, ValidatingAdmissionWebhook
 from sagong.server.authz.escalation import EscalationCheck
 from sagong.server.authz.rbac import Rbac
 from sagong.server.contract import Authorizer, Objects
@@ -32,6 +32,7 @@ from sagong.server.registry.registry import Registry
 
 def chain(objects: Objects, registry: Registry, authorizer: Authorizer, rbac: Rbac, node_labels: Collection[str]) -> Chain:
     """Return the admission chain. `node_labels`: see NodeRestriction."""
+    webhooks = AdmissionWebhooks(objects, registry)
     return Chain(
         [
             NamespaceLifecycle(objects),
@@ -54,9 +55,9 @@ def chain(objects: Objects, registry: Registry, authorizer: Authorizer, rbac: Rb
             PodResizeValidator(objects),
             RbacEscalation(EscalationCheck(authorizer, rbac)),
             MutatingAdmissionPolicy(objects, registry),
-            MutatingAdmissionWebhook(objects, registry),
+            MutatingAdmissionWebhook(webhooks),
             ValidatingAdmissionPolicy(objects, registry),
-            ValidatingAdmissionWebhook(objects, registry),
+            ValidatingAdmissionWebhook(webhooks),
             ResourceQuotas(objects, registry.clock),
         ]
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sagong.api.clock import Clock, Random
 from sagong.api.errors import NotFoundError, not_found
+from sagong.api.exposition import Histogram, Metric
 from sagong.api.resources import Resource, ResourceTable
 from sagong.server.admission.chain import Chain
 from sagong.server.contract import Authorizer, Connector, Issuer, RuleLister, ServiceAllocator, TokenReviewer
@@ -44,6 +46,7 @@ class Registry:
     connector: Connector | None = None
     webhooks: WebhookClient | None = None
     encryption: Encryption | None = None
+    families: list[Callable[[], Iterable[Metric | Histogram]]] = field(default_factory=list)
     rendered: RenderCache = field(default_factory=RenderCache)
 
     def renderer(self, exchange: Exchange, row: Resource) -> Renderer:

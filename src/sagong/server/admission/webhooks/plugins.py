@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from sagong.api.resources import Resource
+from sagong.server.admission.matching import exempt
 from sagong.server.admission.plugin import Operation, Plugin, Review
 from sagong.server.contract import Objects
 from sagong.server.registry.registry import Registry
@@ -15,28 +16,40 @@ if TYPE_CHECKING:
     from sagong.server.admission.webhooks.mutating import MutatingWebhooks
     from sagong.server.admission.webhooks.validating import ValidatingWebhooks
 
-_GROUP = "admissionregistration.k8s.io"
 _MUTATING = "/registry/mutatingwebhookconfigurations/"
 _VALIDATING = "/registry/validatingwebhookconfigurations/"
+
+
+class AdmissionWebhooks:
+    """What both plugins share. Made with the server, filled with the first configuration."""
+
+    def __init__(self, objects: Objects, registry: Registry) -> None:
+        self._objects, self.registry = objects, registry
+        self._made: Asking | None = None
+        registry.families.append(lambda: self._made.metrics.families() if self._made is not None else ())
+
+    @property
+    def asking(self) -> Asking:
+        """What asks them."""
+        if self._made is None:
+            from sagong.server.admission.webhooks.asking import Asking  # noqa: PLC0415 - see the module's docstring
+
+            registry = self.registry
+            assert registry.webhooks is not None
+            self._made = Asking(registry.webhooks, registry.clock, registry.random, self._objects, registry.authorizer)
+        return self._made
 
 
 class _Webhooks(Plugin):
     """Asked about every write but those of webhooks' and policies' own configurations."""
 
-    def __init__(self, objects: Objects, registry: Registry) -> None:
-        self._objects, self._registry = objects, registry
+    def __init__(self, webhooks: AdmissionWebhooks) -> None:
+        self._webhooks, self._store = webhooks, webhooks.registry.store
 
     def handles(self, operation: Operation, row: Resource, subresource: str) -> bool:
         """Say so."""
         del operation, subresource
-        return row.group != _GROUP
-
-    def _asking(self) -> Asking:
-        from sagong.server.admission.webhooks.asking import Asking  # noqa: PLC0415 - see the module's docstring
-
-        client = self._registry.webhooks
-        assert client is not None
-        return Asking(client, self._registry.random, self._objects, self._registry.authorizer)
+        return not exempt(row)
 
 
 class MutatingAdmissionWebhook(_Webhooks):
@@ -44,14 +57,14 @@ class MutatingAdmissionWebhook(_Webhooks):
 
     async def mutate(self, review: Review) -> None:
         """Ask them, if there are any. Raises ApiError."""
-        if self._registry.store.count(_MUTATING):
+        if self._store.count(_MUTATING):
             await self._asker.mutate(review)
 
     @functools.cached_property
     def _asker(self) -> MutatingWebhooks:
         from sagong.server.admission.webhooks.mutating import MutatingWebhooks  # noqa: PLC0415 - see the module's docstring
 
-        return MutatingWebhooks(self._registry.store, self._asking())
+        return MutatingWebhooks(self._store, self._webhooks.asking)
 
 
 class ValidatingAdmissionWebhook(_Webhooks):
@@ -59,11 +72,11 @@ class ValidatingAdmissionWebhook(_Webhooks):
 
     async def validate(self, review: Review) -> None:
         """Ask them, if there are any. Raises ApiError."""
-        if self._registry.store.count(_VALIDATING):
+        if self._store.count(_VALIDATING):
             await self._asker.validate(review)
 
     @functools.cached_property
     def _asker(self) -> ValidatingWebhooks:
         from sagong.server.admission.webhooks.validating import ValidatingWebhooks  # noqa: PLC0415 - see the module's docstring
 
-        return ValidatingWebhooks(self._registry.store, self._asking())
+        return ValidatingWebhooks(self._store, self._webhooks.asking)
