@@ -14,12 +14,6 @@ from sagong.server.admission.plugin import Review
 from sagong.server.contract import Objects
 
 Rules = Sequence[RuleWithOperations] | Sequence[NamedRuleWithOperations]
-GROUP = "admissionregistration.k8s.io"
-
-
-def exempt(row: Resource) -> bool:
-    """Tell whether nobody but the server has a say on such objects: the configurations of webhooks and policies themselves."""
-    return row.group == GROUP
 
 
 def matched(rules: Rules, review: Review, policy: str | None) -> Resource | None:

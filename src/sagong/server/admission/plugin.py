@@ -20,6 +20,11 @@ NODES: GroupResource = ("", "nodes")
 CLAIMS: GroupResource = ("", "persistentvolumeclaims")
 
 
+def exempt(row: Resource) -> bool:
+    """Tell whether nobody but the server has a say on such objects: the configurations of webhooks and policies themselves."""
+    return row.group == "admissionregistration.k8s.io"
+
+
 @dataclass(slots=True)
 class Review:
     """One write before its chain. `obj` is None for a deletion, `old` for a creation; that of a connection are its options, as JSON.

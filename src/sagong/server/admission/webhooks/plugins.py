@@ -6,8 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from sagong.api.resources import Resource
-from sagong.server.admission.matching import exempt
-from sagong.server.admission.plugin import Operation, Plugin, Review
+from sagong.server.admission.plugin import Operation, Plugin, Review, exempt
 from sagong.server.contract import Objects
 from sagong.server.registry.registry import Registry
 
