@@ -48,6 +48,7 @@ class WebhookServer:
         self.keep_alive = True
         self.hold: Callable[[str], Awaitable[None]] | None = None
         self.port = 0
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -126,9 +127,8 @@ async def webhook_server(
     directory: Path, answer: Answer, *names: str, expired: bool = False, host: str = "127.0.0.1"
 ) -> AsyncIterator[WebhookServer]:
     server = WebhookServer(self_signed(directory, *(names or ("127.0.0.1",)), expired=expired), answer)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(server.certificate)
-    listener = await asyncio.start_server(server.serve, host, 0, ssl=tls)
+    server.tls.load_cert_chain(server.certificate)
+    listener = await asyncio.start_server(server.serve, host, 0, ssl=server.tls)
     server.port = listener.sockets[0].getsockname()[1]
     try:
         yield server
