@@ -56,11 +56,12 @@ class ApiServer:
         metrics.more += self.registry.families
         self.pages["/metrics"] = metrics.page
         limiting = limiters.plug(config, self.registry, self.objects, self.pages, metrics)
+        audit, auditing = parts.audit_of(config, self.registry)
         dispatch = Dispatch(self.registry, self.pages, self.aggregator)
-        self.pipeline = Pipeline(self._parts, limiting.stage, dispatch, metrics, clock=clock, random=random)
+        self.pipeline = Pipeline(self._parts, limiting.stage, dispatch, metrics, clock=clock, random=random, audit=audit)
         beside = (self._definitions.run, self.aggregator.run, self.pipeline.run, self._warm)
         rereading = () if encryption is None else (lambda: encryption.follow(clock),)
-        self._loops = (*self._parts.loops, *limiting.loops, *rereading, *beside)
+        self._loops = (*self._parts.loops, *limiting.loops, *rereading, *auditing, *beside)
         self.http = HttpServer(self.pipeline, clock)
         self.port = config.port
 

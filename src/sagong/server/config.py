@@ -85,6 +85,18 @@ class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     encryption_config: str = ""
     """An EncryptionConfiguration: what is encrypted at rest, and with which keys. Read again when it changes."""
 
+    audit_policy: str = ""
+    """An audit policy (audit.k8s.io/v1): what is recorded in the log, or sent to the webhook, or both."""
+    audit_log: str = ""
+    """A file for events, one a line; "-" is standard output."""
+    audit_log_max_size: int = 0
+    """Megabytes at which the file is renamed and begun anew; 0: 100."""
+    audit_log_max_backups: int = 0
+    audit_log_max_age: int = 0
+    """How many old files are kept, and for how many days; 0 sets no bound."""
+    audit_webhook: str = ""
+    """A kubeconfig that leads to where batches of events are sent."""
+
     @property
     def audiences(self) -> list[str]:
         """Audiences of tokens for this server."""

@@ -31,12 +31,28 @@ class Seat(Protocol):
 class Exchange:
     """A request, what it is about, who asks, the headers and warnings that the answer will carry, and annotations for the audit.
 
+    `audit` is the auditor's record of it, `panic` what went wrong that should not.
     `seconds`: the time that it may take; when that is over, `task` is cancelled and `expired` says why.
     """
 
-    __slots__ = ("annotations", "expired", "headers", "info", "long_running", "request", "seat", "seconds", "task", "user", "warnings")
+    __slots__ = (
+        "annotations",
+        "audit",
+        "audit_id",
+        "expired",
+        "headers",
+        "info",
+        "long_running",
+        "panic",
+        "request",
+        "seat",
+        "seconds",
+        "task",
+        "user",
+        "warnings",
+    )
 
-    def __init__(self, request: Request, info: RequestInfo) -> None:
+    def __init__(self, request: Request, info: RequestInfo, audit_id: str = "") -> None:
         self.request, self.info = request, info
         self.long_running = long_running(info)
         self.user: User = ANONYMOUS
@@ -47,3 +63,5 @@ class Exchange:
         self.seat: Seat | None = None
         self.task: asyncio.Task[Any] | None = None
         self.expired = False
+        self.audit_id, self.panic = audit_id, ""
+        self.audit: object | None = None

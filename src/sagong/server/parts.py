@@ -26,6 +26,7 @@ from sagong.server.connect.connector import KubeletConnector, tls_sides
 from sagong.server.contract import Authenticator, Authorizer, Objects
 from sagong.server.dispatch import Page
 from sagong.server.event_ttl import expire_events
+from sagong.server.pipeline import Auditor
 from sagong.server.registry.registry import Registry
 from sagong.server.reloading import ReloadedFile
 from sagong.server.webhooks.client import WebhookClient
@@ -98,6 +99,16 @@ def _bootstrap_config(config: ServerConfig) -> BootstrapConfig:
         client_ca=_read(config.client_ca).decode(),
         request_header=proxy,
     )
+
+
+def audit_of(config: ServerConfig, registry: Registry) -> tuple[Auditor | None, Sequence[Callable[[], Coroutine[None, None, None]]]]:
+    """Return who keeps records of requests, if anybody is to, and what runs beside. Raises OSError, ValueError."""
+    if not config.audit_policy:
+        return None, ()
+    from sagong.server.audit import audit  # noqa: PLC0415 - for servers that audit only
+
+    assert registry.webhooks is not None
+    return audit.plug(config, registry.table, registry.webhooks, registry.clock)
 
 
 def _read(path: str) -> bytes:

@@ -44,15 +44,39 @@ class Checks(Protocol):
         ...
 
 
+class Auditor(Protocol):
+    """Keeps records of requests."""
+
+    async def begin(self, exchange: Exchange) -> None:
+        """Begin, when it is known who asks."""
+        ...
+
+    def authorized(self, exchange: Exchange, reason: str, *, allowed: bool) -> None:
+        """Note whether it may be, and why."""
+        ...
+
+    def answered(self, exchange: Exchange, answer: Answer) -> None:
+        """Note the answer."""
+        ...
+
+    def ended(self, exchange: Exchange) -> None:
+        """Note the end of an answer that streams."""
+        ...
+
+
 class Pipeline:
     """The handler of all requests. `limit` decides who is served now (priority and fairness)."""
 
-    def __init__(self, checks: Checks, limit: Stage, dispatch: Stage, metrics: Metrics, *, clock: Clock, random: Random) -> None:
+    def __init__(
+        self, checks: Checks, limit: Stage, dispatch: Stage, metrics: Metrics, *, clock: Clock, random: Random, audit: Auditor | None = None
+    ) -> None:
+        self._audit = audit
         self._authenticator, self._authorizer = checks.authenticator, checks.authorizer
         self._metrics, self._clock, self._random = metrics, clock, random
         self._deadlines: dict[Exchange, float] = {}
         self.stages: tuple[Stage, ...] = (
             self._authenticate,
+            *(() if audit is None else (audit.begin,)),
             self._impersonate,
             limit,
             self._authorize,
@@ -63,10 +87,27 @@ class Pipeline:
         """Answer one request; whatever goes wrong becomes a Status."""
         audit_id = request.header("audit-id") or self._random.uid()
         token = cause.cause_id.set(request.header("sagong-cause") or audit_id)
-        exchange = Exchange(request, request_info(request))
+        exchange = Exchange(request, request_info(request), audit_id)
         kind = "readOnly" if request.method in ("GET", "HEAD") else "mutating"
         inflight, started = self._metrics.inflight, self._clock.monotonic()
         inflight[kind] += 1
+        try:
+            answer = await self._answer(exchange, started)
+        finally:
+            cause.cause_id.reset(token)
+            inflight[kind] -= 1
+            self._deadlines.pop(exchange, None)
+        if self._audit is not None:
+            self._audit.answered(exchange, answer)
+        if isinstance(answer, Response):
+            self._over(exchange, answer.status, started)
+        else:
+            self._goes_on(exchange, answer, started)
+        return _finish(answer, exchange)
+
+    async def _answer(self, exchange: Exchange, started: float) -> Answer:
+        """Return what the stages answer, or the Status of what went wrong."""
+        request = exchange.request
         try:
             if not exchange.long_running:
                 self._set_deadline(exchange, started)
@@ -74,27 +115,20 @@ class Pipeline:
             if isinstance(answer, Stream) and websockets.asked(request):
                 answer = websockets.upgrade(request, answer, events=exchange.info.verb == "watch")
         except ApiError as error:
-            answer = error_response(error)
+            return error_response(error)
         except StoreWriteError as error:
-            answer = error_response(ApiError(f"Internal error occurred: the write was not kept: {error}"))
+            return error_response(ApiError(f"Internal error occurred: the write was not kept: {error}"))
         except StoreClosedError as error:
-            answer = error_response(ServiceUnavailableError(f"the server keeps no state any more: {error}"))
+            return error_response(ServiceUnavailableError(f"the server keeps no state any more: {error}"))
         except asyncio.CancelledError:
             if not self._expired(exchange):
                 raise
-            answer = error_response(TimeoutApiError("Timeout: request did not complete within the allotted timeout"))
+            return error_response(TimeoutApiError("Timeout: request did not complete within the allotted timeout"))
         except Exception as error:
             log.exception("%s %s", request.method, request.path)
-            answer = error_response(ApiError(f"Internal error occurred: {error}"))
-        finally:
-            cause.cause_id.reset(token)
-            inflight[kind] -= 1
-            self._deadlines.pop(exchange, None)
-        if isinstance(answer, Response):
-            self._over(exchange, answer.status, started)
-        else:
-            self._goes_on(exchange, answer, started)
-        return _finish(answer, exchange, audit_id)
+            exchange.panic = str(error)
+            return error_response(ApiError(f"Internal error occurred: {error}"))
+        return answer
 
     async def run(self) -> None:
         """End what takes too long, until cancelled."""
@@ -138,6 +172,8 @@ class Pipeline:
         def ended() -> None:
             self._metrics.long_running(exchange.info, -1)
             self._over(exchange, status, started)
+            if self._audit is not None:
+                self._audit.ended(exchange)
 
         answer.ended = ended
 
@@ -168,33 +204,35 @@ class Pipeline:
     async def _authorize(self, exchange: Exchange) -> None:
         info, request = exchange.info, exchange.request
         selects = info.verb in _SELECTING and bool(request.query_string)
-        await self._check(
-            Attributes(
-                exchange.user,
-                info.verb,
-                info.path,
-                info.group,
-                info.version,
-                info.resource,
-                info.subresource,
-                info.namespace,
-                info.name,
-                info.resource_request,
-                request.param("fieldSelector") if selects else "",
-                request.param("labelSelector") if selects else "",
-            )
+        attributes = Attributes(
+            exchange.user,
+            info.verb,
+            info.path,
+            info.group,
+            info.version,
+            info.resource,
+            info.subresource,
+            info.namespace,
+            info.name,
+            info.resource_request,
+            request.param("fieldSelector") if selects else "",
+            request.param("labelSelector") if selects else "",
         )
+        await self._check(attributes, exchange)
 
-    async def _check(self, attributes: Attributes) -> None:
+    async def _check(self, attributes: Attributes, exchange: Exchange | None = None) -> None:
+        """Raise ForbiddenError when it may not be; a decision about the request itself is noted."""
         decision = await self._authorizer.authorize(attributes)
+        if self._audit is not None and exchange is not None:
+            self._audit.authorized(exchange, decision.reason, allowed=decision.allowed)
         if not decision.allowed:
             if decision.error:
                 raise ApiError(f"Internal Server Error: {quote(attributes.path)}: {decision.error}")
             raise forbidden_error(attributes, decision.reason)
 
 
-def _finish(answer: Answer, exchange: Exchange, audit_id: str) -> Answer:
-    headers = [("Audit-Id", audit_id), _CACHE_CONTROL, *exchange.headers, *answer.headers]
+def _finish(answer: Answer, exchange: Exchange) -> Answer:
+    headers = [("Audit-Id", exchange.audit_id), _CACHE_CONTROL, *exchange.headers, *answer.headers]
     if exchange.warnings:
         headers += [("Warning", f'299 - "{_quoted(text)}"') for text in dict.fromkeys(exchange.warnings)]
     answer.headers = headers
