@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import CriError
 from sagong.node.events import PodEvents
 from sagong.node.images import ImageError, Images, Rate, with_default_tag
+from sagong.node.pull_records import PullRecords, SecretUse
 from sagong.node.volumes.sources import ObjectCache
 
 
@@ -82,11 +84,11 @@ class Told:
 
 
 class Bench:
-    def __init__(self, *local: str, secrets: Sequence[Secret] = ()) -> None:
+    def __init__(self, *local: str, secrets: Sequence[Secret] = (), records: PullRecords | None = None) -> None:
         self.clock, self.runtime, self.told = HandClock(), FakeRuntime(*local), Told()
         events = PodEvents(self.told)
         cache = ObjectCache(MemoryApi(self.clock, *secrets), self.clock)
-        self.images = Images(self.runtime, events, self.clock, PullSecrets(cache, events))  # type: ignore[arg-type]  # the part of it that is used
+        self.images = Images(self.runtime, events, self.clock, PullSecrets(cache, events), records=records)  # type: ignore[arg-type]  # the part of it that is used
 
     async def ensure(self, of: Pod) -> cri.Image:
         return await self.images.ensure(of, of.spec.containers[0], cri.PodSandboxConfig())
@@ -197,3 +199,65 @@ async def test_pulls_begin_at_a_bounded_rate() -> None:
     bench.clock.move(2)
     assert bench.images._rate.take()
     assert all(Rate(bench.clock, 0, 0).take() for _ in range(9))
+
+
+def with_secret(name: str, policy: str = "IfNotPresent") -> Pod:
+    return one("r.io/app:1", policy, f"imagePullSecrets: [{{name: {name}}}]\n")
+
+
+async def test_a_private_image_is_for_those_who_could_pull_it(tmp_path: Path) -> None:
+    secrets = [
+        docker_config("right", **{"r.io": "yes"}),
+        docker_config("copy", **{"r.io": "yes"}),
+        docker_config("wrong", **{"r.io": "no"}),
+    ]
+    for number, secret in enumerate(secrets):
+        secret.metadata.uid = f"s{number}"
+    bench = Bench(secrets=secrets, records=PullRecords(tmp_path))
+    bench.runtime.password = "yes"
+    await bench.ensure(with_secret("right"))
+    bench.runtime.pulled.clear()
+    await bench.ensure(with_secret("right"))
+    await bench.ensure(with_secret("copy", "Never"))
+    assert bench.runtime.pulled == []
+    assert (await bench.fail(with_secret("wrong"))).reason == "ErrImagePull"
+    assert bench.runtime.pulled == [("r.io/app:1", "no")]
+    error = await bench.fail(one("r.io/app:1", "Never"))
+    text = 'Container image "r.io/app:1" is not present with pull policy of Never'
+    assert (error.reason, error.message) == ("ErrImageNeverPull", text)
+    # another name of the same image proves nothing
+    assert (await bench.fail(one("r.io/app:2", "IfNotPresent"))).reason == "ErrImagePull"
+
+
+async def test_images_that_are_there_or_were_pulled_without_a_secret_are_everyones(tmp_path: Path) -> None:
+    bench = Bench("here:1", secrets=[docker_config("right", **{"r.io": "yes"})], records=PullRecords(tmp_path))
+    await bench.ensure(one("here:1", "Never"))
+    await bench.ensure(one("r.io/app:1", "IfNotPresent"))
+    await bench.ensure(with_secret("right", "Always"))
+    await bench.ensure(one("r.io/app:1", "Never"))
+
+
+def test_records_outlive_the_kubelet_and_go_with_their_images(tmp_path: Path) -> None:
+    use, changed = SecretUse("u", "ns", "s", "h1"), SecretUse("u", "ns", "s", "h2")
+    PullRecords(tmp_path).pulled("r.io:5000/app:1", "sha256:1", use)
+    records = PullRecords(tmp_path)
+    access = records.known("r.io:5000/app@sha256:" + "0" * 64, "sha256:1")
+    assert access is not None
+    assert access.secrets == [use]
+    assert records.admits("r.io:5000/app:1", "sha256:1", access, [changed])
+    assert (known := records.known("r.io:5000/app:2", "sha256:1")) is not None
+    assert known.secrets == [changed]
+    assert not records.admits("r.io:5000/app:1", "sha256:1", known, [SecretUse("x", "ns", "s", "h9")])
+    next((tmp_path / "image_manager/pulled").iterdir()).write_text("{torn")
+    assert (known := records.known("r.io:5000/app:1", "sha256:1")) is not None
+    assert not known.everyone
+    records.prune({"sha256:2"})
+    assert records.known("r.io:5000/app:1", "sha256:1") is None
+
+
+def test_a_pull_that_broke_off_is_not_trusted(tmp_path: Path) -> None:
+    records = PullRecords(tmp_path)
+    with records.pulling("a:1"):
+        assert (known := PullRecords(tmp_path).known("a:1", "sha256:1")) is not None
+        assert not known.everyone
+    assert records.known("a:1", "sha256:1") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import fnmatch
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +18,20 @@ from sagong.api.errors import ApiError
 from sagong.api.types.core import Pod, Secret
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.events import PodEvents
+from sagong.node.pull_records import SecretUse
 from sagong.node.volumes.sources import ObjectCache
 
 _DEFAULT_REGISTRY = "index.docker.io"
 _DOCKER_HUB = ("index.docker.io", "docker.io", "registry-1.docker.io")
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A registry's password, and the secret that has it."""
+
+    auth: cri.AuthConfig
+    secret: SecretUse
 
 
 @dataclass(frozen=True)
@@ -31,9 +41,9 @@ class PullSecrets:
     objects: ObjectCache
     events: PodEvents
 
-    async def credentials(self, pod: Pod, image: str) -> Sequence[cri.AuthConfig]:
+    async def credentials(self, pod: Pod, image: str) -> Sequence[Credential]:
         """Return what fits the image's registry, the most specific path first."""
-        found: list[tuple[str, cri.AuthConfig]] = []
+        found: list[tuple[str, Credential]] = []
         missing = []
         for reference in pod.spec.imagePullSecrets:
             try:
@@ -41,11 +51,17 @@ class PullSecrets:
             except (ApiError, OSError):
                 missing.append(reference.name)
                 continue
-            found.extend((pattern, auth) for pattern, auth in _entries(secret) if matches(pattern, image))
+            fitting = ((pattern, auth) for pattern, auth in _entries(secret) if matches(pattern, image))
+            found.extend((pattern, Credential(auth, _use(secret, auth))) for pattern, auth in fitting)
         if missing:
             text = f"Unable to retrieve some image pull secrets ({', '.join(missing)}); attempting to pull the image may not succeed."
             self.events.pod(pod, "Warning", "FailedToRetrieveImagePullSecret", text)
-        return [auth for _, auth in sorted(found, key=lambda pair: pair[0], reverse=True)]
+        return [credential for _, credential in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+
+def _use(secret: Secret, auth: cri.AuthConfig) -> SecretUse:
+    meta = secret.metadata
+    return SecretUse(meta.uid, meta.namespace, meta.name, hashlib.sha256(auth.SerializeToString(deterministic=True)).hexdigest())
 
 
 def matches(pattern: str, image: str) -> bool:

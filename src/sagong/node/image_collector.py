@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +38,8 @@ class ImageCollector:
     """until no more than this is"""
     min_age: float = 120.0
     """seconds an image is safe after it was first seen"""
+    listed: Callable[[Collection[str]], None] = lambda _: None
+    """told the ids of all images that are there"""
     max_age: float = 0.0
     """seconds after which an image goes that nothing has used; 0 is never"""
     _seen: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -71,6 +73,7 @@ class ImageCollector:
         containers = await self.runtime.list_containers()
         used = {name for known in containers for name in (known.image_ref, known.image_id, known.image.image) if name}
         images = await self.runtime.list_images()
+        self.listed({image.id for image in images})
         first_and_last = {}
         for image in images:
             first, last = self._seen.get(image.id, (now, 0.0))

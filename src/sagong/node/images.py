@@ -6,15 +6,18 @@ import asyncio
 import functools
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
 from sagong.api.clock import Clock
 from sagong.api.types.core import Container, EphemeralContainer, ImageVolumeSource, Pod
 from sagong.node.backoff import Backoff
+from sagong.node.credentials import Credential
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import CriError, Runtime
 from sagong.node.events import Kind, PodEvents
+from sagong.node.pull_records import PullRecords
 
 _FIRST_DELAY, _LONGEST_DELAY = 10.0, 300.0
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -43,7 +46,7 @@ class ImageError(Exception):
 class PullCredentials(Protocol):
     """Finds what a pod may pull an image with."""
 
-    async def credentials(self, pod: Pod, image: str) -> Sequence[cri.AuthConfig]:
+    async def credentials(self, pod: Pod, image: str) -> Sequence[Credential]:
         """Return credentials to try in order; none means anonymously."""
         ...
 
@@ -88,6 +91,7 @@ class Images:
         *,
         parallel_pulls: int = 5,
         rate: Rate | None = None,
+        records: PullRecords | None = None,
     ) -> None:
         self._runtime = runtime
         self._events = events
@@ -97,6 +101,7 @@ class Images:
         self._last_errors: dict[str, str] = {}
         self._pulls = asyncio.Semaphore(parallel_pulls)
         self._rate = rate or Rate(clock, 0, 1)
+        self._records = records
 
     async def ensure(self, pod: Pod, container: Container | EphemeralContainer, sandbox: cri.PodSandboxConfig) -> cri.Image:
         """Return the container's image, pulled if its policy asks for that. Raises ImageError."""
@@ -117,11 +122,12 @@ class Images:
             raise ImageError("InvalidImageName", message) from error
         if wish.policy in ("IfNotPresent", "Never"):
             found = await self._inspect(wish, reference)
-            if found:
+            if found and await self._may_use(pod, reference, found.id):
                 message = f'Container image "{name}" already present on machine and can be accessed by the pod'
                 wish.tell("Normal", "Pulled", message)
                 return found
             if wish.policy == "Never":
+                # the same words for an image that is there and not the pod's to use: it shall not even learn that it is there
                 message = f'Container image "{name}" is not present with pull policy of Never'
                 wish.tell("Warning", "ErrImageNeverPull", message)
                 raise ImageError("ErrImageNeverPull", message)
@@ -143,6 +149,14 @@ class Images:
         self._backoff.forget(f"{pod_uid}_")
         for key in [key for key in self._last_errors if key.startswith(f"{pod_uid}_")]:
             del self._last_errors[key]
+
+    async def _may_use(self, pod: Pod, reference: str, image: str) -> bool:
+        """Tell whether the pod may use an image that is there without proving that it could pull it."""
+        access = self._records.known(reference, image) if self._records else None
+        if self._records is None or access is None or access.everyone:
+            return True
+        secrets = [credential.secret for credential in await self._credentials.credentials(pod, reference)]
+        return self._records.admits(reference, image, access, secrets)
 
     async def _inspect(self, wish: _Wish, reference: str) -> cri.Image | None:
         try:
@@ -182,14 +196,18 @@ class Images:
         if not self._rate.take():
             raise CriError("UNKNOWN", "pull QPS exceeded")
         failure: CriError | None = None
-        found: Sequence[cri.AuthConfig | None] = await self._credentials.credentials(pod, reference)
-        for auth in found or (None,):
-            try:
-                pulled = await self._runtime.pull_image(reference, auth, sandbox)
-            except CriError as error:
-                failure = error
-                continue
-            return await self._runtime.image_status(pulled) or cri.Image(id=pulled)
+        found: Sequence[Credential | None] = await self._credentials.credentials(pod, reference)
+        with self._records.pulling(reference) if self._records else nullcontext():
+            for credential in found or (None,):
+                try:
+                    pulled = await self._runtime.pull_image(reference, credential.auth if credential else None, sandbox)
+                except CriError as error:
+                    failure = error
+                    continue
+                image = await self._runtime.image_status(pulled) or cri.Image(id=pulled)
+                if self._records is not None:
+                    self._records.pulled(reference, image.id, credential.secret if credential else None)
+                return image
         assert failure is not None
         raise failure
 

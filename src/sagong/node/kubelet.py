@@ -52,6 +52,7 @@ from sagong.node.pods import Pods
 from sagong.node.preemption import NoRoomError, victims
 from sagong.node.probe_checks import Checker
 from sagong.node.probes import Prober
+from sagong.node.pull_records import PullRecords
 from sagong.node.resizer import Resizer
 from sagong.node.resources import Reservations
 from sagong.node.sandbox_config import SandboxBuilder
@@ -83,6 +84,7 @@ class Kubelet:
         self._channel = Channel(config.runtime_socket)
         self.runtime = Runtime(self._channel)
         self.files = NodeFiles(Path(config.rootDir))
+        self.pull_records = PullRecords(self.files.root)
         self.logs = LogFiles(Path(config.podLogsDir), Path(config.containerLogsDir))
         self.ips = (machine.node_address(config.nodeIP),)
         reserved = Reservations(config.kubeReserved, config.systemReserved, config.evictionHard, config.maxPods, config.podsPerCore)
@@ -128,6 +130,7 @@ class Kubelet:
             PullSecrets(objects, self.events),
             parallel_pulls=1 if config.serializeImagePulls else config.maxParallelImagePulls,
             rate=Rate(clock, config.registryPullQPS, config.registryBurst),
+            records=self.pull_records,
         )
         allocations = Allocations(self.files)
         containers = ContainerBuilder(
@@ -220,6 +223,7 @@ class Kubelet:
             low=low,
             min_age=seconds(config.imageMinimumGCAge),
             max_age=seconds(config.imageMaximumGCAge),
+            listed=self.pull_records.prune,
         )
         self.evictions = EvictionManager(
             runtime=self.runtime,
