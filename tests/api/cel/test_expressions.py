@@ -44,6 +44,7 @@ def evaluate(expression: str) -> Any:
         ("2 > 1.5", True),
         ("1u < 2", True),
         ("dyn(1) == 1.0", True),
+        ("dyn(9223372036854775807) < 9223372036854775808.0", False),
         ("dyn(1) == dyn(true)", False),
         ("dyn(1) == 'a'", False),
         ("x > 1 ? 'a' : 'b'", "a"),
@@ -59,7 +60,7 @@ def evaluate(expression: str) -> Any:
         ("{'a': 1}['a'] + {'a': 1}.a", 2),
         ("self.metadata.labels['a/b']", "c"),
         ("2 in [1, 2] && 'a' in m && !('z' in m)", True),
-        ("2.0 in [dyn(1), 2]", True),
+        ("2.0 in [dyn(1), dyn(2)]", True),
         ("x in self.list", True),
         ("size(s) + s.size() + size(m) + self.list.size()", 15),
         ("'한국'.size()", 2),
@@ -110,6 +111,7 @@ def evaluate(expression: str) -> Any:
         ("uint(3) == 3u", True),
         ("double('1.5') + double(1)", 2.5),
         ("bool('true') && !bool('F')", True),
+        ("string(1000000.0) + string(123456.0) + string(0.0001)", "1e+061234560.0001"),
         ("string(1.5) + string(1.0) + string(1e21) + string(1e-7) + string(true)", "1.511e+211e-07true"),
         ("string(duration('90m'))", "5400s"),
         ("string(timestamp('2020-01-02T03:04:05.120+01:00'))", "2020-01-02T02:04:05.12Z"),
@@ -181,6 +183,22 @@ PRIMARY = "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NU
         ("has(x)", "ERROR: <input>:1:5: invalid argument to has() macro\n | has(x)\n | ....^"),
         ("for", "ERROR: <input>:1:1: reserved identifier: for\n | for\n | ^"),
         ("[1, 'a']", "ERROR: <input>:1:5: expected type 'int' but found 'string'\n | [1, 'a']\n | ....^"),
+        ("{'a': 1, 'b': 'x'}", "ERROR: <input>:1:15: expected type 'int' but found 'string'\n | {'a': 1, 'b': 'x'}\n | ..............^"),
+        ("[self, 1]", "ERROR: <input>:1:8: expected type 'dyn' but found 'int'\n | [self, 1]\n | .......^"),
+        (
+            "'%d'.format(['a', 1])",
+            (
+                "ERROR: <input>:1:14: error during formatting: decimal clause can only be used on integers, was given string\n"
+                " | '%d'.format(['a', 1])\n | .............^"
+            ),
+        ),
+        (
+            "'%s'.format([1, 'a'])",
+            (
+                "ERROR: <input>:1:12: too many arguments supplied to string.format (expected 1, got 2)\n"
+                " | '%s'.format([1, 'a'])\n | ...........^"
+            ),
+        ),
         ("s.matches('(')", "ERROR: <input>:1:11: invalid matches argument\n | s.matches('(')\n | ..........^"),
         ("duration('x')", "ERROR: <input>:1:10: invalid duration argument\n | duration('x')\n | .........^"),
         (

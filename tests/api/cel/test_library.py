@@ -64,8 +64,13 @@ def evaluate(expression: str) -> Any:
         ("'hello hello'.replace('he', 'we', 1)", "wello hello"),
         ("'  a\\t'.trim()", "a"),
         ("strings.quote('a\\n\"')", '"a\\n\\""'),
-        ("'%s-%d %.2f %x %X %o %b %e %%'.format([dyn('a'), 2, 1.5, 255, 255, 8, 5, 1.0])", "a-2 1.50 ff FF 10 101 1.000000e+00 %"),
-        ("'%s %s'.format([dyn([1, 2]), {'a': true}])", "[1, 2] {a: true}"),
+        (
+            "'%s-%d %.2f %x %X %o %b %e %%'.format([dyn('a'), 2, 1.5, 255, 255, 8, 5, 1.0])",
+            "a-2 1.50 ff FF 10 101 1.000000\u202f\u00d7\u202f10\u2070\u2070 %",
+        ),
+        ("'%s %s'.format([dyn([1, 2]), {'a': true}])", '[1, 2] {"a":true}'),
+        ("'%s'.format([[dyn('a'), 1.5, b'b', duration('1h')]])", '["a", 1.500000, b"b", duration("3600s")]'),
+        ("'%.1f %e'.format([12345.67, -0.00012])", "12,345.7 -1.200000\u202f\u00d7\u202f10\u207b\u2070\u2074"),
         ("'abc 123'.find('[0-9]+')", "123"),
         ("'123 abc 456'.findAll('[0-9]*', 1) + 'a1b2'.findAll('[0-9]')", ["123", "1", "2"]),
         ("jsonpatch.escapeKey('a/b~c')", "a~1b~0c"),
@@ -97,8 +102,8 @@ def test_libraries(expression: str, value: Any) -> None:
         ("'abc'.substring(2, 1)", "invalid substring range. start: 2, end: 1"),
         ("'abc'.find('(' + 'a')", "Illegal regex: error parsing regexp: missing closing ): `(a`"),
         ("url('a b')", 'URL parse error during conversion from string: parse "a b": invalid URI for request'),
-        ("'%d'.format(['a'])", "error during formatting: decimal clause can only be used on integers, was given string"),
-        ("'%s %s'.format(['a'])", "index 1 out of range"),
+        ("'%d'.format([dyn('a')])", "error during formatting: decimal clause can only be used on integers, was given string"),
+        ("('%s %s' + '').format(['a'])", "index 1 out of range"),
     ],
 )
 def test_library_errors(expression: str, message: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from sagong.api.cel import regexes, times, types
+from sagong.api.cel import types
 from sagong.api.cel.declarations import Functions, Overload
 from sagong.api.cel.errors import CompileError, Issue
+from sagong.api.cel.literals import faults
 from sagong.api.cel.syntax import Call, Comprehension, Ident, ListNode, Literal, MapNode, Node, Select, StructNode, qualified_name
 from sagong.api.cel.types import BOOL, DYN, ERROR, Type, list_of, map_of, optional_of, type_of, unwrapped
 from sagong.api.cel.unify import Bindings, most_general
@@ -46,6 +47,8 @@ class Checker:
         """Check it all; the node returned may be another. Raises CompileError."""
         node = self._check(node)
         self._finish(node)
+        if not self._issues:
+            self._issues.extend(faults(node))
         if self._issues:
             raise CompileError(self._source, self._issues)
         return node
@@ -61,8 +64,6 @@ class Checker:
         node.type = self._bindings.substitute(node.type, free_to_dyn=True)
         for child in node.children():
             self._finish(child)
-        if isinstance(node, Call) and not self._issues:
-            self._judge_literals(node)
 
     # names
 
@@ -71,6 +72,10 @@ class Checker:
             if name in scope:
                 return scope[name]
         return None
+
+    def _is_local(self, name: str) -> bool:
+        """Say whether it is the variable of a loop, which hides what is called `name.anything` outside of it."""
+        return any(name in scope for scope in self._scopes[1:])
 
     def _named(self, name: str) -> tuple[Type, Any] | None:
         """Return the type of a name and what it stands for, when that is fixed."""
@@ -114,7 +119,7 @@ class Checker:
 
     def _select(self, node: Select) -> Node:
         name = qualified_name(node)
-        found = self._named(name) if name else None
+        found = self._named(name) if name and not self._is_local(name.partition(".")[0]) else None
         if name and found:
             return Ident(node.offset, name.removeprefix("."), found[1], type=found[0])
         node.operand = self._check(node.operand)
@@ -223,12 +228,10 @@ class Checker:
     def _mismatch(self, offset: int, expected: Type, found: Type) -> Type:
         return self._report(offset, f"expected type '{expected}' but found '{found}'")
 
-    def _joined(self, node: Node, before: Type | None, now: Type) -> Type:
+    def _joined(self, before: Type | None, now: Type) -> Type:
         if before is None:
             return now
-        if self._bindings.assignable(before, now):
-            return most_general(before, now)
-        return self._mismatch(node.offset, before, now)
+        return most_general(before, now) if self._bindings.assignable(before, now) else DYN
 
     def _held(self, node: Node, *, optional: bool) -> Type:
         """Return the type of an element, that inside it when it is marked optional."""
@@ -243,7 +246,7 @@ class Checker:
         element: Type | None = None
         for position, part in enumerate(node.elements):
             node.elements[position] = part = self._check(part)  # noqa: PLW2901 - the checked part takes its place
-            element = self._joined(part, element, self._held(part, optional=position in node.optional))
+            element = self._joined(element, self._held(part, optional=position in node.optional))
         node.type = list_of(element or self._new_parameter())
 
     def _map(self, node: MapNode) -> None:
@@ -251,8 +254,8 @@ class Checker:
         value: Type | None = None
         for entry in node.entries:
             entry.key, entry.value = self._check(entry.key), self._check(entry.value)
-            key = self._joined(entry.key, key, entry.key.type)
-            value = self._joined(entry.value, value, self._held(entry.value, optional=entry.optional))
+            key = self._joined(key, entry.key.type)
+            value = self._joined(value, self._held(entry.value, optional=entry.optional))
         node.type = map_of(key or self._new_parameter(), value or self._new_parameter())
 
     def _struct(self, node: StructNode) -> None:
@@ -318,17 +321,3 @@ class Checker:
     def _must_be(self, node: Node, wanted: Type) -> None:
         if not self._bindings.assignable(wanted, node.type):
             self._mismatch(node.offset, wanted, self._bindings.substitute(node.type, free_to_dyn=True))
-
-    def _judge_literals(self, node: Call) -> None:
-        """Refuse at once what would fail whenever it is evaluated."""
-        judge = _LITERALS.get(node.function)
-        argument = node.arguments[-1] if node.arguments else None
-        if judge and isinstance(argument, Literal) and isinstance(argument.value, str) and not judge(argument.value):
-            self._report(argument.offset, f"invalid {node.function} argument")
-
-
-_LITERALS = {
-    "duration": lambda text: times.parse_duration(text) is not None,
-    "timestamp": lambda text: times.parse_timestamp(text) is not None,
-    "matches": lambda text: regexes.fault(text) is None,
-}

@@ -111,7 +111,6 @@ class Functions:
 _NAMEABLE = {
     **{name: made for name, made in _PLAIN.items() if name not in ("dyn", "null", "duration", "timestamp")},
     "null_type": types.NULL,
-    "dyn": types.DYN,
     "list": types.list_of(types.DYN),
     "map": types.map_of(types.DYN, types.DYN),
     "optional_type": types.optional_of(types.DYN),

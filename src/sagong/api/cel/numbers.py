@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-_PLAIN_FROM, _PLAIN_TO = -5, 21  # decimal exponents between which no exponent is printed
+_PLAIN_FROM, _PLAIN_TO = -5, 6  # decimal exponents between which no exponent is printed
 
 
 def format_double(value: float) -> str:

@@ -183,6 +183,8 @@ def compare(left: Any, right: Any) -> int:
     if kind in _NUMBERS and other in _NUMBERS:
         if left != left or right != right:  # noqa: PLR0124 - NaN alone differs from itself
             raise EvaluationError("NaN values cannot be ordered")
+        if kind is float or other is float:
+            left, right = float(left), float(right)
     elif kind is not other or kind not in (str, bool, bytes, Duration, Timestamp):
         raise no_such_overload()
     return -1 if left < right else int(left > right)

@@ -12,8 +12,9 @@ from sagong.api.cel.errors import EvaluationError
 from sagong.api.cel.numbers import format_double
 from sagong.api.cel.types import Type
 from sagong.api.cel.values import Duration, Host, Timestamp, UInt, type_of_value
+from sagong.api.field_errors import quote
 
-_CLAUSE = re.compile(r"%(%|(?:\.([0-9]*))?(.)?)", re.DOTALL)
+CLAUSE = re.compile(r"%(%|(?:\.([0-9]*))?(.)?)", re.DOTALL)
 _DIGITS = 6
 
 
@@ -37,7 +38,7 @@ def formatted(template: str, arguments: list[Any]) -> str:
         except EvaluationError as error:
             raise EvaluationError(f"error during formatting: {error}") from None
 
-    return _CLAUSE.sub(fill, template)
+    return CLAUSE.sub(fill, template)
 
 
 def _name(value: Any) -> str:
@@ -46,9 +47,9 @@ def _name(value: Any) -> str:
 
 def _text(value: Any, _: int = 0) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(map(_text, value))}]"
+        return f"[{', '.join(map(_literal, value))}]"
     if isinstance(value, dict):
-        return "{" + ", ".join(sorted(f"{_text(key)}: {_text(item)}" for key, item in value.items())) + "}"
+        return "{" + ", ".join(sorted(f"{_literal(key)}:{_literal(item)}" for key, item in value.items())) + "}"
     writer = _TEXTS.get(type(value)) or (str if isinstance(value, Host) else None)
     if writer is None:
         raise EvaluationError(
@@ -58,6 +59,20 @@ def _text(value: Any, _: int = 0) -> str:
     return writer(value)
 
 
+def _literal(value: Any) -> str:
+    """Return the value as it stands in a list or map: near enough to how an expression would write it."""
+    text = f"{value:.{_DIGITS}f}" if type(value) is float and math.isfinite(value) else _text(value)
+    kind = type(value)
+    if kind is str or (kind is float and not math.isfinite(value)):
+        return quote(text)
+    return _LITERALS[kind](quote(text)) if kind in _LITERALS else text
+
+
+_LITERALS: dict[type, Callable[[str], str]] = {
+    bytes: lambda quoted: f"b{quoted}",
+    Timestamp: lambda quoted: f"timestamp({quoted})",
+    Duration: lambda quoted: f"duration({quoted})",
+}
 _TEXTS: dict[type, Callable[[Any], str]] = {
     type(None): lambda _: "null",
     bool: lambda value: "true" if value else "false",
@@ -73,33 +88,39 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
 
 
 def _decimal(value: Any, _: int) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
-        return format_double(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise EvaluationError(f"decimal clause can only be used on integers, was given {_name(value)}")
     return str(int(value))
 
 
 def _number(value: Any, clause: str) -> float:
-    if isinstance(value, str) and value in ("NaN", "Infinity", "-Infinity"):
+    if value in ("NaN", "Infinity", "-Infinity"):
         return float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if not isinstance(value, float):
         raise EvaluationError(f"{clause} clause can only be used on doubles, was given {_name(value)}")
-    return float(value)
+    return value
 
 
 def _fixed(value: Any, precision: int) -> str:
+    """Write as in English: groups of three."""
     number = _number(value, "fixed-point")
-    return f"{number:.{precision}f}" if math.isfinite(number) else _infinite(number)
+    return f"{number:,.{precision}f}" if math.isfinite(number) else _infinite(number)
 
 
 def _scientific(value: Any, precision: int) -> str:
+    """Write as in English: a mantissa, a cross, a power of ten."""
     number = _number(value, "scientific")
-    return f"{number:.{precision}e}" if math.isfinite(number) else _infinite(number)
+    if not math.isfinite(number):
+        return _infinite(number)
+    mantissa, _, exponent = f"{number:.{precision}e}".partition("e")
+    return f"{mantissa}\u202f\u00d7\u202f10{exponent.removeprefix('+').translate(_SUPERSCRIPT)}"
+
+
+_SUPERSCRIPT = str.maketrans("0123456789-", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b")
 
 
 def _infinite(number: float) -> str:
-    return "NaN" if math.isnan(number) else "∞" if number > 0 else "-∞"
+    return "NaN" if math.isnan(number) else "\u221e" if number > 0 else "-\u221e"
 
 
 def _binary(value: Any, _: int) -> str:
