@@ -14,6 +14,8 @@ PER_PATTERN_CHARACTER = 0.25
 AUTHORIZATION = 350_000  # of one `check()`: two fit into an expression
 PER_CALL_LIMIT = 1_000_000
 
+_FLAT = (int, bool, float, type(None))
+
 Cost = Callable[[tuple[Any, ...], Any], int]
 
 
@@ -62,7 +64,7 @@ def _smaller(args: tuple[Any, ...], _: Any) -> int:
 
 
 def _equality(args: tuple[Any, ...], _: Any) -> int:
-    if getattr(args[0], "flat_equality", False):
+    if type(args[0]) in _FLAT or type(args[1]) in _FLAT or getattr(args[0], "flat_equality", False):
         return 1
     return characters(min(size(args[0]), size(args[1])))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sagong.api.cel import costs
 from sagong.api.cel.errors import CostExceeded, EvaluationError
+from sagong.api.cel.macros import ACCUMULATOR
 from sagong.api.cel.standard import index_list, index_map, optional_index
 from sagong.api.cel.syntax import Call, Comprehension, Ident, ListNode, Literal, MapNode, Node, Select, StructNode
 from sagong.api.cel.values import NONE, Host, Optional, Struct, contains, display, is_a, lookup, no_such_overload, type_of_value
@@ -64,19 +65,29 @@ def _deferred(node: Node) -> Step:
 def _ident(node: Ident) -> Step:
     if node.constant is not None:
         return _constant(node.constant)
-    name = node.name
+    return _accumulated if node.name == ACCUMULATOR else _variable(node.name)
 
+
+def _variable(name: str) -> Step:
     def read(frame: Frame) -> Any:
-        frame.spend(costs.SELECT)
+        frame.cost += costs.SELECT
+        if frame.cost > frame.limit:
+            raise CostExceeded
         try:
-            value = frame.variables[name]
+            return frame.variables[name]
         except KeyError:
             raise EvaluationError(f"no such attribute(s): {name}") from None
-        if isinstance(value, EvaluationError):  # what a loop has come to so far
-            raise value
-        return value
 
     return read
+
+
+def _accumulated(frame: Frame) -> Any:
+    """Return what a loop has come to so far, which may be an error."""
+    frame.spend(costs.SELECT)
+    value = frame.variables[ACCUMULATOR]
+    if isinstance(value, EvaluationError):
+        raise value
+    return value
 
 
 # Fields
@@ -125,7 +136,13 @@ def _select(node: Select) -> Step:
 
     def read(frame: Frame) -> Any:
         value = operand(frame)
-        frame.spend(costs.SELECT)
+        frame.cost += costs.SELECT
+        if frame.cost > frame.limit:
+            raise CostExceeded
+        if type(value) is dict:
+            found = value.get(key, _MISSING)
+            if found is not _MISSING:
+                return found
         return field_of(value, key)
 
     return (lambda frame: has_field(operand(frame), key)) if node.test else read
@@ -148,16 +165,10 @@ def _ordinary(node: Call) -> Step:
     steps = [plan(part) for part in parts]
     run = _dispatch(node, parts)
     cost = costs.of_call(node.function, tuple(overload.id for overload in node.overloads))
-    if len(steps) == 1 and cost is None:
-        only = steps[0]
-
-        def unary(frame: Frame) -> Any:
-            value = only(frame)
-            result = run(value)
-            frame.spend(1)
-            return result
-
-        return unary
+    if node.function in ("_==_", "_!=_") and any(part.type.kind in _SINGLE for part in parts):
+        cost = None
+    if cost is None and len(steps) in _FLAT:
+        return _FLAT[len(steps)](run, steps)
 
     def call(frame: Frame) -> Any:
         arguments = tuple([step(frame) for step in steps])
@@ -166,6 +177,36 @@ def _ordinary(node: Call) -> Step:
         return result
 
     return call
+
+
+def _unary(run: Callable[..., Any], steps: list[Step]) -> Step:
+    (only,) = steps
+
+    def call(frame: Frame) -> Any:
+        result = run(only(frame))
+        frame.cost += 1
+        if frame.cost > frame.limit:
+            raise CostExceeded
+        return result
+
+    return call
+
+
+def _binary(run: Callable[..., Any], steps: list[Step]) -> Step:
+    left, right = steps
+
+    def call(frame: Frame) -> Any:
+        result = run(left(frame), right(frame))
+        frame.cost += 1
+        if frame.cost > frame.limit:
+            raise CostExceeded
+        return result
+
+    return call
+
+
+_FLAT: dict[int, Callable[[Callable[..., Any], list[Step]], Step]] = {1: _unary, 2: _binary}
+_SINGLE = frozenset({"bool", "int", "uint", "double", "null", "timestamp", "duration"})  # of size one, whatever they are compared with
 
 
 def _dispatch(node: Call, parts: list[Node]) -> Callable[..., Any]:
@@ -199,19 +240,26 @@ def _logic(node: Call) -> Step:
     """`&&` and `||`: a side that decides wins over an error of the other."""
     left, right = (plan(argument) for argument in node.arguments)
     decides = node.function == "_||_"
+    other = not decides
 
-    def both(frame: Frame) -> bool:
+    def both(frame: Frame) -> Any:
         failure: EvaluationError | None = None
         try:
-            if _truth(left(frame)) is decides:
+            value = left(frame)
+            if value is decides:
                 return decides
+            if value is not other:
+                raise no_such_overload()
         except EvaluationError as error:
             failure = error
-        if _truth(right(frame)) is decides:
+        value = right(frame)
+        if value is decides:
             return decides
+        if value is not other:
+            raise no_such_overload()
         if failure is not None:
             raise failure
-        return not decides
+        return other
 
     return both
 
@@ -229,7 +277,9 @@ def _not_strictly_false(node: Call) -> Step:
             value = inner(frame)
         except EvaluationError:
             value = True
-        frame.spend(1)
+        frame.cost += 1
+        if frame.cost > frame.limit:
+            raise CostExceeded
         return value is not False
 
     return going_on
