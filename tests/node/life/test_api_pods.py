@@ -193,3 +193,6 @@ def test_a_pod_that_is_not_let_in_has_its_generation_observed(api: ApiRig, kubel
     create(api, "huge", f"containers: [{{name: c, image: '{HELLO}', resources: {{requests: {{cpu: '9999'}}}}}}]")
     until(lambda: field(api, "huge", ".status.reason") == "OutOfcpu")
     assert field(api, "huge", ".status.observedGeneration") == "1"
+    text = "Pod was rejected: Node didn't have enough resource: cpu, requested: 9999000, used: "
+    assert field(api, "huge", ".status.message").startswith(text)
+    assert field(api, "huge", ".status.containerStatuses") == ""
