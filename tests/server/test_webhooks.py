@@ -371,14 +371,18 @@ async def test_subresources_speak_their_own_kinds(tmp_path: Path) -> None:
         )
         assert (await api.ok("GET", f"{where}/d"))["spec"]["replicas"] == 7
         await api.ok("POST", f"{base}/pods", pod("p"))
-        await hooks.validate("/sub", deny("sub"), {"resources": ["pods/binding", "pods/eviction", "serviceaccounts/token", "pods/status"]})
+        await hooks.validate(
+            "/sub", deny("sub"), {"resources": ["pods/binding", "pods/eviction", "serviceaccounts/token", "pods/status", "bindings"]}
+        )
         binding = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}
         eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
         for path, posted in (("pods/p/binding", binding), ("pods/p/eviction", eviction), ("serviceaccounts/default/token", {"spec": {}})):
             assert "sub" in denial(await api("POST", f"{base}/{path}", posted))
         assert "sub" in denial(await api("PATCH", f"{base}/pods/p/status", {"status": {"phase": "Running"}}, Content_Type=MERGE))
-        kinds = [request["kind"]["kind"] for request in hooks.asked("/sub")]
-        assert kinds == ["Binding", "Eviction", "TokenRequest", "Pod"]
+        assert "sub" in denial(await api("POST", f"{base}/bindings", binding))
+        kinds = [(request["kind"]["kind"], request["resource"]["resource"]) for request in hooks.asked("/sub")]
+        others = [("Eviction", "pods"), ("TokenRequest", "serviceaccounts"), ("Pod", "pods")]
+        assert kinds == [("Binding", "pods"), *others, ("Binding", "bindings")]
 
 
 async def test_connections_can_be_denied(tmp_path: Path) -> None:

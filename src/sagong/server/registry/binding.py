@@ -21,7 +21,6 @@ _PODS = resource_of(Pod)
 
 async def bind(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     """Set spec.nodeName once and for all. Raises ConflictError when the pod has a node, is gated or is being deleted."""
-    del row
     call = write_call(exchange, "CreateOptions")
     binding: Binding = answer.read(exchange, Binding)
     match_namespace(_PODS, binding.metadata, call.namespace)
@@ -29,8 +28,7 @@ async def bind(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     if binding.metadata.name != call.name:
         raise BadRequestError("name in URL does not match name in Binding object")
     _check_target(binding)
-    call.subresource = "binding"
-    binding = await admitted(registry, _PODS, call, binding)
+    binding = await admitted(registry, row, call, binding)
     entry = registry.store.get(_PODS.storage_key(call.namespace, call.name))
     for _ in range(WRITE_TRIES):
         if entry is None:
