@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,8 @@ class ContainerBuilder:
     image_volumes: ImageVolumes = field(default_factory=ByRuntime)
     recursive_read_only: Callable[[Pod], bool] = lambda _: False
     """whether the runtime can make mounts below a read-only one read-only too, for this pod"""
+    users: Callable[[Pod], cri.IDMapping | None] = lambda _: None
+    """the range of ids of a pod with users of its own. Raises ContainerConfigError"""
     cluster_domain: str = "cluster.local"
     seccomp: security.Seccomp = field(default_factory=security.Seccomp)
     cgroups: Traits = field(default_factory=Traits)
@@ -66,9 +68,10 @@ class ContainerBuilder:
         volumes = {**self.mounted(pod.metadata.uid), **await self._image_volumes(pod, volume_images)}
         paths = {name: volume.path for name, volume in volumes.items()}
         env = await self.environment.environment(pod, container, facts, self.services(), paths)
+        users = self.users(pod)
         linux = cri.LinuxContainerConfig(
             resources=container_resources(pod, container, self.memory_capacity, self.cgroups),
-            security_context=security.container_security(pod, container, image, seccomp=self.seccomp, target_id=target_id),
+            security_context=security.container_security(pod, container, image, seccomp=self.seccomp, target_id=target_id, users=users),
         )
         files, recursive = self.files.pod(pod.metadata.uid), self.recursive_read_only(pod)
         own = ContainerMounts(container, volumes, env, files, recursive_read_only=recursive)
@@ -80,7 +83,7 @@ class ContainerBuilder:
             args=[expand(word, env) for word in container.args],
             working_dir=container.workingDir,
             envs=[cri.KeyValue(key=key, value=value.encode(errors="surrogateescape")) for key, value in env.items()],
-            mounts=[*mounts, *self._own_files(pod, container, facts, attempt)],
+            mounts=_mapped([*mounts, *self._own_files(pod, container, facts, attempt)], users),
             devices=devices,
             stdin=container.stdin,
             stdin_once=container.stdinOnce,
@@ -118,6 +121,15 @@ class ContainerBuilder:
         path.write_bytes(b"")
         path.chmod(0o666)
         return str(path)
+
+
+def _mapped(mounts: Sequence[cri.Mount], users: cri.IDMapping | None) -> Sequence[cri.Mount]:
+    """Let files belong in the container to whom they belong on the node, whatever ids the pod's users have there."""
+    ranges = [] if users is None else [users]
+    for mount in mounts:
+        mount.uidMappings.extend(ranges)
+        mount.gidMappings.extend(ranges)
+    return mounts
 
 
 def container_resources(pod: Pod, container: AnyContainer, memory_capacity: int, cgroups: Traits) -> cri.LinuxContainerResources:

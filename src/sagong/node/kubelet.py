@@ -49,6 +49,7 @@ from sagong.node.observe import Observer
 from sagong.node.phases import FAILED
 from sagong.node.pod_resources import PodResources
 from sagong.node.pods import Pods
+from sagong.node.ports import ContainerConfigError
 from sagong.node.preemption import NoRoomError, victims
 from sagong.node.probe_checks import Checker
 from sagong.node.probes import Prober
@@ -63,6 +64,7 @@ from sagong.node.stats import NodeStatistics
 from sagong.node.status_manager import StatusManager
 from sagong.node.statuses import Node, Verdict
 from sagong.node.sysctls import admit_sysctls
+from sagong.node.user_namespaces import NoRangeError, UserNamespaces
 from sagong.node.volumes.image import image_volumes
 from sagong.node.volumes.layout import NodeFiles
 from sagong.node.volumes.manager import VolumeManager
@@ -84,6 +86,7 @@ class Kubelet:
         self._channel = Channel(config.runtime_socket)
         self.runtime = Runtime(self._channel)
         self.files = NodeFiles(Path(config.rootDir))
+        self.user_namespaces = UserNamespaces(self.files)
         self.pull_records = PullRecords(self.files.root)
         self.logs = LogFiles(Path(config.podLogsDir), Path(config.containerLogsDir))
         self.ips = (machine.node_address(config.nodeIP),)
@@ -153,6 +156,7 @@ class Kubelet:
                 ClusterDns(config.clusterDNS, config.clusterDomain, Path(config.resolvConf) if config.resolvConf else None),
                 self._handler,
                 lambda pod, reason, message: self.events.pod(pod, "Warning", reason, message),
+                self._users,
             ),
             containers=containers,
             allocations=allocations,
@@ -391,6 +395,19 @@ class Kubelet:
     def _active(self) -> list[Pod]:
         """Return the pods that use the node."""
         return [worker.pod for worker in self.pods.all() if worker.counts]
+
+    def _users(self, pod: Pod) -> cri.IDMapping | None:
+        if pod.spec.hostUsers is not False:
+            return None
+        handler = self._handler(pod.spec.runtimeClassName or "")
+        if handler is None or not self.node_observer.features.user_namespaces(handler):
+            # refusing is safer than running the pod as the node's own users
+            what = f'RuntimeClass handler "{handler}"' if handler else "runtime"
+            raise ContainerConfigError(f"can't set `spec.hostUsers: false`, {what} does not support user namespaces")
+        try:
+            return self.user_namespaces.mapping(pod.metadata.uid)
+        except NoRangeError as error:
+            raise ContainerConfigError(str(error)) from error
 
     def _recursive_read_only(self, pod: Pod) -> bool:
         handler = self._handler(pod.spec.runtimeClassName or "")

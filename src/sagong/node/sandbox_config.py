@@ -22,6 +22,13 @@ def _no_warning(pod: Pod, reason: str, message: str) -> None:
     del pod, reason, message
 
 
+def _no_users(pod: Pod) -> cri.IDMapping | None:
+    if pod.spec.hostUsers is False:
+        # refusing is safer than running the pod as the node's own users
+        raise ContainerConfigError("can't set `spec.hostUsers: false`, runtime does not support user namespaces")
+    return None
+
+
 @dataclass(frozen=True)
 class SandboxBuilder:
     """Implements ports.SandboxConfigs."""
@@ -32,12 +39,11 @@ class SandboxBuilder:
     """the runtime handler of a RuntimeClass's name, None when there is no such class"""
     warn: Warn = _no_warning
     """told of DNS warnings: pod, event reason, message"""
+    users: Callable[[Pod], cri.IDMapping | None] = _no_users
+    """the range of ids of a pod with users of its own. Raises ContainerConfigError"""
 
     def sandbox(self, pod: Pod) -> cri.PodSandboxConfig:
         """Return the configuration without metadata, labels, annotations and log directory. Raises ContainerConfigError."""
-        if pod.spec.hostUsers is False:
-            # refusing is safer than running the pod as the node's own users
-            raise ContainerConfigError("can't set `spec.hostUsers: false`, runtime does not support user namespaces")
         try:
             dns = dns_config.pod_dns(pod, self.dns)
             hostname = "" if pod.spec.hostNetwork else hosts_file.kernel_hostname(pod, self.dns.domain)
@@ -65,16 +71,16 @@ class SandboxBuilder:
         return cri.LinuxPodSandboxConfig(
             cgroup_parent=self.cgroup_parent(pod),
             sysctls={sysctl.name: sysctl.value for sysctl in context.sysctls} if context else {},
-            security_context=_security(pod),
+            security_context=_security(pod, self.users(pod)),
             overhead=_overhead(pod),
             resources=pod_resources(pod),
         )
 
 
-def _security(pod: Pod) -> cri.LinuxSandboxSecurityContext:
+def _security(pod: Pod, users: cri.IDMapping | None) -> cri.LinuxSandboxSecurityContext:
     context = pod.spec.securityContext
     found = cri.LinuxSandboxSecurityContext(
-        namespace_options=security.namespaces(pod),
+        namespace_options=security.namespaces(pod, users=users),
         selinux_options=security.selinux(context.seLinuxOptions if context else None),
         supplemental_groups=security.supplemental_groups(pod),
         supplemental_groups_policy=security.groups_policy(pod),

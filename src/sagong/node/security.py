@@ -10,6 +10,7 @@ from sagong.api.types.core import AppArmorProfile, Pod, SeccompProfile, Security
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.downward import AnyContainer
 from sagong.node.ports import ContainerConfigError
+from sagong.node.user_namespaces import namespace
 
 _MASKED = (
     "/proc/asound",
@@ -56,8 +57,11 @@ def effective(pod: Pod, container: AnyContainer) -> SecurityContext:
     return context
 
 
-def namespaces(pod: Pod, target_id: str = "") -> cri.NamespaceOption:
-    """Return which namespaces are the node's, the pod's or the container's own; `target_id` is whose processes to see."""
+def namespaces(pod: Pod, target_id: str = "", users: cri.IDMapping | None = None) -> cri.NamespaceOption:
+    """Return which namespaces are the node's, the pod's or the container's own.
+
+    `target_id` is whose processes to see, `users` the range of ids of a pod with users of its own.
+    """
     shares = pod.spec.shareProcessNamespace is True
     pid = cri.NODE if pod.spec.hostPID else cri.POD if shares else cri.TARGET if target_id else cri.CONTAINER
     return cri.NamespaceOption(
@@ -65,11 +69,12 @@ def namespaces(pod: Pod, target_id: str = "") -> cri.NamespaceOption:
         pid=pid,
         ipc=cri.NODE if pod.spec.hostIPC else cri.POD,
         target_id=target_id if pid == cri.TARGET else "",
+        userns_options=namespace(users) if users is not None else None,
     )
 
 
 def container_security(
-    pod: Pod, container: AnyContainer, image: cri.Image, *, seccomp: Seccomp, target_id: str = ""
+    pod: Pod, container: AnyContainer, image: cri.Image, *, seccomp: Seccomp, target_id: str = "", users: cri.IDMapping | None = None
 ) -> cri.LinuxContainerSecurityContext:
     """Return the container's section. Raises ContainerConfigError (runAsNonRoot and a root image, an unknown profile)."""
     context = effective(pod, container)
@@ -80,7 +85,7 @@ def container_security(
     found = cri.LinuxContainerSecurityContext(
         capabilities=_capabilities(context),
         privileged=bool(context.privileged),
-        namespace_options=namespaces(pod, target_id),
+        namespace_options=namespaces(pod, target_id, users),
         selinux_options=selinux(context.seLinuxOptions),
         readonly_rootfs=bool(context.readOnlyRootFilesystem),
         supplemental_groups=supplemental_groups(pod),
