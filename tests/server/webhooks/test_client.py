@@ -76,6 +76,16 @@ async def test_connections_are_used_again(tmp_path: Path) -> None:
         assert server.connections == before + 1
 
 
+async def test_what_comes_unasked_is_no_answer(tmp_path: Path) -> None:
+    async with webhook_server(tmp_path, echo) as server, client() as one:
+        await call(one, by_url(server))
+        for writer in server._writers:
+            writer.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\n\r\nlate")
+        await asyncio.sleep(0.05)
+        assert b'"path": "/?timeout=5s"' in await call(one, by_url(server))
+        assert server.connections == 2
+
+
 async def test_a_service_is_called_at_its_cluster_ip_under_its_name(tmp_path: Path) -> None:
     known = Known()
     async with webhook_server(tmp_path, echo, "hook.ns.svc", host="127.7.0.1") as server, client(known) as one:

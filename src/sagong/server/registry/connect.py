@@ -31,7 +31,9 @@ async def connect(registry: Registry, exchange: Exchange, row: Resource) -> Answ
     if registry.connector is None:
         raise ServiceUnavailableError("this server does not connect to nodes")
     if registry.admission is not None and info.subresource not in _READS:
-        call = Call(exchange.user, info.namespace, info.name, info.subresource, warnings=exchange.warnings, annotations=exchange.annotations)
+        call = Call(
+            exchange.user, info.namespace, info.name, info.subresource, warnings=exchange.warnings, annotations=exchange.annotations
+        )
         options = _options(exchange, row)
         review = Review("CONNECT", row, call, options, None)
         await registry.admission.mutate(review)

@@ -66,8 +66,9 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        """Whether the other side has not closed it, as far as is known."""
-        return self.keep and not self._reader.at_eof() and not self._writer.is_closing()
+        """Whether the other side has neither closed it nor said anything unasked, as far as is known."""
+        unasked = self._reader._buffer  # type: ignore[attr-defined] # noqa: SLF001 - nothing else tells without waiting
+        return self.keep and not unasked and not self._reader.at_eof() and not self._writer.is_closing()
 
     async def exchange(self, request: bytes) -> Reply:
         """Send a request, return the answer. Raises CallError; then the connection is of no more use."""
