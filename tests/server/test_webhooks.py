@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.server.audit.test_audit import events, settings
 from tests.server.custom.support import CRDS, WIDGETS, define, definition, version, widget
 from tests.server.custom.support import GROUP as GROUP_OF_WIDGETS
 from tests.server.harness import APPLY, JSON_PATCH, MERGE, Answer, Api, config_map, pod, running
@@ -78,9 +79,9 @@ class Hooks:
 
 
 @asynccontextmanager
-async def hooked(directory: Path) -> AsyncIterator[tuple[Api, Hooks, str]]:
+async def hooked(directory: Path, **settings: Any) -> AsyncIterator[tuple[Api, Hooks, str]]:
     """Run both servers; the namespace `a` is there."""
-    async with running(directory) as api, webhook_server(directory, lambda *_: {}) as server:
+    async with running(directory, **settings) as api, webhook_server(directory, lambda *_: {}) as server:
         hooks = Hooks(api, server)
         server.answer = hooks.answer
         yield api, hooks, await api.namespace("a")
@@ -613,3 +614,22 @@ async def test_questions_are_counted(tmp_path: Path) -> None:
         ):
             assert f"apiserver_admission_webhook_{line}" in text
         assert text.count("# TYPE apiserver_admission_webhook_request_total") == 1
+
+
+async def test_the_audit_tells_what_webhooks_did(tmp_path: Path) -> None:
+    async with hooked(tmp_path, **settings(tmp_path)) as (api, hooks, _):
+        await hooks.mutate("/m", patch(add("/metadata/labels", {"a": "b"}), auditAnnotations={"key": "value"}), {"resources": ["*"]})
+        gone = hooks.hook("/gone", allow, {}, failurePolicy="Ignore")
+        gone["clientConfig"] = {"url": "https://127.0.0.1:1/gone"}
+        await hooks.configure(VALIDATING, "gone", gone)
+        await api.ok("POST", "/api/v1/namespaces/default/configmaps", config_map("c"))
+        await api.ok("POST", "/api/v1/namespaces", {"metadata": {"name": "n"}})
+        whole, metadata = (one["annotations"] for one in events(tmp_path)[-3::2])
+        said = {"configuration": "m", "webhook": "m.example.com"}
+        assert whole["m.example.com/key"] == metadata["m.example.com/key"] == "value"
+        assert json.loads(whole["mutation.webhook.admission.k8s.io/round_0_index_0"]) == {**said, "mutated": True}
+        operations = [{"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}]
+        shown = {**said, "patch": operations, "patchType": "JSONPatch"}
+        assert json.loads(whole["patch.webhook.admission.k8s.io/round_0_index_0"]) == shown
+        assert "patch.webhook.admission.k8s.io/round_0_index_0" not in metadata
+        assert whole["failed-open.validating.webhook.admission.k8s.io/round_0_index_0"] == "gone.example.com"

@@ -22,6 +22,7 @@ USER_AGENT_LENGTH = 1024
 ALLOWED, REASON = "authorization.k8s.io/decision", "authorization.k8s.io/reason"
 _ERRORS = 400
 _BODIES = ("create", "update")
+_PATCHES = "patch.webhook.admission.k8s.io/"
 
 
 class Record:
@@ -54,8 +55,14 @@ class Record:
         who = self.exchange.user
         impersonated = {} if who is self._user else {"impersonatedUser": _user(who)}
         times = {"requestReceivedTimestamp": self._received, "stageTimestamp": now}
-        annotations = {"annotations": dict(self.exchange.annotations)} if self.exchange.annotations else {}
-        return {**self._head, "stage": stage, **self._about, **impersonated, **self._more, **times, **annotations}
+        return {**self._head, "stage": stage, **self._about, **impersonated, **self._more, **times, **self._annotations()}
+
+    def _annotations(self) -> dict[str, Any]:
+        """Return the annotations; webhooks' patches show parts of the object, and are left out where that is."""
+        shown = self.exchange.annotations
+        if self.decision.level == METADATA:
+            shown = {key: value for key, value in shown.items() if not key.startswith(_PATCHES)}
+        return {"annotations": dict(shown)} if shown else {}
 
     def answered(self, answer: Answer, row: Resource | None) -> None:
         """Note what the request carried and what it is answered with."""
