@@ -126,7 +126,13 @@ async def test_what_can_go_wrong_is_told_as_upstream_tells_it(tmp_path: Path) ->
         assert str(found.value) == url + "tls: failed to verify certificate: x509: certificate signed by unknown authority"
         with pytest.raises(CallError) as found:
             await call(one, by_url(stranger))
-        assert str(found.value).endswith("tls: failed to verify certificate: x509: certificate is not valid for 127.0.0.1")
+        no_address = "cannot validate certificate for 127.0.0.1 because it doesn't contain any IP SANs"
+        assert str(found.value).endswith(f"tls: failed to verify certificate: x509: {no_address}")
+        named = by_url(stranger)
+        named.url = f"https://localhost:{stranger.port}/"
+        with pytest.raises(CallError) as found:
+            await call(one, named)
+        assert str(found.value).endswith("x509: certificate is valid for else.where, not localhost")
         with pytest.raises(EndpointError):
             one.endpoint(WebhookClientConfig(url="https://x", caBundle=b"nonsense"))
         gone = by_url(server)

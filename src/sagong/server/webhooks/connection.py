@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import httptools
 
+from sagong.server.webhooks.certificate_names import mismatch
 from sagong.server.webhooks.endpoint import Endpoint
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -118,7 +119,9 @@ async def dial(endpoint: Endpoint) -> Connection:
     try:
         reader, writer = await asyncio.open_connection(host, port, ssl=endpoint.tls, server_hostname=name)
     except ssl.SSLCertVerificationError as error:
-        raise CallError(f"tls: failed to verify certificate: x509: {_complaint(error, endpoint.server_name)}") from error
+        wrong_name = error.verify_code in _WRONG_NAME
+        complaint = await mismatch(host, port, endpoint.server_name) if wrong_name else _complaint(error)
+        raise CallError(f"tls: failed to verify certificate: x509: {complaint}") from error
     except ssl.SSLError as error:
         if error.reason in _PLAIN_HTTP:
             raise CallError("http: server gave HTTP response to HTTPS client") from error
@@ -132,12 +135,10 @@ async def dial(endpoint: Endpoint) -> Connection:
     return Connection(reader, writer)
 
 
-def _complaint(error: ssl.SSLCertVerificationError, name: str) -> str:
+def _complaint(error: ssl.SSLCertVerificationError) -> str:
     """Return Go's words for what is wrong with a certificate."""
     if error.verify_code in _UNKNOWN_AUTHORITY:
         return "certificate signed by unknown authority"
     if error.verify_code in _EXPIRED:
         return f"certificate has expired or is not yet valid: {error.verify_message}"
-    if error.verify_code in _WRONG_NAME:
-        return f"certificate is not valid for {name}"
     return str(error.verify_message)
