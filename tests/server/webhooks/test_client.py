@@ -83,7 +83,7 @@ async def test_what_comes_unasked_is_no_answer(tmp_path: Path) -> None:
             writer.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\n\r\nlate")
         (kept,) = (connection for idle in one._idle.values() for connection in idle)
         async with asyncio.timeout(5):
-            while kept.alive:
+            while kept.alive:  # noqa: ASYNC110 - no event tells of it
                 await asyncio.sleep(0.01)
         assert b'"path": "/?timeout=5s"' in await call(one, by_url(server))
         assert server.connections == 2
