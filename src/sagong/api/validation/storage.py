@@ -10,7 +10,7 @@ from sagong.api.field_errors import OMIT, Errors
 from sagong.api.types import core, storage
 from sagong.api.validation.metadata import label_key, label_selector
 from sagong.api.validation.resources import amount
-from sagong.api.validation.rules import Rules, each, immutable, not_negative, one_of, status
+from sagong.api.validation.rules import IMMUTABLE, Rules, each, immutable, not_negative, one_of, status
 from sagong.api.validation.volumes import driver_name
 from sagong.api.validation.volumes_persistent import volume_spec
 
@@ -212,7 +212,8 @@ def _capacity(errors: Errors, new: storage.CSIStorageCapacity, _: storage.CSISto
 
 
 def _capacity_change(errors: Errors, new: storage.CSIStorageCapacity, old: storage.CSIStorageCapacity) -> None:
-    immutable(errors, "nodeTopology", new.nodeTopology if new.nodeTopology is not None else OMIT, old.nodeTopology)
+    if new.nodeTopology != old.nodeTopology:
+        errors.invalid("nodeTopology", new.nodeTopology if new.nodeTopology is not None else OMIT, IMMUTABLE)
     immutable(errors, "storageClassName", new.storageClassName, old.storageClassName)
 
 
