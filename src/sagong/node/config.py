@@ -69,6 +69,13 @@ class CrashLoopBackOff(msgspec.Struct, kw_only=True):
     maxContainerRestartPeriod: str = "5m"
 
 
+class ShutdownPeriod(msgspec.Struct, kw_only=True):
+    """How long pods of a priority and above have when the node shuts down."""
+
+    priority: int
+    shutdownGracePeriodSeconds: int
+
+
 class NodeTaint(msgspec.Struct, kw_only=True):
     """A taint the node registers itself with."""
 
@@ -143,6 +150,7 @@ class KubeletConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     crashLoopBackOff: CrashLoopBackOff = msgspec.field(default_factory=CrashLoopBackOff)
     shutdownGracePeriod: str = "0s"
     shutdownGracePeriodCriticalPods: str = "0s"
+    shutdownGracePeriodByPodPriority: list[ShutdownPeriod] = msgspec.field(default_factory=list)
     enableServer: bool = True
     allowedUnsafeSysctls: list[str] = msgspec.field(default_factory=list)
     seccompDefault: bool = False
@@ -162,6 +170,10 @@ class KubeletConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     def check(self) -> None:
         """Raise ConfigError when fields do not go together."""
+        if self.shutdownGracePeriodByPodPriority and seconds(self.shutdownGracePeriod):
+            raise ConfigError("shutdownGracePeriod and shutdownGracePeriodByPodPriority exclude each other")
+        if seconds(self.shutdownGracePeriodCriticalPods) > seconds(self.shutdownGracePeriod):
+            raise ConfigError("shutdownGracePeriodCriticalPods is a part of shutdownGracePeriod and cannot be longer")
         unknown = (self.evictionHard.keys() | self.evictionSoft.keys() | self.evictionMinimumReclaim.keys()) - EVICTION_SIGNALS
         if unknown:
             raise ConfigError(f"unknown eviction signal {', '.join(sorted(unknown))}")

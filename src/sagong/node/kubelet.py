@@ -40,6 +40,7 @@ from sagong.node.image_collector import ImageCollector
 from sagong.node.images import Images, Rate
 from sagong.node.kills import Killer
 from sagong.node.lease import NodeLease
+from sagong.node.lifecycle import State
 from sagong.node.log_rotation import LogRotator
 from sagong.node.logs_layout import LogFiles
 from sagong.node.mirrors import Mirrors
@@ -59,6 +60,10 @@ from sagong.node.resources import Reservations
 from sagong.node.sandbox_config import SandboxBuilder
 from sagong.node.security import Seccomp
 from sagong.node.server.kubelet_host import KubeletHost, serve
+from sagong.node.shutdown.logind import Logind
+from sagong.node.shutdown.manager import MESSAGE as SHUTDOWN_MESSAGE
+from sagong.node.shutdown.manager import Shutdown
+from sagong.node.shutdown.order import Period, periods
 from sagong.node.static_pods import StaticPods
 from sagong.node.stats import NodeStatistics
 from sagong.node.status_manager import StatusManager
@@ -249,6 +254,14 @@ class Kubelet:
             longest_grace=config.evictionMaxPodGracePeriod,
         )
         self.node_observer.pressures = self.evictions.pressures
+        self._assemble_shutdown()
+
+    def _assemble_shutdown(self) -> None:
+        config = self.config
+        listed = [Period(rule.priority, rule.shutdownGracePeriodSeconds) for rule in config.shutdownGracePeriodByPodPriority]
+        total, critical = seconds(config.shutdownGracePeriod), seconds(config.shutdownGracePeriodCriticalPods)
+        self.shutdown = Shutdown(periods(total, critical, listed), self._active, self._shut_down, self._has_ended, self.clock)
+        self.node_observer.problems = self.shutdown.problems
 
     def _tasks(self) -> list[Coroutine[Any, Any, None]]:
         config = self.config
@@ -264,6 +277,8 @@ class Kubelet:
             self._rotator().run(),
             PodResources(self.files.root / "pod-resources" / "kubelet.sock", self._active).run(),
         ]
+        if self.shutdown.rules:
+            tasks.append(Logind(self.clock, self.shutdown.seconds, self.shutdown.begin, self.shutdown.cancel).run())
         if config.staticPodPath:
             every = seconds(config.fileCheckFrequency)
             self.static_pods = StaticPods(Path(config.staticPodPath), config.node_name, every, self.clock, self._static_changed)
@@ -294,6 +309,7 @@ class Kubelet:
             every=seconds(config.nodeStatusUpdateFrequency),
             full=seconds(config.nodeStatusReportFrequency),
         )
+        self.shutdown.changed = reporter.wake
         api.nodes.add_handler(lambda _, __: mirrors.look())
         tasks = [*api.tasks(), mirrors.run(), api.follow_pods(self._api_changed, self.housekeeper.look_soon)]
         node, pki = config.node_name, self.files.root / "pki"
@@ -362,7 +378,11 @@ class Kubelet:
         return node.metadata.uid if node else ""
 
     def _admit(self, pod: Pod, others: list[Pod]) -> Rejection | None:
-        refused = admit_under_pressure(pod, self.evictions.pressures()) or admit_sysctls(pod, self.config.allowedUnsafeSysctls)
+        refused = (
+            self.shutdown.refuse()
+            or admit_under_pressure(pod, self.evictions.pressures())
+            or admit_sysctls(pod, self.config.allowedUnsafeSysctls)
+        )
         node, allocatable = self.api.node() if self.api else None, self.node_observer.allocatable
         features = self.node_observer.features
         if refused is not None or not is_critical(pod):
@@ -384,6 +404,13 @@ class Kubelet:
 
     def _evict(self, pod: Pod, message: str, grace: int) -> None:
         self._terminate(pod, "Evicted", message, message, grace=grace)
+
+    def _shut_down(self, pod: Pod, grace: int) -> None:
+        self._terminate(pod, "Terminated", SHUTDOWN_MESSAGE, SHUTDOWN_MESSAGE, grace=grace)
+
+    def _has_ended(self, uid: str) -> bool:
+        worker = self.pods.worker(uid)
+        return worker is None or worker.state in (State.TERMINATED, State.FINISHED)
 
     def _terminate(self, pod: Pod, reason: str, message: str, told: str, grace: int | None = None) -> None:
         """End a pod for the node's own reasons; `told` is what its DisruptionTarget condition says."""

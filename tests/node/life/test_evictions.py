@@ -40,3 +40,18 @@ async def test_a_pod_makes_room_for_a_critical_one(rig: Rig) -> None:
         assert here.status("third").reason == "UnexpectedAdmissionError"
         assert "no set of running pods found to reclaim resources: [(res: pods, q: 1), ]" in here.status("third").message
         assert here.condition("more", "Ready") == "True"
+
+
+async def test_a_node_that_shuts_down_ends_its_pods_in_order_and_takes_no_more(rig: Rig) -> None:
+    async with node(rig, shutdownGracePeriodByPodPriority=[{"priority": 0, "shutdownGracePeriodSeconds": 10}]) as here:
+        here.put("web", shell("sleep 1000"))
+        await here.ready("web")
+        await here.kubelet.shutdown.begin()
+        status = here.status("web")
+        assert (status.phase, status.reason) == ("Failed", "Terminated")
+        assert status.message == "Pod was terminated in response to imminent node shutdown."
+        assert here.condition("web", "DisruptionTarget") == "True"
+        here.put("late", shell("sleep 1000"))
+        await here.until(lambda: here.status("late").phase == "Failed")
+        assert here.status("late").reason == "NodeShutdown"
+        here.kubelet.shutdown.cancel()
