@@ -633,3 +633,27 @@ async def test_the_audit_tells_what_webhooks_did(tmp_path: Path) -> None:
         assert json.loads(whole["patch.webhook.admission.k8s.io/round_0_index_0"]) == shown
         assert "patch.webhook.admission.k8s.io/round_0_index_0" not in metadata
         assert whole["failed-open.validating.webhook.admission.k8s.io/round_0_index_0"] == "gone.example.com"
+
+
+@pytest.mark.parametrize("where", [MUTATING, VALIDATING])
+async def test_changes_of_a_configuration_hold_at_once(tmp_path: Path, where: str) -> None:
+    async with hooked(tmp_path) as (api, hooks, base):
+        verdict = patch(add("/data/mutated", "yes")) if where == MUTATING else deny("denied")
+        hook = hooks.hook("/h", verdict, {"operations": ["CREATE"]})
+        made = await api.ok("POST", where, {"metadata": {"name": "h"}, "webhooks": [hook]})
+
+        async def concerned(name: str) -> bool:
+            answer = await api("POST", f"{base}/configmaps", config_map(name, k="1"))
+            return answer.status == 400 if where == VALIDATING else "mutated" in answer.body["data"]
+
+        assert await concerned("a")
+        made["webhooks"][0]["rules"][0]["operations"] = ["UPDATE"]
+        updated = await api.ok("PUT", f"{where}/h", made)
+        assert (updated["metadata"]["generation"], await concerned("b")) == (2, False)
+        change = [{"op": "replace", "path": "/webhooks/0/rules/0/operations/0", "value": "CREATE"}]
+        await api.ok("PATCH", f"{where}/h", change, Content_Type=JSON_PATCH)
+        assert await concerned("c")
+        labels = {"metadata": {"labels": {"set": "x"}}}
+        await api.ok("PATCH", f"{where}/h", labels, Content_Type=MERGE)
+        await api.ok("DELETE", f"{where}?labelSelector=set%3Dx")
+        assert not await concerned("d")

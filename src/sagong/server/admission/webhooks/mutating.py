@@ -58,11 +58,12 @@ class MutatingWebhooks:
     async def mutate(self, review: Review) -> None:
         """Let them change the object. Raises ApiError."""
         memory: _Memory = review.memory.setdefault(_MEMORY, _Memory())
-        if review.round and _bytes(review.obj) != memory.output:
+        if review.round and memory.asked and _bytes(review.obj) != memory.output:
             memory.changed()
         for hook in self._hooks.all():
             await self._one(hook, review, memory)
-        memory.output = _bytes(review.obj)
+        if memory.asked:
+            memory.output = _bytes(review.obj)
 
     async def _one(self, hook: Hook, review: Review, memory: _Memory) -> None:
         if review.round and hook.uid not in memory.again:
