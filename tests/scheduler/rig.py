@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,8 @@ from sagong.client.client import Client
 from sagong.client.config import ClientConfig
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.scheduler.app import Scheduler
+from sagong.scheduler.plugins import Tools
+from sagong.scheduler.profile import Profile
 
 T = TypeVar("T")
 NAMESPACE = "t"
@@ -85,7 +87,7 @@ def unscheduled(pod: Pod) -> Any:
 
 
 @asynccontextmanager
-async def scheduling(directory: Path) -> AsyncIterator[Rig]:
+async def scheduling(directory: Path, profiles: Callable[[Tools], Sequence[Profile]] | None = None) -> AsyncIterator[Rig]:
     """Run both; the scheduler has no more rights than its role gives."""
     async with running(directory) as api:
         api.pki.issue("system:kube-scheduler", file="scheduler")
@@ -98,7 +100,7 @@ async def scheduling(directory: Path) -> AsyncIterator[Rig]:
 
         await api.namespace(NAMESPACE)
         async with client("admin") as admin, client("scheduler") as own:
-            scheduler = Scheduler(own, clock=RealClock(), random=RealRandom())
+            scheduler = Scheduler(own, clock=RealClock(), random=RealRandom(), profiles=profiles)
             task = asyncio.create_task(scheduler.run())
             try:
                 yield Rig(api, admin, scheduler)

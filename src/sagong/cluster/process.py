@@ -57,18 +57,28 @@ def run(main: Callable[[], Awaitable[None]], *, level: int = logging.INFO) -> No
 
 
 async def lead(
-    config: ClientConfig, name: str, health: HealthPort, work: Callable[[Client], Awaitable[None]], pages: Pages | None = None
+    config: ClientConfig,
+    name: str,
+    health: HealthPort,
+    work: Callable[[Client], Awaitable[None]],
+    pages: Pages | None = None,
+    *,
+    lease: str | None = None,
 ) -> None:
     """Serve the health port, and do the work while the lease `kube-system/<name>` is ours.
 
-    A lost lease ends the process, as upstream does it: the kubelet starts it anew.
+    `lease` is another name for it, or, when empty, says to work without one. A lost lease ends the process, as upstream does it: the
+    kubelet starts it anew.
     """
     async with Client(replace(config, user_agent=name), clock=RealClock(), random=RealRandom()) as client:
         identity = f"{socket.gethostname()}_{name}"
-        elector = LeaderElector(client, name, identity)
+        elector = LeaderElector(client, name if lease is None else lease, identity)
         server = await serve_health(health, pages or (lambda _: None))
         async with server:
             await _answering(client)
+            if lease == "":
+                await work(client)
+                return
             try:
                 await elector.run(lambda: work(client))
             except LeadershipLostError as error:

@@ -12,19 +12,20 @@ from sagong.api.clock import Clock, Random
 from sagong.api.types.core import Namespace, Node, Pod, PodCondition
 from sagong.client.client import Client
 from sagong.client.events import Recorder
-from sagong.scheduler.binder import Binder
+from sagong.scheduler.binder import Binder, RejectedError
 from sagong.scheduler.cache import Cache
 from sagong.scheduler.cycle import Cycle, Placement
 from sagong.scheduler.events import Change
 from sagong.scheduler.evictor import Evictor
 from sagong.scheduler.follower import Follower
-from sagong.scheduler.framework import NoFit, Nomination, Plugin, PluginError, PostFilter, PreEnqueue, QueueingHint, Reads
+from sagong.scheduler.framework import NoFit, Nomination, Plugin, PluginError, PostFilter, PreEnqueue, QueueingHint, QueueSort, Reads
 from sagong.scheduler.metrics import Metrics
 from sagong.scheduler.nominator import Nominator
+from sagong.scheduler.permits import WaitingPods
 from sagong.scheduler.plugins import Tools, default_profile
 from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.profile import Profile
-from sagong.scheduler.queue import Gates, QueuedPod, SchedulingQueue
+from sagong.scheduler.queue import Backoff, Gates, QueuedPod, SchedulingQueue
 from sagong.scheduler.reports import Reports, note
 from sagong.scheduler.sources import Sources
 
@@ -55,22 +56,30 @@ class Scheduler:
     """Gives pods their nodes."""
 
     def __init__(
-        self, client: Client, *, clock: Clock, random: Random, profiles: Callable[[Tools], Sequence[Profile]] | None = None
+        self,
+        client: Client,
+        *,
+        clock: Clock,
+        random: Random,
+        profiles: Callable[[Tools], Sequence[Profile]] | None = None,
+        backoff: Backoff | None = None,
     ) -> None:
         self._client, self._clock, self._random = client, clock, random
         self.metrics = Metrics()
         self.cache = Cache()
         self.nominator = Nominator(self.cache.table)
         self._sources = Sources(client)
-        self._binder = Binder(client)
+        waiting = WaitingPods()
+        self._binder = Binder(clock, waiting)
         self._evictor = Evictor(client, clock, find_pod=lambda *key: self._sources.get(Pod, *key), cancel=self._binder.cancel)
         self._reports = Reports(client, clock)
-        tools = Tools(client, clock, self._sources, random, self._evictor.is_running)
+        tools = Tools(client, clock, self._sources, random, self._evictor.is_running, waiting)
         made = profiles(tools) if profiles is not None else [default_profile(tools)]
         self._profiles = {
             profile.name: _Served(profile, Cycle(profile, random, self.nominator), Recorder(client, profile.name)) for profile in made
         }
-        self.queue = SchedulingQueue(clock, self._may_help, Gates(self._gate_of, self._opens))
+        urgency = next((plugin.urgency for profile in made for plugin in profile.at(QueueSort)), None)
+        self.queue = SchedulingQueue(clock, self._may_help, Gates(self._gate_of, self._opens), backoff, urgency)
         interest = _interest(plugin for profile in made for plugin in profile.at(Plugin))
         self._follower = Follower(self.cache, self.queue, self.nominator, interest, self._profiles)
         self._sources.on_change = self._follower.other
@@ -160,16 +169,27 @@ class Scheduler:
 
     async def _bind(self, served: _Served, queued: QueuedPod, placement: Placement, started: float, tasks: asyncio.TaskGroup) -> None:
         info = queued.info
-        self.queue.done(info.uid)
+
+        def announce() -> None:
+            self._reports.write(info.pod, tasks, nominated=placement.node)
+
+        if not self._binder.is_waiting(info.uid):  # else the plugin that rejects it may wait for what changes meanwhile
+            self.queue.done(info.uid)
         await self._reports.settle(info.uid)
         try:
-            await self._binder.bind(served.profile, info, placement, lambda: self._reports.write(info.pod, tasks, nominated=placement.node))
+            await self._binder.wait_permitted(info, placement, announce)
+            self.queue.done(info.uid)
+            await self._binder.bind(served.profile, info, placement, announce)
         except Exception as error:
-            if not isinstance(error, PluginError):
+            if not isinstance(error, PluginError | RejectedError):
                 log.exception("binding %s/%s", info.namespace, info.name)
             self._binder.unreserve(served.profile, info, placement)
-            self._follower.forget_assumed(info)
-            self._failed(served, queued, _Failure(str(error)), started, tasks)
+            if isinstance(error, RejectedError):
+                self._failed(served, queued, _Failure(str(error), "Unschedulable", error.nofit.rejected_by), started, tasks)
+                self._follower.forget_assumed(info)
+            else:
+                self._follower.forget_assumed(info)
+                self._failed(served, queued, _Failure(str(error)), started, tasks)
             return
         meta = info.pod.metadata
         served.recorder.event(info.pod, "Normal", "Scheduled", f"Successfully assigned {meta.namespace}/{meta.name} to {placement.node}")

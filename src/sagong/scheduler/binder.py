@@ -1,4 +1,4 @@
-"""The binding cycle: PreBind plugins do their work, then the API server is told. It runs beside the next attempts."""
+"""The binding cycle: permits are waited for, PreBind plugins do their work, then the pod is bound. It runs beside the next attempts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from sagong.api.clock import Clock
 from sagong.api.errors import ApiError
-from sagong.api.types.core import Binding, ObjectReference, Pod
-from sagong.api.types.meta import ObjectMeta
-from sagong.client.client import Client
 from sagong.scheduler.cycle import Placement
-from sagong.scheduler.framework import NoFit, PluginError, PreBind, Refusal, Reserve
+from sagong.scheduler.framework import Bind, NoFit, Permit, PluginError, PostBind, PreBind, Refusal, Reserve, Unfit, Wait
+from sagong.scheduler.permits import WaitingPod, WaitingPods
 from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.profile import Profile
 
@@ -21,31 +20,55 @@ CONCURRENT_BINDINGS = 16
 """As many as the client keeps connections."""
 
 
-class Binder:
-    """Reserves, prepares, binds."""
+class RejectedError(Exception):
+    """A plugin refused a pod whose node was chosen: the pod waits for what the plugin waits for."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, nofit: NoFit) -> None:
+        super().__init__(nofit.message())
+        self.nofit = nofit
+
+
+class Binder:
+    """Reserves, waits for permits, prepares, binds."""
+
+    def __init__(self, clock: Clock, waiting: WaitingPods) -> None:
+        self._clock, self._waiting = clock, waiting
         self._sending = asyncio.Semaphore(CONCURRENT_BINDINGS)
         self._preparing: dict[str, asyncio.Task[None]] = {}
 
     def reserve(self, profile: Profile, pod: PodInfo, placement: Placement) -> NoFit | None:
-        """Hold what the pod needs on its node; on refusal or error let go of everything. Raises PluginError."""
+        """Hold what the pod needs on its node and ask for permits; on refusal or error let go of everything. Raises PluginError."""
         try:
-            for plugin in profile.at(Reserve):
-                unfit = plugin.reserve(placement.state, pod, placement.node)
-                if unfit is not None:
-                    self.unreserve(profile, pod, placement)
-                    return NoFit(1, placement.state, [Refusal(unfit, np.zeros(1, np.int64))])
-        except PluginError as error:
+            unfit = self._reserve(profile, pod, placement) or self._permit(profile, pod, placement)
+        except PluginError:
             self.unreserve(profile, pod, placement)
-            raise PluginError(f'running Reserve plugin "{plugin.name}": {error}') from error
-        return None
+            raise
+        if unfit is None:
+            return None
+        self.unreserve(profile, pod, placement)
+        return _refused(placement, unfit)
 
     def unreserve(self, profile: Profile, pod: PodInfo, placement: Placement) -> None:
         """Let go, last held first."""
         for plugin in reversed(profile.at(Reserve)):
             plugin.unreserve(placement.state, pod, placement.node)
+
+    def is_waiting(self, uid: str) -> bool:
+        """Say whether a pod waits for permits."""
+        return self._waiting.get(uid) is not None
+
+    async def wait_permitted(self, pod: PodInfo, placement: Placement, announce: Callable[[], None]) -> None:
+        """Wait for permits, if any are asked for; `announce` is called before. Raises RejectedError."""
+        waiting = self._waiting.get(pod.uid)
+        if waiting is None:
+            return
+        announce()
+        try:
+            unfit = await waiting.wait(self._clock)
+        finally:
+            self._waiting.remove(pod.uid)
+        if unfit is not None:
+            raise RejectedError(_refused(placement, unfit))
 
     async def bind(self, profile: Profile, pod: PodInfo, placement: Placement, announce: Callable[[], None]) -> None:
         """Prepare and bind; `announce` is called when preparing will take a while. Raises PluginError, also when preempted meanwhile."""
@@ -54,12 +77,43 @@ class Binder:
             announce()
             await self._preempted_in(pod, _prepare(working, pod, placement))
         async with self._sending:
-            await self._post(pod, placement.node)
+            await _bind(profile, pod, placement)
+        for plugin in profile.at(PostBind):
+            plugin.post_bind(placement.state, pod, placement.node)
 
     def cancel(self, uid: str) -> bool:
-        """End the preparations for a pod that is preempted before it is bound; return whether it was in them."""
+        """End the wait or the preparations of a pod that is preempted before it is bound; return whether it was in them."""
+        waiting = self._waiting.get(uid)
+        if waiting is not None:
+            waiting.reject("DefaultPreemption", "preempted")
+            return True
         task = self._preparing.pop(uid, None)
         return task is not None and task.cancel("preempted")
+
+    def _reserve(self, profile: Profile, pod: PodInfo, placement: Placement) -> Unfit | None:
+        for plugin in profile.at(Reserve):
+            try:
+                unfit = plugin.reserve(placement.state, pod, placement.node)
+            except PluginError as error:
+                raise PluginError(f'running Reserve plugin "{plugin.name}": {error}') from error
+            if unfit is not None:
+                return unfit
+        return None
+
+    def _permit(self, profile: Profile, pod: PodInfo, placement: Placement) -> Unfit | None:
+        waits: dict[str, float] = {}
+        for plugin in profile.at(Permit):
+            try:
+                answer = plugin.permit(placement.state, pod, placement.node)
+            except PluginError as error:
+                raise PluginError(f'running Permit plugin "{plugin.name}": {error}') from error
+            if isinstance(answer, Wait):
+                waits[plugin.name] = answer.seconds
+            elif answer is not None:
+                return answer
+        if waits:
+            self._waiting.add(WaitingPod(pod, placement.node, waits))
+        return None
 
     async def _preempted_in(self, pod: PodInfo, preparing: Coroutine[Any, Any, None]) -> None:
         task = self._preparing[pod.uid] = asyncio.ensure_future(preparing)
@@ -73,14 +127,15 @@ class Binder:
         finally:
             self._preparing.pop(pod.uid, None)
 
-    async def _post(self, pod: PodInfo, node: str) -> None:
-        binding = Binding(
-            metadata=ObjectMeta(name=pod.name, namespace=pod.namespace, uid=pod.uid), target=ObjectReference(kind="Node", name=node)
-        )
+
+async def _bind(profile: Profile, pod: PodInfo, placement: Placement) -> None:
+    for plugin in profile.at(Bind):
         try:
-            await self._client.create_subresource(Pod, pod.name, pod.namespace, "binding", binding)
-        except (ApiError, OSError) as error:
-            raise PluginError(f'running Bind plugin "DefaultBinder": {error}') from error
+            if await plugin.bind(placement.state, pod, placement.node):
+                return
+        except (PluginError, ApiError, OSError) as error:
+            raise PluginError(f'running Bind plugin "{plugin.name}": {error}') from error
+    raise PluginError("no Bind plugin took the pod")
 
 
 async def _prepare(plugins: list[PreBind], pod: PodInfo, placement: Placement) -> None:
@@ -89,3 +144,7 @@ async def _prepare(plugins: list[PreBind], pod: PodInfo, placement: Placement) -
             await plugin.pre_bind(placement.state, pod, placement.node)
         except (PluginError, ApiError, OSError) as error:
             raise PluginError(f'running PreBind plugin "{plugin.name}": {error}') from error
+
+
+def _refused(placement: Placement, unfit: Unfit) -> NoFit:
+    return NoFit(1, placement.state, [Refusal(unfit, np.zeros(1, np.int64))])

@@ -69,7 +69,8 @@ class Follower:
         node = self.cache.node_of(info.uid)
         if self.cache.forget(info.uid):
             spec = msgspec.structs.replace(info.pod.spec, nodeName=node)
-            self.changed(Change("Pod", DELETE, msgspec.structs.replace(info.pod, spec=spec), None))
+            gone = msgspec.structs.replace(info.pod, spec=spec)
+            self.changed(Change("Pod", DELETE, gone, None), lambda other: other.uid != info.uid)
 
     def _placed_or_gone(self, old: Pod | None, new: Pod | None, uid: str, *, was_assumed: bool) -> None:
         before, now = self.cache.set_pod(new, old)

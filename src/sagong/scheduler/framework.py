@@ -239,6 +239,15 @@ class Reads(Named, Protocol):
 
 
 @runtime_checkable
+class QueueSort(Named, Protocol):
+    """Orders the active queue; one for all profiles."""
+
+    def urgency(self, pod: PodInfo, since: float) -> tuple[float, float]:
+        """Return what pods are ordered by, the least first; `since`: when the pod came into the queue."""
+        ...
+
+
+@runtime_checkable
 class PreEnqueue(Named, Protocol):
     """Decides whether a pod may enter the active queue."""
 
@@ -317,6 +326,39 @@ class Reserve(Named, Protocol):
 
     def unreserve(self, state: State, pod: PodInfo, node: str) -> None:
         """Let go; must not fail, and may be called twice."""
+        ...
+
+
+class Wait(NamedTuple):
+    """Permit's way to hold a pod back, for so many seconds at most."""
+
+    seconds: float
+
+
+@runtime_checkable
+class Permit(Named, Protocol):
+    """May refuse a pod whose node is chosen, or let it wait until `permits.WaitingPods` says otherwise."""
+
+    def permit(self, state: State, pod: PodInfo, node: str) -> Unfit | Wait | None:
+        """Return why not, that the pod has to wait, or None."""
+        ...
+
+
+@runtime_checkable
+class Bind(Named, Protocol):
+    """Tells where a pod goes; the first plugin that takes the pod does it."""
+
+    async def bind(self, state: State, pod: PodInfo, node: str) -> bool:
+        """Bind; return False to leave it to the next plugin. Raises ApiError, OSError, PluginError."""
+        ...
+
+
+@runtime_checkable
+class PostBind(Named, Protocol):
+    """Hears of pods that are bound."""
+
+    def post_bind(self, state: State, pod: PodInfo, node: str) -> None:
+        """Take note; must not fail."""
         ...
 
 

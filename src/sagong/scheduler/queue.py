@@ -31,6 +31,9 @@ _PAUSING: tuple[Place, ...] = ("backoff", "error")
 MayHelp = Callable[[PodInfo, frozenset[str], Change], bool]
 """(pod, names of the plugins that rejected it, change) -> whether the change may make it schedulable."""
 
+Urgency = Callable[[PodInfo, float], tuple[float, float]]
+"""(pod, since when it waits) -> what pods are ordered by, the least first."""
+
 
 @dataclass(slots=True)
 class QueuedPod:
@@ -85,7 +88,10 @@ class Gates:
 class SchedulingQueue:
     """Pods without a node, of the profiles we serve. For one event loop."""
 
-    def __init__(self, clock: Clock, may_help: MayHelp, gates: Gates, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, clock: Clock, may_help: MayHelp, gates: Gates, backoff: Backoff | None = None, urgency: Urgency | None = None
+    ) -> None:
+        self._urgency = urgency or (lambda info, since: (float(-info.priority), since))
         self._clock, self._may_help, self._gates, self._backoff = clock, may_help, gates, backoff or Backoff()
         self._pods: dict[str, QueuedPod] = {}
         self._heaps: dict[str, list[_Entry]] = {"active": [], "backoff": [], "error": []}
@@ -260,7 +266,7 @@ class SchedulingQueue:
         self._tickets += 1
         queued.ticket = self._tickets
         until = 0.0 if place == "active" else self._backoff.until(queued)
-        order = (until, float(-queued.info.priority), queued.since, queued.ticket)
+        order = (until, *self._urgency(queued.info, queued.since), queued.ticket)
         heapq.heappush(self._heaps[place], _Entry(order, queued, queued.ticket))
         self.incoming["backoff" if place == "error" else place, why] += 1
         self._wake.set()

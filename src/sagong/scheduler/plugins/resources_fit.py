@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,23 +24,37 @@ MAX_BITS = 30
 
 
 class ResourcesFit:
-    """Filter and Score. `weights`: how much each resource counts in the rating; `most_allocated` fills nodes up instead."""
+    """Filter and Score.
+
+    `weights`: how much each resource counts in the rating. `strategy`: LeastAllocated; MostAllocated, which fills nodes up instead; or
+    RequestedToCapacityRatio, which rates by `shape`, points of utilization (0 to 100) and rating (0 to 10). Extended resources that are
+    ignored, by name or by the part before the slash, are for others to check.
+    """
 
     name = _NAME
     events = on(Node=ADD | NODE_ALLOCATABLE, Pod=DELETE | POD_SCALE_DOWN)
 
-    def __init__(self, weights: Mapping[str, int] | None = None, *, most_allocated: bool = False) -> None:
+    def __init__(
+        self,
+        weights: Mapping[str, int] | None = None,
+        *,
+        strategy: str = "LeastAllocated",
+        shape: Sequence[tuple[int, int]] = (),
+        ignored: Iterable[str] = (),
+        ignored_groups: Iterable[str] = (),
+    ) -> None:
         self._weights = dict(weights or {"cpu": 1, "memory": 1})
-        self._most = most_allocated
+        self._strategy, self._shape = strategy, tuple(shape)
+        self._ignored, self._ignored_groups = frozenset(ignored), frozenset(ignored_groups)
 
     def filter(self, state: State, pod: PodInfo, nodes: Nodes) -> Refusals | None:
         """Name every resource that is short; preemption cannot help where the node as a whole is too small."""
         del state
-        asked = [(name, wanted) for name, wanted in pod.asked.items() if wanted > 0]
+        asked = self._checked(pod)
         if len(asked) > MAX_BITS:  # too many to remember as numbers
             codes = _shortages(asked, nodes)
         else:
-            codes = nodes.by_pods((_NAME, pod.needs), lambda found: _shortages(asked, found))
+            codes = nodes.by_pods((self, "fit", pod.needs), lambda found: _shortages(asked, found))
         return Refusals(codes, lambda code: _short(code, [name for name, _ in asked])) if codes.any() else None
 
     def score(self, state: State, pod: PodInfo, nodes: Nodes, snapshot: Snapshot) -> Ints:
@@ -47,18 +62,42 @@ class ResourcesFit:
         del state, snapshot
         return nodes.by_pods((self, pod.needs), lambda found: self._rate(pod, found))
 
+    def _checked(self, pod: PodInfo) -> list[tuple[str, int]]:
+        wanted = [(name, amount) for name, amount in pod.asked.items() if amount > 0]
+        if not (self._ignored or self._ignored_groups):
+            return wanted
+        return [(name, n) for name, n in wanted if "/" not in name or not self._is_ignored(name)]
+
+    def _is_ignored(self, resource: str) -> bool:
+        return resource in self._ignored or resource.partition("/")[0] in self._ignored_groups
+
     def _rate(self, pod: PodInfo, nodes: Nodes) -> Ints:
-        total = weights = np.zeros(len(nodes), np.int64)
+        total: Ints = np.zeros(len(nodes), np.int64)
+        weights: Ints = np.zeros(len(nodes), np.int64)
         for name, weight in self._weights.items():
             used = _used(name, pod, nodes)
             if used is None:
                 continue
             capacity = nodes.capacity(name)
-            share = np.minimum(used, capacity) if self._most else np.maximum(capacity - used, 0)
-            exists = np.greater(capacity, 0)
-            total = total + weight * (share * MAX_SCORE // np.maximum(capacity, 1)) * exists
-            weights = weights + weight * exists
+            counts = np.greater(capacity, 0)
+            rating = self._rate_one(used, np.maximum(capacity, 1))
+            if self._shape:
+                counts &= rating > 0
+            total = total + weight * rating * counts
+            weights = weights + weight * counts
+        if self._shape:
+            rounded: Ints = np.floor(total / np.maximum(weights, 1) + 0.5).astype(np.int64)
+            return rounded
         return total // np.maximum(weights, 1)
+
+    def _rate_one(self, used: Ints, capacity: Ints) -> Ints:
+        """Rate by one resource."""
+        if self._strategy == "MostAllocated":
+            return np.minimum(used, capacity) * MAX_SCORE // capacity
+        if self._strategy == "RequestedToCapacityRatio":
+            return _along(self._shape, np.where(used > capacity, MAX_SCORE, used * MAX_SCORE // capacity))
+        free: Ints = np.maximum(capacity - used, 0) * MAX_SCORE // capacity
+        return free
 
     def remedies(self, state: State, pod: PodInfo, node: OneNode) -> Sequence[Remedy]:
         """Tell how much too much is asked for."""
@@ -67,10 +106,10 @@ class ResourcesFit:
         excess = int(node.pods[0]) + 1 - _only(node.capacity("pods"))
         if excess > 0:
             found.append(Remedy(f"remove {excess} {'pod' if excess == 1 else 'pods'} from the node"))
-        for name, wanted in pod.asked.items():
+        for name, wanted in self._checked(pod):
             capacity = _only(node.capacity(name))
             excess = wanted + _only(node.asked(name)) - capacity
-            if wanted > 0 and excess > 0:
+            if excess > 0:
                 text = amount_text(name, excess)
                 if excess >= wanted:
                     found.append(Remedy(f"free {text} of {name} on the node"))
@@ -91,6 +130,16 @@ class ResourcesFit:
             return False
         before, now = PodInfo.of(change.old).asked, PodInfo.of(change.new).asked
         return any(wanted and before.get(name, 0) > now.get(name, 0) for name, wanted in pod.asked.items())
+
+
+def _along(shape: Sequence[tuple[int, int]], utilization: Ints) -> Ints:
+    """Return the rating at each utilization, on straight lines between the points; division rounds towards zero, as upstream's."""
+    found = np.full(len(utilization), shape[-1][1] * 10, np.int64)
+    for (left, low), (right, high) in reversed([*itertools.pairwise(shape)]):
+        rise = (high - low) * 10 * (utilization - left)
+        between = low * 10 + np.sign(rise) * (abs(rise) // (right - left))
+        found = np.where(utilization <= right, between, found)
+    return np.where(utilization <= shape[0][0], shape[0][1] * 10, found)
 
 
 def _only(values: Ints | int) -> int:
