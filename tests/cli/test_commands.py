@@ -40,7 +40,7 @@ class Recorded:
     def status(self, data_dir: str) -> Sequence[PartStatus]:
         return self._answer("status", data_dir) or ()
 
-    def logs(self, data_dir: str, part: str, *, follow: bool, tail: int) -> Iterator[bytes]:
+    def logs(self, data_dir: str, part: str, node: str, *, follow: bool, tail: int) -> Iterator[bytes]:
         return iter(self._answer("logs", part, follow, tail))
 
     def load_image(self, data_dir: str, archive: str) -> Sequence[str]:

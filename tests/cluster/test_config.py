@@ -40,7 +40,7 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
 
 def test_addresses_come_from_the_ranges(tmp_path: Path) -> None:
     c = cluster(tmp_path)
-    assert (c.kubernetes_ip, c.dns_ip, c.node_pod_cidr) == ("10.96.0.1", "10.96.0.10", "10.244.0.0/24")
+    assert (c.kubernetes_ip, c.dns_ip, c.node_gateway) == ("10.96.0.1", "10.96.0.10", "192.168.96.1")
 
 
 def test_a_cluster_elsewhere_shares_nothing_with_the_default_one(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,9 @@ _NUMBERS = itertools.count()
 class Cluster:
     """A cluster driven as a user does it: through the sagong command and kubectl."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, within: Sequence[str] = ()) -> None:
+        """`within` is what enters the network namespace of the cluster, if it is not ours."""
+        self.within = tuple(within)
         self.data_dir = directory / "data"
         self.kubeconfig = directory / "kubeconfig"
         self.ports = PORTS
@@ -43,10 +45,10 @@ class Cluster:
         command = [sys.executable, "-P", "-m", "sagong.cluster.main", *arguments]
         return self._run(command, check=check, timeout=timeout)
 
-    def start(self) -> subprocess.CompletedProcess[str]:
+    def start(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Start on the test ports."""
         ports = [word for part, port in self.ports.items() for word in (f"--{part}-port", str(port))]
-        return self.sagong("start", *ports)
+        return self.sagong("start", *ports, *arguments)
 
     def kubectl(self, *arguments: str, check: bool = True, stdin: str | None = None, timeout: float = 120) -> str:
         """Run kubectl and return what it printed."""
@@ -70,8 +72,13 @@ class Cluster:
         """Wait for the pods of a selector."""
         self.kubectl("wait", "pod", "-n", namespace, "-l", selector, "--for=condition=Ready", f"--timeout={timeout}s")
 
+    def run(self, *command: str, timeout: float = 60, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run any command where the cluster's first node is."""
+        words = [*self.within, *command]
+        return subprocess.run(words, capture_output=True, text=True, check=False, env=self.env, timeout=timeout, input=stdin, cwd="/")
+
     def _run(self, command: list[str], *, check: bool, timeout: float, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=self.env, timeout=timeout, input=stdin, cwd="/")
+        done = self.run(*command, timeout=timeout, stdin=stdin)
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
@@ -118,19 +125,14 @@ def traces_after_delete(cluster: Cluster) -> list[str]:
                 continue
             if mark in command and "pytest" not in command:
                 left.append(f"process {entry.name}: {command}")
-    left += [f"mount {line}" for line in Path("/proc/mounts").read_text().splitlines() if mark in line or "/run/sagong-" in line]
     mine = directories(str(cluster.data_dir))
+    left += [f"mount {line}" for line in Path("/proc/mounts").read_text().splitlines() if mark in line or mine["run_dir"] in line]
     group = mine["cgroup_root"].strip("/")
     left += [f"cgroup {path}" for path in (*Path("/sys/fs/cgroup").glob(group), *Path("/sys/fs/cgroup").glob(f"*/{group}"))]
-    left += [f"rule {line}" for line in _output("nft", "list", "tables").splitlines() if "sagong" in line]
-    left += [f"interface {line}" for line in _output("ip", "-o", "link").splitlines() if mine["bridge"] in line]
-    if cluster.data_dir.exists():
-        left.append(f"directory {cluster.data_dir}")
+    left += [f"rule {line}" for line in cluster.run("nft", "list", "tables").stdout.splitlines() if "sagong" in line]
+    left += [f"interface {line}" for line in cluster.run("ip", "-o", "link").stdout.splitlines() if mine["bridge"] in line]
+    left += [f"directory {path}" for path in (cluster.data_dir, Path(mine["run_dir"])) if path.exists()]
     return left
-
-
-def _output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 @pytest.fixture

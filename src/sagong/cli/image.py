@@ -10,7 +10,7 @@ from sagong.cli.printers import size, table
 
 @click.group("image")
 def command() -> None:
-    """Bring images to the node, and see what is there."""
+    """Bring images to the nodes, and see what is there."""
 
 
 @command.command("load")
@@ -26,7 +26,7 @@ def load(obj: tuple[Operations, str], archive: str) -> None:
 @command.command("ls")
 @click.pass_obj
 def ls(obj: tuple[Operations, str]) -> None:
-    """List the node's images."""
+    """List the nodes' images."""
     operations, data_dir = obj
     rows = [(image.reference, image.image_id, size(image.size)) for image in operations.list_images(data_dir)]
     click.echo(table(("IMAGE", "ID", "SIZE"), rows))

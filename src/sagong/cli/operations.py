@@ -23,6 +23,8 @@ class StartOptions:
     controller_manager_port: int = 0
     scheduler_port: int = 0
     proxy_health_port: int = 0
+    nodes: int = 0
+    node_cidr: str = ""
     store: str = ""
     kubeconfig: bool = True
     timeout: float = 120.0
@@ -92,16 +94,16 @@ class Operations(Protocol):
         """Return the state of each part; empty when there is no cluster."""
         ...
 
-    def logs(self, data_dir: str, part: str, *, follow: bool, tail: int) -> Iterator[bytes]:
-        """Yield the log of containerd, the kubelet, or a control-plane part."""
+    def logs(self, data_dir: str, part: str, node: str, *, follow: bool, tail: int) -> Iterator[bytes]:
+        """Yield the log of containerd, the kubelet, or a control-plane part; of the first node if none is named."""
         ...
 
     def load_image(self, data_dir: str, archive: str) -> Sequence[str]:
-        """Import an OCI or docker archive; return the references that were in it."""
+        """Import an OCI or docker archive on each node; return the references that were in it."""
         ...
 
     def list_images(self, data_dir: str) -> Sequence[ImageLine]:
-        """Return the images on the node."""
+        """Return the images on the nodes."""
         ...
 
     def kubeconfig(self, data_dir: str) -> str:

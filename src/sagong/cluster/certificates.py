@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sagong.cluster.config import ClusterConfig, write_file
+from sagong.cluster.node import NodeConfig
 
 CA_LIFETIME = timedelta(days=3650)
 LEAF_LIFETIME = timedelta(days=365)
@@ -43,17 +44,26 @@ def leaves(config: ClusterConfig) -> tuple[Leaf, ...]:
     """Return every certificate of the cluster. Names and groups are what upstream's authorizers know."""
     domain = config.cluster_domain
     services = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{domain}")
-    local = ("127.0.0.1", "::1", config.node_ip)
+    loopback = ("127.0.0.1", "::1")
+    local = (*loopback, config.node_ip)
+    reached = (config.kubernetes_ip, *local, *((config.node_gateway,) if config.nodes > 1 else ()))
     return (
-        Leaf("apiserver", "kube-apiserver", (), ("localhost", config.node_name, *services), (config.kubernetes_ip, *local), client=False),
+        Leaf("apiserver", "kube-apiserver", (), ("localhost", config.node_name, *services), reached, client=False),
         Leaf("apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",)),
         Leaf("front-proxy-client", "front-proxy-client", authority="front-proxy-ca"),
         Leaf("admin", "kubernetes-admin", ("system:masters",)),
         Leaf("controller-manager", "system:kube-controller-manager", (), ("localhost",), local),
         Leaf("scheduler", "system:kube-scheduler", (), ("localhost",), local),
-        Leaf("kubelet-client", f"system:node:{config.node_name}", ("system:nodes",)),
-        Leaf("kubelet", f"system:node:{config.node_name}", ("system:nodes",), (config.node_name, "localhost"), local, client=False),
+        *(leaf for node in config.all_nodes for leaf in _node_leaves(node, (*loopback, node.ip))),
         Leaf("metrics-server", "metrics-server", (), tuple(f"metrics-server{tail}" for tail in (".kube-system.svc", ".kube-system", ""))),
+    )
+
+
+def _node_leaves(node: NodeConfig, addresses: tuple[str, ...]) -> tuple[Leaf, Leaf]:
+    name, groups = f"system:node:{node.name}", ("system:nodes",)
+    return (
+        Leaf(f"{node.credentials}-client", name, groups),
+        Leaf(node.credentials, name, groups, (node.name, "localhost"), addresses, client=False),
     )
 
 
@@ -65,12 +75,14 @@ def ensure(config: ClusterConfig, now: datetime) -> None:
     for leaf in leaves(config):
         if not _valid(directory / f"{leaf.stem}.crt", leaf, now):
             _issue(directory, leaf, *authorities[leaf.authority], now)
-    for component in ("admin", "controller-manager", "scheduler", "kubelet-client"):
-        stem = "kubelet" if component == "kubelet-client" else component
-        _write_component_kubeconfig(config, component, config.kubeconfigs / f"{stem}.conf")
+    for component in ("admin", "controller-manager", "scheduler"):
+        _write_kubeconfig(kubeconfig(config, component), config.kubeconfigs / f"{component}.conf")
+    for node in config.all_nodes:
+        document = kubeconfig(config, f"{node.credentials}-client", node.api_url)
+        _write_kubeconfig(document, config.kubeconfigs / f"{node.credentials}.conf")
 
 
-def kubeconfig(config: ClusterConfig, component: str) -> dict[str, object]:
+def kubeconfig(config: ClusterConfig, component: str, server: str = "") -> dict[str, object]:
     """Return a kubeconfig document with inline certificates for one of the client certificates."""
 
     def inline(path: Path) -> str:
@@ -81,7 +93,7 @@ def kubeconfig(config: ClusterConfig, component: str) -> dict[str, object]:
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
-            {"name": "sagong", "cluster": {"server": config.server_url, "certificate-authority-data": inline(pki / "ca.crt")}},
+            {"name": "sagong", "cluster": {"server": server or config.server_url, "certificate-authority-data": inline(pki / "ca.crt")}},
         ],
         "users": [
             {
@@ -97,9 +109,9 @@ def kubeconfig(config: ClusterConfig, component: str) -> dict[str, object]:
     }
 
 
-def _write_component_kubeconfig(config: ClusterConfig, component: str, path: Path) -> None:
+def _write_kubeconfig(document: dict[str, object], path: Path) -> None:
     # JSON is YAML, and our own components then need no YAML parser.
-    text = msgspec.json.format(msgspec.json.encode(kubeconfig(config, component)))
+    text = msgspec.json.format(msgspec.json.encode(document))
     if not path.exists() or path.read_bytes() != text:
         write_file(path, text, 0o600)
 

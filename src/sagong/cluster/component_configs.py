@@ -1,4 +1,4 @@
-"""The configuration files of the components that take one: the API server and the kubelet."""
+"""The configuration files of the components that take one: the API server and the kubelets."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import msgspec
 
 from sagong.cluster.apiserver import ApiServerConfig
 from sagong.cluster.config import ClusterConfig, write_file
+from sagong.cluster.node import NodeConfig
 from sagong.node.config import X509, Authentication, Authorization, KubeletConfig, Webhook
 
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 
 
 def write(cluster: ClusterConfig) -> None:
-    """Write both. In the API server's, what the cluster does not decide stays as the user has set it."""
-    etc = Path(cluster.data_dir, "etc")
-    for name, settings in (("apiserver", _with_users_own(_apiserver(cluster), etc / "apiserver.json")), ("kubelet", kubelet(cluster))):
-        path = etc / f"{name}.json"
+    """Write them all. In the API server's, what the cluster does not decide stays as the user has set it."""
+    server = Path(cluster.data_dir, "etc", "apiserver.json")
+    wanted: dict[Path, dict[str, Any] | KubeletConfig] = {server: _with_users_own(_apiserver(cluster), server)}
+    wanted |= {kubelet_file(node): kubelet(cluster, node) for node in cluster.all_nodes}
+    for path, settings in wanted.items():
         text = msgspec.json.format(msgspec.json.encode(settings))
         if not path.exists() or path.read_bytes() != text:
             write_file(path, text, 0o600)
@@ -63,29 +65,33 @@ def _apiserver(cluster: ClusterConfig) -> dict[str, Any]:
     }
 
 
-def kubelet(cluster: ClusterConfig) -> KubeletConfig:
-    """Return the kubelet's settings."""
+def kubelet_file(node: NodeConfig) -> Path:
+    """Return the path of a kubelet's configuration."""
+    return Path(node.data_dir, "etc", "kubelet.json")
+
+
+def kubelet(cluster: ClusterConfig, node: NodeConfig) -> KubeletConfig:
+    """Return the settings of a node's kubelet."""
     pki = cluster.pki
     return KubeletConfig(
         port=cluster.kubelet_port,
-        tlsCertFile=str(pki / "kubelet.crt"),
-        tlsPrivateKeyFile=str(pki / "kubelet.key"),
+        tlsCertFile=str(pki / f"{node.credentials}.crt"),
+        tlsPrivateKeyFile=str(pki / f"{node.credentials}.key"),
         authentication=Authentication(x509=X509(clientCAFile=str(pki / "ca.crt")), webhook=Webhook(enabled=True)),
         authorization=Authorization(mode="Webhook"),
-        containerRuntimeEndpoint=f"unix://{cluster.containerd_socket}",
-        staticPodPath=str(cluster.manifests),
+        containerRuntimeEndpoint=f"unix://{node.containerd_socket}",
+        staticPodPath=str(node.manifests),
         clusterDNS=[cluster.dns_ip],
         clusterDomain=cluster.cluster_domain,
-        podCIDR=cluster.node_pod_cidr,
-        podLogsDir=cluster.pod_log_dir,
-        containerLogsDir=cluster.container_log_dir,
-        kubeconfig=str(cluster.kubeconfigs / "kubelet.conf"),
-        hostnameOverride=cluster.node_name,
-        nodeIP=cluster.node_ip,
-        nodeLabels={CONTROL_PLANE_LABEL: ""},
+        podLogsDir=node.pod_log_dir,
+        containerLogsDir=node.container_log_dir,
+        kubeconfig=str(cluster.kubeconfigs / f"{node.credentials}.conf"),
+        hostnameOverride=node.name,
+        nodeIP=node.ip,
+        nodeLabels={CONTROL_PLANE_LABEL: ""} if node.control_plane else {},
         # A laptop's disk is often nearly full: what is short there is the user's to decide, but for what the store needs to go on.
         evictionHard={"memory.available": "100Mi", "nodefs.available": "256Mi", "nodefs.inodesFree": "0%", "imagefs.available": "256Mi"},
         imageGCHighThresholdPercent=100,
-        rootDir=cluster.kubelet_dir,
-        cgroupRoot=cluster.cgroup_root,
+        rootDir=node.kubelet_dir,
+        cgroupRoot=node.cgroup_root,
     )

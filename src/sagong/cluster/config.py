@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from sagong.cluster.node import NodeConfig, nodes
+
 FORMAT = 1
 """The version of the data directory's layout; a newer one is refused."""
 
@@ -24,7 +26,7 @@ class ConfigError(Exception):
 
 
 class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings of a one-machine cluster. Directories are absolute; ports are host ports."""
+    """All settings of a one-machine cluster. Directories are absolute; ports are host ports, the same on each node."""
 
     node_name: str
     node_ip: str
@@ -42,6 +44,8 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     pod_cidr: str = "10.244.0.0/16"
     service_cidr: str = "10.96.0.0/12"
     node_ports: str = "30000-32767"
+    nodes: int = 1
+    node_cidr: str = "192.168.96.0/24"
     cluster_domain: str = "cluster.local"
     bridge: str = "sagong0"
     cgroup_root: str = "/"
@@ -53,19 +57,14 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.data_dir, "pki")
 
     @property
-    def manifests(self) -> Path:
-        """The kubelet's static pods."""
-        return Path(self.data_dir, "manifests")
-
-    @property
     def kubeconfigs(self) -> Path:
         """One kubeconfig for each component, and admin.conf."""
         return Path(self.data_dir, "kubeconfig")
 
     @property
-    def containerd_socket(self) -> Path:
-        """The runtime's gRPC socket."""
-        return Path(self.run_dir, "containerd.sock")
+    def all_nodes(self) -> tuple[NodeConfig, ...]:
+        """The nodes as values, the first first."""
+        return nodes(self)
 
     @property
     def dns_ip(self) -> str:
@@ -78,14 +77,19 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
         return str(ipaddress.ip_network(self.service_cidr)[1])
 
     @property
-    def node_pod_cidr(self) -> str:
-        """The first /24 of the pod range: what node-ipam gives the first node."""
-        return str(next(ipaddress.ip_network(self.pod_cidr).subnets(new_prefix=24)))
+    def node_gateway(self) -> str:
+        """The machine's address on the network between its nodes."""
+        return str(ipaddress.ip_network(self.node_cidr)[1])
 
     @property
     def server_url(self) -> str:
         """How clients on this machine reach the API server."""
         return f"https://127.0.0.1:{self.api_port}"
+
+    @property
+    def shared_url(self) -> str:
+        """How the host network of every node reaches the API server: at an address that stays when this machine moves."""
+        return f"https://{self.node_gateway}:{self.api_port}" if self.nodes > 1 else self.server_url
 
 
 def directories(data_dir: str) -> dict[str, str]:

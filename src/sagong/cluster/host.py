@@ -26,8 +26,9 @@ def clear_network(config: ClusterConfig) -> None:
                 name = line.split()[-1]
                 if name.startswith("sagong"):
                     run(nft, "delete", "table", family, name)
-    for lease in Path(config.data_dir, "cni", "sagong").glob("[0-9]*"):
-        lease.unlink(missing_ok=True)
+    for node in config.all_nodes:
+        for lease in Path(node.data_dir, "cni", "sagong").glob("[0-9]*"):
+            lease.unlink(missing_ok=True)
 
 
 def remove_bridge(config: ClusterConfig) -> None:

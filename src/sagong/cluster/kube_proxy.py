@@ -1,4 +1,4 @@
-"""The kube-proxy process: reads its command line, prepares the host's network settings, runs the service proxy."""
+"""The kube-proxy process: reads its command line, prepares the network settings, runs what makes a node's packet rules and routes."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from sagong.network.policy.enforcer import Enforcer
 from sagong.network.proxy.kernel import NodeKernel
 from sagong.network.proxy.proxy import Proxy, ProxyConfig
 from sagong.network.proxy.settings import Settings, networks
+from sagong.network.routes import Router
 from sagong.network.service_table import Family
 
 HOST_SYSCTLS = Path("/host/proc/sys")
@@ -75,6 +76,7 @@ async def _run(options: argparse.Namespace, config: ClientConfig, settings: tupl
         async with health, metrics, asyncio.TaskGroup() as group:
             group.create_task(proxy.run())
             group.create_task(enforcer.run())
+            group.create_task(Router(client, kernel, options.node_name, clock=clock).run())
             await proxy.synced.wait()  # the rule that keeps the network from 127.0.0.1 comes first
             _set_sysctl("net/ipv4/conf/all/route_localnet", "1")
             _tune_tracking()

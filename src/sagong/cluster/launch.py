@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,10 +21,11 @@ from sagong.api.types.core import ContainerStatus, Node, Pod
 from sagong.cli.operations import OperationError, PartStatus, Report
 from sagong.client.client import Client
 from sagong.client.config import load_kubeconfig
-from sagong.cluster import certificates, component_configs, config, containerd, images, manifests, preflight, supervisor, workloads
+from sagong.cluster import certificates, component_configs, config, containerd, images, manifests, preflight, spaces, supervisor, workloads
 from sagong.cluster.clock import RealRandom
 from sagong.cluster.config import ClusterConfig, write_file
 from sagong.cluster.manifests import Manifest
+from sagong.cluster.node import NodeConfig
 
 _POLL = 0.05
 _Condition = Callable[[], Awaitable[bool]]
@@ -40,25 +42,27 @@ class Launch:
     def prepare(self) -> None:
         """Write everything a start needs; on a cluster that exists, what has changed."""
         cluster = self.cluster
-        for directory in (cluster.data_dir, cluster.run_dir, cluster.log_dir, cluster.kubelet_dir, f"{cluster.data_dir}/store"):
+        for directory in (f"{cluster.data_dir}/store", *(place for node in cluster.all_nodes for place in node.directories)):
             Path(directory).mkdir(parents=True, exist_ok=True)
         config.save(cluster)
         certificates.ensure(cluster, self.clock.now())
         component_configs.write(cluster)
-        containerd.write_config(cluster)
+        for node in cluster.all_nodes:
+            containerd.write_config(node)
+            node.manifests.mkdir(exist_ok=True)
         for name, pod in workloads.static_pods(cluster).items():
             text = yaml.safe_dump(pod, sort_keys=False).encode()
-            path = cluster.manifests / name
+            path = cluster.all_nodes[0].manifests / name
             if not path.exists() or path.read_bytes() != text:
                 write_file(path, text, 0o644)
         self._load_kernel_modules()
+        spaces.ensure(cluster)
 
     def run(self, timeout: float) -> None:
         """Start the supervisor and wait until all of kube-system runs."""
         process = self._start_supervisor()
         deadline = self.clock.monotonic() + timeout
-        containerd.wait_ready(self.cluster, deadline, self.clock)
-        self._import_images()
+        self._import_images(deadline)
         self._step("containerd and kubelet run")
         try:
             asyncio.run(self._wait_for_cluster(process, deadline))
@@ -67,14 +71,21 @@ class Launch:
 
     @contextlib.contextmanager
     def runtime(self) -> Iterator[None]:
-        """Have containerd answer for a while: the one that runs, or one of our own that is ended afterwards."""
-        if containerd.answers(self.cluster):
+        """Have each node's containerd answer for a while: the one that runs, or one of our own that is ended afterwards."""
+        with contextlib.ExitStack() as stack:
+            for node in self.cluster.all_nodes:
+                stack.enter_context(self._runtime_of(node))
+            yield
+
+    @contextlib.contextmanager
+    def _runtime_of(self, node: NodeConfig) -> Iterator[None]:
+        if containerd.answers(node):
             yield
             return
-        with Path(self.cluster.log_dir, "containerd.log").open("ab") as log:
-            process = subprocess.Popen(self._containerd_argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
+        with Path(node.log_dir, "containerd.log").open("ab") as log:
+            process = subprocess.Popen(_containerd_argv(node), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
         try:
-            containerd.wait_ready(self.cluster, self.clock.monotonic() + 30.0, self.clock)
+            containerd.wait_ready(node, self.clock.monotonic() + 30.0, self.clock)
             yield
         finally:
             process.terminate()
@@ -85,17 +96,15 @@ class Launch:
         cluster = self.cluster
         if supervisor.holder(Path(cluster.run_dir, "supervisor.pid")) is None:
             return [PartStatus("cluster", "Stopped", f"data in {cluster.data_dir}")]
-        parts = [
-            PartStatus("supervisor", "Running"),
-            PartStatus("containerd", "Running" if containerd.answers(cluster) else "Down", str(cluster.containerd_socket)),
-        ]
+        parts = [PartStatus("supervisor", "Running")]
+        for each in cluster.all_nodes:
+            part = "containerd" if each.control_plane else f"containerd {each.name}"
+            parts.append(PartStatus(part, "Running" if containerd.answers(each) else "Down", str(each.containerd_socket)))
         try:
             pods, nodes = asyncio.run(self._observe())
         except (*_NOT_YET, ExceptionGroup) as error:
             return [*parts, PartStatus("kube-apiserver", "Down", f"{cluster.server_url}: {error}")]
-        for node in nodes:
-            ready = any(c.type == "Ready" and c.status == "True" for c in node.status.conditions)
-            parts.append(PartStatus(f"node {node.metadata.name}", "Running" if ready else "NotReady", node.status.nodeInfo.kubeletVersion))
+        parts += (PartStatus(f"node {node.metadata.name}", _node_state(node), node.status.nodeInfo.kubeletVersion) for node in nodes)
         return [*parts, *(PartStatus(pod.metadata.name, _state(pod)) for pod in pods)]
 
     def _client(self) -> Client:
@@ -107,15 +116,12 @@ class Launch:
 
     def _start_supervisor(self) -> subprocess.Popen[bytes]:
         cluster = self.cluster
+        nodes = cluster.all_nodes
         spec = {
             "pid_file": f"{cluster.run_dir}/supervisor.pid",
             "children": [
-                {"name": "containerd", "argv": self._containerd_argv(), "log": f"{cluster.log_dir}/containerd.log"},
-                {
-                    "name": "kubelet",
-                    "argv": [sys.executable, "-P", "-m", "sagong.cluster.kubelet", "--config", f"{cluster.data_dir}/etc/kubelet.json"],
-                    "log": f"{cluster.log_dir}/kubelet.log",
-                },
+                *({"name": "containerd", "argv": _containerd_argv(node), "log": f"{node.log_dir}/containerd.log"} for node in nodes),
+                *({"name": "kubelet", "argv": _kubelet_argv(node), "log": f"{node.log_dir}/kubelet.log"} for node in nodes),
             ],
         }
         path = Path(cluster.run_dir, "supervisor.json")
@@ -130,12 +136,14 @@ class Launch:
                 cwd="/",
             )
 
-    def _containerd_argv(self) -> list[str]:
-        return [preflight.find("containerd") or "containerd", "--config", f"{self.cluster.data_dir}/etc/containerd.toml"]
-
-    def _import_images(self) -> None:
+    def _import_images(self, deadline: float) -> None:
         wanted = {images.PAUSE, images.PYTHON, images.HELLO}
-        if wanted <= set(containerd.references(self.cluster)):
+        lacking = []
+        for node in self.cluster.all_nodes:
+            containerd.wait_ready(node, deadline, self.clock)
+            if not wanted <= set(containerd.references(node)):
+                lacking.append(node)
+        if not lacking:
             return
         catatonit, busybox = preflight.find("catatonit"), preflight.find("busybox")
         if catatonit is None or busybox is None:
@@ -144,7 +152,8 @@ class Launch:
         resolver = images.with_libraries(Path(preflight.find("getent") or "getent"))
         built = images.built_in(Path(catatonit), Path(busybox), manifests.interpreter_mounts(), resolver)
         archive.write_bytes(images.archive(built))
-        containerd.import_archive(self.cluster, archive)
+        for node in lacking:
+            containerd.import_archive(node, archive)
         archive.unlink()
 
     def _load_kernel_modules(self) -> None:
@@ -162,9 +171,11 @@ class Launch:
             self._step("the control plane answers")
             for manifest in workloads.addons(self.cluster):
                 await self._apply(client, process, deadline, manifest)
-            await self._until(process, deadline, "the node did not become Ready", lambda: self._node_ready(client))
-            self._step(f"node {self.cluster.node_name} is Ready")
-            await self._until(process, deadline, "kube-system did not become Running", lambda: _all_running(client, self.began_at))
+            for node in self.cluster.all_nodes:
+                await self._until(process, deadline, f"node {node.name} did not become Ready", partial(_node_ready, client, node.name))
+                self._step(f"node {node.name} is Ready")
+            pods = workloads.expected_pods(self.cluster)
+            await self._until(process, deadline, "kube-system did not become Running", lambda: _all_running(client, self.began_at, pods))
             self._step("all of kube-system is Running")
 
     async def _apply(self, client: Client, process: subprocess.Popen[bytes], deadline: float, manifest: Manifest) -> None:
@@ -181,10 +192,6 @@ class Launch:
             return True
 
         await self._until(process, deadline, f"{manifest['kind']} {meta['name']} could not be applied", done)
-
-    async def _node_ready(self, client: Client) -> bool:
-        node = await client.get(Node, self.cluster.node_name)
-        return any(c.type == "Ready" and c.status == "True" for c in node.status.conditions)
 
     async def _until(self, process: subprocess.Popen[bytes], deadline: float, failure: str, condition: _Condition) -> None:
         reason = ""
@@ -209,13 +216,22 @@ async def _ready(client: Client) -> bool:
     return True
 
 
-async def _all_running(client: Client, since: str) -> bool:
+async def _node_ready(client: Client, name: str) -> bool:
+    return _node_state(await client.get(Node, name)) == "Running"
+
+
+def _node_state(node: Node) -> str:
+    ready = any(c.type == "Ready" and c.status == "True" for c in node.status.conditions)
+    return "Running" if ready else "NotReady"
+
+
+async def _all_running(client: Client, since: str, expected: int) -> bool:
     """Say whether all pods run containers of this start: what a stopped cluster last said of them does not count."""
     pods = (await client.list(Pod, "kube-system")).items
     running = [
         pod for pod in pods if _state(pod) == "Running" and all(_started(status) >= since for status in pod.status.containerStatuses)
     ]
-    return len(running) == len(pods) >= workloads.EXPECTED_PODS
+    return len(running) == len(pods) >= expected
 
 
 def _started(status: ContainerStatus) -> str:
@@ -229,6 +245,14 @@ def _state(pod: Pod) -> str:
         return pod.status.phase
     waiting = [s.state.waiting.reason for s in statuses if s.state and s.state.waiting]
     return waiting[0] if waiting and waiting[0] else ("NotReady" if pod.status.phase == "Running" else pod.status.phase or "Pending")
+
+
+def _containerd_argv(node: NodeConfig) -> list[str]:
+    return node.inside(preflight.find("containerd") or "containerd", "--config", str(containerd.config_file(node)))
+
+
+def _kubelet_argv(node: NodeConfig) -> list[str]:
+    return node.inside(sys.executable, "-P", "-m", "sagong.cluster.kubelet", "--config", str(component_configs.kubelet_file(node)))
 
 
 def _row(manifest: Manifest) -> Resource:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 import platform
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -17,13 +19,17 @@ import yaml
 from sagong import __version__
 from sagong.cli.operations import ImageLine, OperationError, PartStatus, PodAnswer, Report, StartOptions
 from sagong.client.config import KubeconfigError, load_kubeconfig
-from sagong.cluster import certificates, config, containerd, host, preflight, supervisor, user_kubeconfig
+from sagong.cluster import certificates, config, containerd, host, preflight, spaces, supervisor, user_kubeconfig
 from sagong.cluster.clock import RealClock
 from sagong.cluster.config import KUBERNETES_VERSION, ClusterConfig, ConfigError
 from sagong.cluster.launch import Launch
+from sagong.cluster.node import NodeConfig
 
 STOP_GRACE = 10
 """Seconds a container has to end when the cluster stops."""
+
+MOST_AT_ONCE = 8
+"""Nodes whose containers are stopped at the same time."""
 
 
 class HostOperations:
@@ -39,6 +45,7 @@ class HostOperations:
                 return False
             for check in preflight.checks(cluster):
                 check()
+            spaces.check(cluster)
             admin_file = user_kubeconfig.path()
             if options.kubeconfig:
                 user_kubeconfig.read(admin_file)
@@ -68,14 +75,7 @@ class HostOperations:
                 cluster = configure(StartOptions(data_dir), None)
             shut_down(cluster, report, remove=True)
             host.remove_bridge(cluster)
-            places = (
-                cluster.data_dir,
-                cluster.run_dir,
-                cluster.kubelet_dir,
-                cluster.log_dir,
-                cluster.pod_log_dir,
-                cluster.container_log_dir,
-            )
+            places = tuple(place for node in cluster.all_nodes for place in node.directories)
             host.unmount_under(*places)
             host.remove_directories(*places)
             user_kubeconfig.remove(user_kubeconfig.path())
@@ -87,11 +87,11 @@ class HostOperations:
             cluster = config.load(data_dir)
             return () if cluster is None else Launch(cluster, RealClock(), _Silent()).status()
 
-    def logs(self, data_dir: str, part: str, *, follow: bool, tail: int) -> Iterator[bytes]:
+    def logs(self, data_dir: str, part: str, node: str, *, follow: bool, tail: int) -> Iterator[bytes]:
         """Read a host part's log file, or the newest log of a control-plane container."""
         with _one_line():
             cluster = _existing(data_dir)
-            path = _log_file(cluster, part)
+            path = _log_file(_node(cluster, node), part)
         if path is None:
             raise OperationError(f"{part} has no log yet")
         return _read_log(path, follow=follow, tail=tail)
@@ -102,7 +102,10 @@ class HostOperations:
             cluster = _running(data_dir)
             if not Path(archive).is_file():
                 raise OperationError(f"there is no file {archive}; name an OCI or docker archive, as `docker save` writes it")
-            return containerd.import_archive(cluster, Path(archive))
+            held: list[str] = []
+            for node in cluster.all_nodes:
+                held = containerd.import_archive(node, Path(archive))
+            return held
 
     def list_images(self, data_dir: str) -> Sequence[ImageLine]:
         """List the CRI's images."""
@@ -110,9 +113,14 @@ class HostOperations:
 
         with _one_line():
             cluster = _running(data_dir)
-            with Runtime(cluster.containerd_socket) as runtime:
-                images = list(runtime.images())
-        lines = [ImageLine(tag, image.id.removeprefix("sha256:")[:12], image.size) for image in images for tag in image.repo_tags]
+            lines: set[ImageLine] = set()
+            for node in cluster.all_nodes:
+                with Runtime(node.containerd_socket) as runtime:
+                    lines |= {
+                        ImageLine(tag, image.id.removeprefix("sha256:")[:12], image.size)
+                        for image in runtime.images()
+                        for tag in image.repo_tags
+                    }
         return sorted(lines, key=lambda line: line.reference)
 
     def kubeconfig(self, data_dir: str) -> str:
@@ -174,6 +182,8 @@ def configure(options: StartOptions, existing: ClusterConfig | None) -> ClusterC
             "controller_manager_port",
             "scheduler_port",
             "proxy_health_port",
+            "nodes",
+            "node_cidr",
             "store",
         )
         if (value := getattr(options, name))
@@ -181,9 +191,17 @@ def configure(options: StartOptions, existing: ClusterConfig | None) -> ClusterC
     if existing is not None:
         if asked.get("node_name", existing.node_name) != existing.node_name:
             raise ConfigError(f"this cluster's node is {existing.node_name!r} and cannot be renamed; start with another --data-dir")
-        return msgspec.structs.replace(existing, **asked)
+        if asked.get("nodes", existing.nodes) < existing.nodes:
+            raise ConfigError(f"this cluster has {existing.nodes} nodes, and none can be taken away; start with another --data-dir")
+        return _reachable(msgspec.structs.replace(existing, **asked))
     settings = {"node_name": config.node_name(), "node_ip": config.node_ip(), "data_dir": options.data_dir, **asked}
-    return ClusterConfig(**{**config.directories(options.data_dir), **settings})
+    return _reachable(ClusterConfig(**{**config.directories(options.data_dir), **settings}))
+
+
+def _reachable(cluster: ClusterConfig) -> ClusterConfig:
+    """Give the first node an address that the others reach, on a machine that has none."""
+    alone = cluster.nodes == 1 or not cluster.node_ip.startswith("127.")
+    return cluster if alone else msgspec.structs.replace(cluster, node_ip=cluster.node_gateway)
 
 
 def pid_file(cluster: ClusterConfig) -> Path:
@@ -193,8 +211,6 @@ def pid_file(cluster: ClusterConfig) -> Path:
 
 def shut_down(cluster: ClusterConfig, report: Report, *, remove: bool) -> bool:
     """Stop everything in order; `remove` also removes the containers and what they left. Say whether something ran."""
-    from sagong.cluster.containers import Runtime  # noqa: PLC0415 - grpc is slow to import and only this needs it
-
     launch = Launch(cluster, RealClock(), report)
     running = supervisor.holder(pid_file(cluster))
     leftovers = host.processes_with(cluster.run_dir) + host.processes_with(cluster.data_dir)
@@ -203,17 +219,29 @@ def shut_down(cluster: ClusterConfig, report: Report, *, remove: bool) -> bool:
     if running:
         host.end([running], wait=30.0)
     host.end([pid for pid in host.processes_with("sagong.cluster.kubelet") if pid in leftovers])
-    if running or leftovers or containerd.root(cluster).exists():
-        with launch.runtime(), Runtime(cluster.containerd_socket) as runtime:
-            count = runtime.stop_all(STOP_GRACE)
-            if remove:
-                runtime.remove_all()
+    if running or leftovers or cluster.all_nodes[0].containerd_root.exists():
+        spaces.ensure(cluster)
+        with launch.runtime(), concurrent.futures.ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+            count = sum(pool.map(partial(_stop_containers, remove=remove), cluster.all_nodes))
         report.step(f"stopped {count} containers")
     host.end([pid for pid in host.processes_with(cluster.run_dir) if host.alive(pid)])
+    spaces.remove(cluster)
     host.clear_network(cluster)
     if remove:
-        host.remove_cgroups(cluster.cgroup_root)
+        for node in reversed(cluster.all_nodes):
+            host.remove_cgroups(node.cgroup_root)
     return True
+
+
+def _stop_containers(node: NodeConfig, *, remove: bool) -> int:
+    """Stop a node's containers, and remove them if wanted; return how many there were."""
+    from sagong.cluster.containers import Runtime  # noqa: PLC0415 - grpc is slow to import and only this needs it
+
+    with Runtime(node.containerd_socket) as runtime:
+        count = runtime.stop_all(STOP_GRACE)
+        if remove:
+            runtime.remove_all()
+    return count
 
 
 class _Silent:
@@ -250,11 +278,19 @@ def _running(data_dir: str) -> ClusterConfig:
     return cluster
 
 
-def _log_file(cluster: ClusterConfig, part: str) -> Path | None:
+def _node(cluster: ClusterConfig, name: str) -> NodeConfig:
+    """Return the node of that name, or the first."""
+    nodes = {node.name: node for node in cluster.all_nodes}
+    if name and name not in nodes:
+        raise ConfigError(f"there is no node {name!r} on this machine; there are {', '.join(nodes)}")
+    return nodes[name] if name else cluster.all_nodes[0]
+
+
+def _log_file(node: NodeConfig, part: str) -> Path | None:
     if part in ("kubelet", "containerd"):
-        path = Path(cluster.log_dir, f"{part}.log")
+        path = Path(node.log_dir, f"{part}.log")
         return path if path.exists() else None
-    found = Path(cluster.pod_log_dir).glob(f"kube-system_{part}-*/{part}/*.log")
+    found = Path(node.pod_log_dir).glob(f"kube-system_{part}-*/{part}/*.log")
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 

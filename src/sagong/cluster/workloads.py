@@ -23,9 +23,6 @@ from sagong.cluster.manifests import (
     service_account,
 )
 
-EXPECTED_PODS = 7
-"""How many pods one node's kube-system has: three static pods, kube-proxy, coredns, storage-provisioner, metrics-server."""
-
 _CRITICAL_NODE = {"priorityClassName": "system-node-critical"}
 
 
@@ -82,6 +79,11 @@ def static_pods(config: ClusterConfig) -> dict[str, Manifest]:
     }
 
 
+def expected_pods(config: ClusterConfig) -> int:
+    """Return how many pods kube-system has: the control plane, three add-ons, and kube-proxy on each node."""
+    return len(static_pods(config)) + 3 + config.nodes
+
+
 def addons(config: ClusterConfig) -> list[Manifest]:
     """Return what is applied once the API answers, in order."""
     return [*_kube_proxy(config), *_dns(config), *_storage_provisioner(config), *metrics_addon.manifests(config)]
@@ -96,7 +98,7 @@ def _kube_proxy(config: ClusterConfig) -> list[Manifest]:
     command = python(
         "sagong.cluster.kube_proxy",
         "--kubeconfig-server",
-        config.server_url,
+        config.shared_url,
         "--node-name",
         "$(NODE_NAME)",
         "--cluster-cidr",
@@ -223,7 +225,7 @@ def _storage_provisioner(config: ClusterConfig) -> list[Manifest]:
         "name": "storage-provisioner",
         "image": PYTHON,
         "imagePullPolicy": "IfNotPresent",
-        "command": python("sagong.cluster.storage_provisioner", "--directory", directory, "--kubeconfig-server", config.server_url),
+        "command": python("sagong.cluster.storage_provisioner", "--directory", directory, "--kubeconfig-server", config.shared_url),
     }
     pod = {
         "serviceAccountName": "storage-provisioner",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ from sagong.node.node_reporter import NodeObserver, NodeReporter
 from sagong.node.node_status import NodeSettings
 from sagong.node.observe import Observer
 from sagong.node.phases import FAILED
+from sagong.node.pod_network import PodNetwork
 from sagong.node.pod_resources import PodResources
 from sagong.node.pods import Pods
 from sagong.node.ports import ContainerConfigError
@@ -210,6 +211,7 @@ class Kubelet:
             wake=self.pods.wake,
             sources_ready=self._sources_ready,
         )
+        self.network = PodNetwork(self.runtime, clock, self._pod_ranges)
         self.mirrors = Mirrors(self.api.client, clock, config.node_name, self._node_uid, self.pods.mirror) if self.api else None
 
     def _assemble_volumes(self) -> None:
@@ -267,6 +269,7 @@ class Kubelet:
         config = self.config
         tasks = [
             self.pods.run(),
+            self.network.run(),
             self.grants.run(),
             self.prober.run(),
             self.statuses.run(),
@@ -311,6 +314,7 @@ class Kubelet:
         )
         self.shutdown.changed = reporter.wake
         api.nodes.add_handler(lambda _, __: mirrors.look())
+        api.nodes.add_handler(lambda _, __: self.network.look())
         tasks = [*api.tasks(), mirrors.run(), api.follow_pods(self._api_changed, self.housekeeper.look_soon)]
         node, pki = config.node_name, self.files.root / "pki"
         wanted = [client_certificate(node)] if config.rotateCertificates else []
@@ -372,6 +376,13 @@ class Kubelet:
         """Tell whether every source has been read, so that a pod nobody shows is a stranger."""
         static = self.static_pods is None or self.static_pods.ready
         return static and (self.api is None or self.api.pods.synced.is_set())
+
+    def _pod_ranges(self) -> Sequence[str]:
+        """Return the ranges that pods get their addresses from: the node's, or the configured one where there is no API."""
+        if self.api is None:
+            return [self.config.podCIDR] if self.config.podCIDR else []
+        node = self.api.node()
+        return node.spec.podCIDRs if node else []
 
     def _node_uid(self) -> str:
         node = self.api.node() if self.api else None

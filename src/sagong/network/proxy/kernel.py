@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from sagong.network.proxy import netlink
@@ -72,3 +72,15 @@ class NodeKernel:
             log.warning("cluster IPs of %s cannot be reached from this node: %s", network, error)
         else:
             log.info("there is no route to cluster IPs; %s is routed to lo", network)
+
+    def routes(self) -> Mapping[str, str]:
+        """Return the routes to other nodes' pods: range -> gateway. Raises OSError."""
+        return netlink.node_routes()
+
+    def add_route(self, network: str, gateway: str) -> None:
+        """Route a range by way of another node. Raises OSError."""
+        netlink.add_node_route(network, gateway)
+
+    def delete_route(self, network: str) -> None:
+        """Delete such a route; none is no error. Raises OSError."""
+        netlink.delete_node_route(network)

@@ -1,4 +1,4 @@
-"""What the proxy asks of the kernel by netlink: to forget UDP flows, to route cluster IPs, whether a table is still there.
+"""What is asked of the kernel by netlink: to forget UDP flows, to route cluster IPs and other nodes' pods, whether a table is still there.
 
 An own codec: pyroute2 does this and much else, in 9 MB.
 """
@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from sagong.network.service_table import Family
@@ -32,7 +33,11 @@ _FILTER_ORIGINAL, _FILTER_PROTO_NUMBER = 1, 1 << 3
 # linux/netfilter/nf_tables.h
 _GET_TABLE, _TABLE_NAME = 0xA01, 1
 # linux/rtnetlink.h
-_NEW_ROUTE, _TABLE_MAIN, _BOOT, _LINK, _UNICAST, _DST, _OIF = 24, 254, 3, 253, 1, 1, 4
+_NEW_ROUTE, _DELETE_ROUTE, _GET_ROUTE = 24, 25, 26
+_TABLE_MAIN, _BOOT, _LINK, _UNICAST, _DST, _OIF, _GATEWAY = 254, 3, 253, 1, 1, 4, 5
+_ROUTE = struct.Struct("=BBBBBBBBI")  # family, lengths of destination and source, TOS, table, protocol, scope, type, flags
+NODES = 73
+"""The protocol number of routes to other nodes' pods; none of those in /etc/iproute2/rt_protos."""
 
 
 class Flow(NamedTuple):
@@ -80,9 +85,41 @@ def has_table(family: str, name: str) -> bool:
 def route_to_loopback(network: str) -> None:
     """Route an IPv4 range to lo, where its packets never arrive: the rules rewrite or refuse them first. Raises OSError."""
     net = ipaddress.ip_network(network)
-    header = struct.pack("=BBBBBBBBI", socket.AF_INET, net.prefixlen, 0, 0, _TABLE_MAIN, _BOOT, _LINK, _UNICAST, 0)
+    header = _ROUTE.pack(socket.AF_INET, net.prefixlen, 0, 0, _TABLE_MAIN, _BOOT, _LINK, _UNICAST, 0)
     attributes = _attribute(_DST, net.network_address.packed) + _attribute(_OIF, struct.pack("=I", socket.if_nametoindex("lo")))
     list(_ask(_NETLINK_ROUTE, _NEW_ROUTE, _ACK | _CREATE | _REPLACE, header + attributes))
+
+
+def node_routes() -> dict[str, str]:
+    """Return the routes to other nodes' pods: range -> gateway. Raises OSError."""
+    found = {}
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for body in _ask(_NETLINK_ROUTE, _GET_ROUTE, _DUMP, _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)):
+            _, length, _, _, table, protocol, *_ = _ROUTE.unpack_from(body)
+            parts = _attributes(body[_ROUTE.size :])
+            if (table, protocol) == (_TABLE_MAIN, NODES) and _DST in parts and _GATEWAY in parts:
+                found[f"{ipaddress.ip_address(parts[_DST])}/{length}"] = str(ipaddress.ip_address(parts[_GATEWAY]))
+    return found
+
+
+def add_node_route(network: str, gateway: str) -> None:
+    """Route a range by way of another node. Raises OSError, with ENETUNREACH or EHOSTUNREACH for one that is on no link of ours."""
+    header, destination = _node_route(network)
+    attributes = destination + _attribute(_GATEWAY, ipaddress.ip_address(gateway).packed)
+    list(_ask(_NETLINK_ROUTE, _NEW_ROUTE, _ACK | _CREATE | _REPLACE, header + attributes))
+
+
+def delete_node_route(network: str) -> None:
+    """Delete such a route; none is no error. Raises OSError."""
+    with suppress(ProcessLookupError):  # ESRCH
+        list(_ask(_NETLINK_ROUTE, _DELETE_ROUTE, _ACK, b"".join(_node_route(network))))
+
+
+def _node_route(network: str) -> tuple[bytes, bytes]:
+    net = ipaddress.ip_network(network)
+    family = socket.AF_INET6 if net.version == 6 else socket.AF_INET  # noqa: PLR2004 - IPv6
+    header = _ROUTE.pack(family, net.prefixlen, 0, 0, _TABLE_MAIN, NODES, 0, _UNICAST, 0)
+    return header, _attribute(_DST, net.network_address.packed)
 
 
 def has_route(address: str) -> bool:
