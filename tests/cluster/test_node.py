@@ -67,7 +67,7 @@ def test_the_runtime_learns_the_pods_range_from_the_kubelet(tmp_path: Path) -> N
 
 
 def test_kube_system_has_a_proxy_on_each_node(tmp_path: Path) -> None:
-    assert [workloads.expected_pods(cluster(tmp_path, count)) for count in (1, 2, 5)] == [7, 8, 11]
+    assert [workloads.expected_pods(cluster(tmp_path, count)) for count in (1, 2, 5)] == [6, 7, 10]
 
 
 def test_nodes_may_come_but_not_go(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def fetch(url: str) -> str:
 
 
 def test_kube_system_is_shown_honestly(cluster: Cluster) -> None:
+    eventually(lambda: "1/1" in cluster.kubectl("get", "pods", "-n", "kube-system", "-l", "k8s-app=metrics-server"))
     lines = cluster.kubectl("get", "pods", "-A").splitlines()
     assert lines[0].split() == ["NAMESPACE", "NAME", "READY", "STATUS", "RESTARTS", "AGE"]
     for part in (

@@ -19,7 +19,7 @@ from tests.server.harness import TABLE, Api, running
 from sagong.client.client import Client
 from sagong.client.config import load_kubeconfig
 from sagong.cluster.clock import RealClock, RealRandom
-from sagong.metrics import kubelets
+from sagong.metrics import app, kubelets
 from sagong.metrics.app import MetricsServer, Options
 
 GROUP = "/apis/metrics.k8s.io/v1beta1"
@@ -202,6 +202,27 @@ async def test_whoever_comes_without_the_front_proxy_is_nobody(tmp_path: Path, m
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
             assert int(head.split()[1]) == status, body
             writer.close()
+
+
+async def test_it_registers_itself_when_it_can_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_RETRY", 0.05)
+    async with running(tmp_path) as api:
+        api.pki.issue("metrics-server", server=True, dns="metrics-server.kube-system.svc")
+        config = load_kubeconfig(api.kubeconfig())
+        path = f"{SERVICES}/v1beta1.metrics.k8s.io"
+        async with Client(config, clock=RealClock(), random=RealRandom()) as client, asyncio.TaskGroup() as group:
+            pem = api.pki.path("metrics-server.crt"), api.pki.path("metrics-server.key")
+            files = Options("127.0.0.1", 0, *pem, register="kube-system/metrics-server")
+            task = group.create_task(MetricsServer(client, config).run(files))
+            async with asyncio.timeout(10):
+                for _ in range(400):
+                    if (await api("GET", path)).status == 200:
+                        break
+                    await asyncio.sleep(0.02)
+            task.cancel()
+        spec = (await api.ok("GET", path))["spec"]
+        assert spec["service"] == {"namespace": "kube-system", "name": "metrics-server", "port": 443}
+        assert base64.b64decode(spec["caBundle"]) == Path(api.pki.path("ca.crt")).read_bytes()
 
 
 async def test_discovery_and_openapi_pass_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,6 +176,8 @@ class Launch:
                 self._step(f"node {node.name} is Ready")
             pods = workloads.expected_pods(self.cluster)
             await self._until(process, deadline, "kube-system did not become Running", lambda: _all_running(client, self.began_at, pods))
+            for manifest in workloads.late_addons(self.cluster):
+                await self._apply(client, process, deadline, manifest)
             self._step("all of kube-system is Running")
 
     async def _apply(self, client: Client, process: subprocess.Popen[bytes], deadline: float, manifest: Manifest) -> None:
@@ -226,8 +228,8 @@ def _node_state(node: Node) -> str:
 
 
 async def _all_running(client: Client, since: str, expected: int) -> bool:
-    """Say whether all pods run containers of this start: what a stopped cluster last said of them does not count."""
-    pods = (await client.list(Pod, "kube-system")).items
+    """Say whether all pods run containers of this start: what a stopped cluster last said of them does not count. Late ones may follow."""
+    pods = [pod for pod in (await client.list(Pod, "kube-system")).items if not workloads.is_late(pod.metadata.labels)]
     running = [
         pod for pod in pods if _state(pod) == "Running" and all(_started(status) >= since for status in pod.status.containerStatuses)
     ]

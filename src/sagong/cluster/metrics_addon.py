@@ -1,4 +1,7 @@
-"""metrics-server as an add-on: its Deployment and Service, the APIService that puts it behind the API server, and its rights."""
+"""metrics-server as an add-on: its Deployment and Service, and its rights. It registers its API itself, once it can answer.
+
+So a start need not wait for it, and no client meets a group of the API that nobody serves yet.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,19 @@ from sagong.cluster.manifests import (
     python,
     service_account,
 )
+from sagong.metrics.registration import API_SERVICE
 
 NAME = "metrics-server"
 _LABELS = {"k8s-app": NAME}
 _PORT = 10250
 _TLS = "/etc/metrics-server/tls"
 _READ = ["get", "list", "watch"]
+_REGISTRATION = {"apiGroups": ["apiregistration.k8s.io"], "resources": ["apiservices"]}
 
 
 def manifests(config: ClusterConfig) -> list[Manifest]:
     """Return everything, in order."""
-    return [service_account(NAME), *_rights(), _secret(config), _deployment(), _service(), _api_service(config)]
+    return [service_account(NAME), *_rights(), _secret(config), _deployment(), _service()]
 
 
 def _rights() -> list[Manifest]:
@@ -38,6 +43,8 @@ def _rights() -> list[Manifest]:
     own = [
         {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]},
         {"apiGroups": [""], "resources": ["pods", "nodes"], "verbs": _READ},
+        {**_REGISTRATION, "verbs": ["create"]},
+        {**_REGISTRATION, "resourceNames": [API_SERVICE], "verbs": ["get", "patch"]},
     ]
     return [
         reader,
@@ -71,7 +78,7 @@ def _deployment() -> Manifest:
         "name": NAME,
         "image": PYTHON,
         "imagePullPolicy": "IfNotPresent",
-        "command": python("sagong.cluster.metrics_server", "--tls", _TLS, "--port", str(_PORT)),
+        "command": python("sagong.cluster.metrics_server", "--tls", _TLS, "--port", str(_PORT), "--register", f"kube-system/{NAME}"),
         "ports": [{"name": "https", "containerPort": _PORT, "protocol": "TCP"}],
         "resources": {"requests": {"cpu": "50m", "memory": "50Mi"}},
         "securityContext": {
@@ -114,22 +121,6 @@ def _service() -> Manifest:
         "kind": "Service",
         "metadata": meta(NAME, {**_LABELS, "kubernetes.io/cluster-service": "true"}),
         "spec": {"selector": _LABELS, "ports": ports},
-    }
-
-
-def _api_service(config: ClusterConfig) -> Manifest:
-    return {
-        "apiVersion": "apiregistration.k8s.io/v1",
-        "kind": "APIService",
-        "metadata": {"name": "v1beta1.metrics.k8s.io", "labels": _LABELS},
-        "spec": {
-            "group": "metrics.k8s.io",
-            "version": "v1beta1",
-            "service": {"name": NAME, "namespace": "kube-system", "port": 443},
-            "caBundle": _encoded(config.pki / "ca.crt"),
-            "groupPriorityMinimum": 100,
-            "versionPriority": 100,
-        },
     }
 
 

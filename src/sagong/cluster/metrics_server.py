@@ -31,12 +31,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--address", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=10250)
     parser.add_argument("--kubelet-insecure-tls", action="store_true", help="take any certificate of a kubelet")
+    parser.add_argument("--register", default="", help="the Service, as namespace/name, to register the API with once it can answer")
     return parser
 
 
 async def _run(options: argparse.Namespace, config: ClientConfig) -> None:
     kubelets = replace(config, insecure=True) if options.kubelet_insecure_tls else config
-    files = Options(options.address, options.port, f"{options.tls}/tls.crt", f"{options.tls}/tls.key")
+    files = Options(options.address, options.port, f"{options.tls}/tls.crt", f"{options.tls}/tls.key", options.register)
     async with Client(config, clock=RealClock(), random=RealRandom()) as client:
         await MetricsServer(client, kubelets).run(files)
 

@@ -6,7 +6,7 @@ the virtual environment and the libraries. So no registry is needed, and an upgr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sagong.cluster import metrics_addon
 from sagong.cluster.config import ClusterConfig
@@ -80,13 +80,23 @@ def static_pods(config: ClusterConfig) -> dict[str, Manifest]:
 
 
 def expected_pods(config: ClusterConfig) -> int:
-    """Return how many pods kube-system has: the control plane, three add-ons, and kube-proxy on each node."""
-    return len(static_pods(config)) + 3 + config.nodes
+    """Return how many pods a start waits for: the control plane, coredns, storage-provisioner, and kube-proxy on each node."""
+    return len(static_pods(config)) + 2 + config.nodes
 
 
 def addons(config: ClusterConfig) -> list[Manifest]:
-    """Return what is applied once the API answers, in order."""
-    return [*_kube_proxy(config), *_dns(config), *_storage_provisioner(config), *metrics_addon.manifests(config)]
+    """Return what is applied once the API answers, in order; a start waits until it runs."""
+    return [*_kube_proxy(config), *_dns(config), *_storage_provisioner(config)]
+
+
+def late_addons(config: ClusterConfig) -> list[Manifest]:
+    """Return what follows once all else runs, and no start waits for: metrics-server."""
+    return metrics_addon.manifests(config)
+
+
+def is_late(labels: Mapping[str, str]) -> bool:
+    """Tell whether a pod of kube-system is of a late add-on."""
+    return labels.get("k8s-app") == metrics_addon.NAME
 
 
 def _kube_proxy(config: ClusterConfig) -> list[Manifest]:

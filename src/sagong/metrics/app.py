@@ -18,6 +18,7 @@ from sagong.client.informer import Informer
 from sagong.metrics.access import CONFIG_MAP, Gatekeeper, proxies_of
 from sagong.metrics.http import listen
 from sagong.metrics.kubelets import Kubelets
+from sagong.metrics.registration import register
 from sagong.metrics.service import Service
 
 log = logging.getLogger(__name__)
@@ -28,12 +29,13 @@ _RETRY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where it listens, with which PEM files."""
+    """Where it listens, with which PEM files, and the Service (namespace/name) with which it registers itself, "" for none."""
 
     address: str
     port: int
     certificate: str
     key: str
+    register: str = ""
 
 
 class MetricsServer:
@@ -67,6 +69,8 @@ class MetricsServer:
             async with server:
                 self._started(server.sockets[0].getsockname()[1])
                 await self._nodes.wait_synced()
+                if options.register:
+                    group.create_task(self._register(options.register))
                 try:
                     await self._kubelets.run()
                 finally:
@@ -77,6 +81,18 @@ class MetricsServer:
         if not (self._nodes.synced.is_set() and self._pods.synced.is_set()):
             return "informers have not synced"
         return "" if self._gate.proxies.ca else "extension-apiserver-authentication has not been read"
+
+    async def _register(self, service: str) -> None:
+        while True:
+            await self._client.clock.sleep(_RETRY)
+            if self._not_ready():
+                continue
+            try:
+                await register(self._client, service)
+            except (ApiError, OSError) as error:
+                log.warning("registration: %s", error)
+            else:
+                return
 
     async def _follow_proxies(self, context: ssl.SSLContext) -> None:
         """Learn whom to believe, and look again now and then: authorities change once in years."""

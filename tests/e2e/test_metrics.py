@@ -1,0 +1,54 @@
+"""kubectl top, and an autoscaler that follows it: kubelet, metrics-server, API aggregation and the loop together."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.conftest import Cluster, eventually
+
+pytestmark = pytest.mark.e2e
+
+BURNER = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: burner, namespace: {namespace}}}
+spec:
+  replicas: 1
+  selector: {{matchLabels: {{app: burner}}}}
+  template:
+    metadata: {{labels: {{app: burner}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: main
+        image: sagong.local/hello:1.0
+        command: [sh, -c, "while :; do :; done"]
+        resources: {{requests: {{cpu: 10m}}, limits: {{cpu: 30m}}}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: burner, namespace: {namespace}}}
+spec:
+  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: burner}}
+  minReplicas: 1
+  maxReplicas: 2
+  metrics:
+  - type: Resource
+    resource: {{name: cpu, target: {{type: Utilization, averageUtilization: 50}}}}
+"""
+
+
+def test_what_is_used_is_shown(cluster: Cluster) -> None:
+    eventually(lambda: cluster.kubectl("top", "nodes").splitlines()[1].split()[2].endswith("%"), seconds=60)
+    lines = cluster.kubectl("top", "pods", "-n", "kube-system", "--containers").splitlines()
+    assert {"kube-apiserver", "kube-scheduler", "coredns"} <= {line.split()[1] for line in lines[1:]}
+    assert all(line.split()[3].endswith("Mi") for line in lines[1:])
+    service = cluster.get("apiservice", "v1beta1.metrics.k8s.io")
+    assert service["status"]["conditions"][0]["reason"] == "Passed"
+
+
+def test_a_workload_grows_with_its_load(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(BURNER.format(namespace=namespace))
+    eventually(lambda: cluster.get("deployment", "burner", "-n", namespace)["spec"]["replicas"] == 2, seconds=120, pause=1)
+    conditions = cluster.get("hpa", "burner", "-n", namespace)["status"]["conditions"]
+    assert {one["type"]: one["status"] for one in conditions}["ScalingActive"] == "True"
