@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 import msgspec
 
 from sagong.api.errors import BadRequestError
-from sagong.api.json_decode import Walker
+from sagong.api.json_decode import Walker, plain_float
 from sagong.api.json_syntax import JsonError, Number, Pairs, go_quote, json_type, member, parse
 from sagong.api.protobuf import PROTOBUF, open_envelope
 from sagong.api.protobuf_wire import WireError, decode_message
@@ -162,6 +162,7 @@ def from_builtins(value: Any, wanted: Resource | type[ApiStruct], *, strict: Val
 
 _encoder = msgspec.json.Encoder()
 _plain = msgspec.json.Decoder()
+_custom_plain = msgspec.json.Decoder(float_hook=plain_float)
 
 
 class _Head(msgspec.Struct):
@@ -196,7 +197,7 @@ def _fast(data: bytes, target: Target, *, check_duplicates: bool) -> Object | No
 
 
 def _fast_custom(data: bytes, target: Target, *, check_duplicates: bool) -> Object | None:
-    obj = _plain.decode(data)
+    obj = _custom_plain.decode(data)
     if not isinstance(obj, dict) or (check_duplicates and has_duplicates(data)):
         return None
     if obj.get("kind") != target.kind or obj.get("apiVersion") != target.api_version:

@@ -22,6 +22,7 @@ MAX_STRICT_ERRORS = 100
 _RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1), "uint32": (0, 2**32 - 1)}
 _GO_NAMES = {"bytes": "[]uint8", "float": "float64", "any": "interface {}"}
 _ABSENT: Any = object()
+_INTEGRAL = 2.0**63  # whole numbers below this are integers to Go
 _At = tuple[str, tuple[str, ...]]  # the Go struct and the names of the fields on the way, as its errors tell
 _BASE64 = re.compile(r"[A-Za-z0-9+/]")
 
@@ -175,7 +176,13 @@ def plain_number(text: str) -> int | float:
     """Read a number of a field without a type: an integer when it is one and fits 64 bits, else a float."""
     if "." not in text and "e" not in text and "E" not in text and -(2**63) <= int(text) < 2**63:
         return int(text)
-    return float(text)
+    return plain_float(text)
+
+
+def plain_float(text: str) -> int | float:
+    """Read a number with a fraction or an exponent; a whole one is an integer, as it is once Go has written it again."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < _INTEGRAL else value
 
 
 def _quantity(value: Any) -> str:

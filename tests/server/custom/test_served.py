@@ -70,6 +70,10 @@ async def test_writes(tmp_path: Path) -> None:
         dry = await api.ok("POST", f"{WIDGETS}?dryRun=All", widget("c"))
         assert dry["metadata"]["name"] == "c"
         assert (await api("GET", f"{WIDGETS}/c")).status == 404
+        for size in (6, 7):  # each tries what it was asked to, on the one revision
+            tried = await api.ok("PATCH", f"{path}?dryRun=All", {"spec": {"size": size}}, **MERGE)
+            assert tried["spec"]["size"] == size
+        assert (await api.ok("PATCH", path, {"spec": {"size": 8.0}}, **MERGE))["spec"]["size"] == 8
         gone = await api.ok("DELETE", path)
         assert (gone["kind"], gone["status"], gone["details"]["kind"]) == ("Status", "Success", "widgets")
 

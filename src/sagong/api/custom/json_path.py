@@ -34,7 +34,11 @@ class JsonPath:
 
     def find(self, value: Any) -> list[Any]:
         """Return what the path leads to. Raises JsonPathError where it cannot be followed."""
-        found: list[Any] = [value]
+        return self.follow([value])
+
+    def follow(self, values: Sequence[Any]) -> list[Any]:
+        """Return what the path leads to from any of the values. Raises JsonPathError where it cannot be followed."""
+        found = list(values)
         for step in self._steps:
             found = list(step(found))
         return found
@@ -95,7 +99,8 @@ def _bracket_step(inside: str) -> Step:
         branches = [_bracket_step(part) for part in parts]
         return lambda values: [found for branch in branches for found in branch(values)]
     if match := _KEY.match(inside):
-        return _field_step(match[1])
+        inner = JsonPath(f".{match[1]}")  # as upstream reads it: a dot in a key divides it unless it is escaped
+        return inner.follow
     match = _SLICE.match(":" if inside == "*" else inside)
     if match is None or not inside:
         raise JsonPathError(f"invalid array index {inside}")

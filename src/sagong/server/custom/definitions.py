@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sagong.api.clock import format_time
-from sagong.api.errors import ApiError, ConflictError, NotFoundError
+from sagong.api.errors import ConflictError, NotFoundError
 from sagong.api.resources import TABLE, Resource
 from sagong.server.registry.registry import Registry
 from sagong.store.base import CompactedError, Entry, SlowWatcherError, StoreClosedError
@@ -100,8 +100,15 @@ class Definitions:
         self._serve(names)
         for name in [*names, *(name for name in self._known if name.partition(".")[2] in groups and name not in names)]:
             definition = self._known.get(name)
-            if definition is not None:
+            if definition is None:
+                continue
+            try:
                 await self._judge_one(name, definition)
+            except StoreClosedError:
+                raise
+            except Exception:  # one definition must not end the loop for all
+                log.exception("cannot bring %s up to date", name)
+                self._again(name)
 
     async def _judge_one(self, name: str, definition: CustomResourceDefinition) -> None:
         from sagong.server.custom import conditions  # noqa: PLC0415 - with the first definition
@@ -112,10 +119,7 @@ class Definitions:
         if judged.status != definition.status:
             self._known[name] = judged
             self._serve([name])  # those who see the condition find the resource
-            try:
-                self._known[name] = await self._write(judged)
-            except ApiError as error:
-                log.warning("cannot write the status of %s: %s", name, error)
+            self._known[name] = await self._write(judged)
         if judged.metadata.deletionTimestamp and judged.metadata.uid not in self._cleaning:
             self._clean(self._known[name])
 
@@ -126,6 +130,14 @@ class Definitions:
             return await own.update(self._registry, definition, "status")
         except (ConflictError, NotFoundError):
             return definition  # it changed: the watch will tell
+
+    def _again(self, name: str) -> None:
+        async def later() -> None:
+            await self._registry.clock.sleep(RETRY)
+            await self._judge([name])
+
+        assert self._group is not None
+        self._group.create_task(later())
 
     def _clean(self, definition: CustomResourceDefinition) -> None:
         from sagong.server.custom.finalizer import clean_up  # noqa: PLC0415 - few definitions are ever deleted

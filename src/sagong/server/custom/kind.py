@@ -20,6 +20,7 @@ from sagong.api.custom.schema import Schema, as_resource
 from sagong.api.custom.validate import Validator, finalizer_warnings
 from sagong.api.errors import Cause, forbidden
 from sagong.api.fields.manager import FieldManager, Version, custom_field_manager
+from sagong.api.json_syntax import JsonError
 from sagong.api.resources import SCALE, STATUS, Resource, Sub
 from sagong.api.schema import Shape
 from sagong.api.structural_shape import shape_of_custom
@@ -37,6 +38,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _serials = itertools.count(1)
 MOST_KEPT = 50_000
+THREAD_FROM = 256
 _VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 Convert = Callable[[Json, str], Json]
 
@@ -151,7 +153,10 @@ class CustomVersion:
 
     def coerce(self, obj: Json) -> list[str]:
         """Bring an object that a client sent in line with the schema, in place; return its strict problems. Raises JsonError."""
-        return coerce(obj, self.schema, keep_unknown=self.keeps_unknown)
+        try:
+            return coerce(obj, self.schema, keep_unknown=self.keeps_unknown)
+        except RecursionError:
+            raise JsonError("exceeded max depth") from None
 
     @functools.cached_property
     def strategy(self) -> CustomStrategy:
@@ -210,7 +215,8 @@ class CustomVersion:
         found = [self._known(entry) for entry in entries]
         waiting = [index for index, entry in enumerate(found) if entry is None]
         if waiting:
-            objects = [self._stored(entries[index].value) for index in waiting]
+            values = [entries[index].value for index in waiting]
+            objects = self._stored(values) if len(values) < THREAD_FROM else await asyncio.to_thread(self._stored, values)
             foreign = [index for index, obj in enumerate(objects) if obj.get("apiVersion") != self.api_version]
             if foreign:
                 converted = await self.kind.converter.convert([objects[index] for index in foreign], self.api_version)
@@ -239,20 +245,24 @@ class CustomVersion:
 
     def _known(self, entry: Entry) -> Entry | None:
         revision, value = self._seen.get(entry.key, (0, None))
-        if revision != entry.revision or not revision:
+        if revision != entry.revision or not entry.key:
             return None
         return entry if value is None else Entry(entry.key, value, entry.revision, entry.created)
 
     def _note(self, entry: Entry, value: bytes) -> Entry:
         same = value == entry.value
+        if not entry.key:  # it is stored nowhere
+            return Entry(entry.key, value, entry.revision, entry.created)
         if len(self._seen) >= MOST_KEPT:
             self._seen.clear()
         self._seen[entry.key] = (entry.revision, None if same else value)
         return entry if same else Entry(entry.key, value, entry.revision, entry.created)
 
-    def _stored(self, value: bytes) -> Json:
-        """Return a stored object in the version that it is stored in, with what has become its default since."""
-        obj: Json = _decode(value)
+    def _stored(self, values: Sequence[bytes]) -> list[Json]:
+        """Return stored objects in the versions that they are stored in, with what has become their default since."""
+        return [self._completed(_decode(value)) for value in values]
+
+    def _completed(self, obj: Json) -> Json:
         version = self.kind.versions.get(str(obj.get("apiVersion", "")).rpartition("/")[2])
         if version is not None:
             version.tidy(obj)
