@@ -32,6 +32,11 @@ def test_nothing_is_written_when_the_count_is_right() -> None:
     assert (found.actions, found.requeue_after) == ((), resourcequota.RESYNC)
 
 
+def test_what_lowers_a_count_is_counted_again_soon() -> None:
+    found = resourcequota.plan(quota({"services": "5"}, {"services": "5"}, {"services": "2"}), {"services": parse("1")})
+    assert (len(found.actions), found.requeue_after) == (1, resourcequota.RECHECK)
+
+
 def test_only_new_limits_make_a_quota_be_counted() -> None:
     same, limited = quota({"pods": "1"}, {"pods": "1"}, {"pods": "1"}), quota({"pods": "2"}, {"pods": "1"}, {"pods": "1"})
     assert not resourcequota._limits_changed(same, same)

@@ -2,7 +2,7 @@
 
 Admission adds to `used` what it lets in. This loop counts when a quota's limits are new, when something that it counts goes or
 comes to use less, and now and then. What comes causes no count: admission has charged it, and a view that does not show it yet would
-take the charge back.
+take the charge back. Where a count lowers `used` all the same, it is made again soon, for what that view may have missed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sagong.api.quantity import ZERO
+from sagong.api.quantity import ZERO, compare
 from sagong.api.quota_usage import SHORT_NAMES, Usage, count_name, matches, tracked_by, usage
 from sagong.api.resources import TABLE, Resource, resource_of
 from sagong.api.types.apiextensions import CustomResourceDefinition
@@ -29,6 +29,8 @@ from sagong.controllers.view import Live
 NAME, ACCOUNT = "resourcequota", "resourcequota-controller"
 RESYNC = 300.0
 """Seconds until a quota is counted anew, for what was charged and never came."""
+RECHECK = 2.0
+"""Seconds until a count that lowered something is made again."""
 SYNC_LIMIT = 10.0
 MEASURED = (Pod, Service, PersistentVolumeClaim)
 
@@ -42,7 +44,8 @@ def plan(quota: ResourceQuota, counted: Usage) -> Plan:
         return Plan(requeue_after=RESYNC)
     changed = quota.copy()
     changed.status.hard, changed.status.used = dict(hard), known
-    return Plan((Update(changed, "status"),), requeue_after=RESYNC)
+    lowered = any(compare(amount, known[name]) > 0 for name, amount in quota.status.used.items() if name in known)
+    return Plan((Update(changed, "status"),), requeue_after=RECHECK if lowered else RESYNC)
 
 
 class ResourceQuotas:

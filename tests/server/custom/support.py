@@ -43,7 +43,7 @@ def definition(plural: str = "widgets", kind: str = "Widget", *versions: Any, sc
 
 async def until(api: Api, path: str, holds: Any) -> Any:
     """Read a path until what it shows is as wanted."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             answer = await api("GET", path)
             if holds(answer):
