@@ -108,6 +108,22 @@ async def test_a_json_patch(tmp_path: Path) -> None:
         assert (kept["metadata"]["labels"], kept["data"]) == ({"a": "0"}, {"x": "y"})
 
 
+async def test_a_json_patch_must_keep_to_the_type(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        base = await api.namespace("a")
+        add = '[JSONPatch{op: "add", path: "/" + object.data.at, value: "x"}]'
+        await mutating(api, "p", {"matchConstraints": CONFIG_MAPS, "failurePolicy": "Ignore", **patching(add)})
+        unknown = await api("POST", f"{base}/configmaps", config_map("c", at="wrong"))
+        assert (unknown.status, unknown.body["reason"], unknown.body["message"]) == (
+            500,
+            "InternalError",
+            'Internal error occurred: strict decoding error: unknown field "wrong"',
+        )
+        unfit = await api("POST", f"{base}/configmaps", config_map("c", at="data"))
+        assert (unfit.status, unfit.body["reason"]) == (500, "InternalError")
+        await api.ok("POST", f"{base}/configmaps", config_map("c", at="metadata/generateName"))
+
+
 async def test_objects_must_be_called_as_the_fields_they_are_in(tmp_path: Path) -> None:
     async with running(tmp_path) as api:
         await api.namespace("a")

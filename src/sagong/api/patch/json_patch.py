@@ -77,8 +77,11 @@ class _Run:
         node, key = self.find(path, "replace")
         if isinstance(node, dict):
             node[key] = value
-        else:
+            return
+        try:
             node[_index(key, len(node))] = value
+        except JsonPatchError:
+            raise JsonPatchError(f"replace operation does not apply: doc is missing key: {path}: missing value") from None
 
     def move(self, operation: dict[str, Any]) -> None:
         """Take a value out and put it in elsewhere."""

@@ -13,6 +13,7 @@ from sagong.api.types.admissionregistration import MatchCondition, Variable
 
 BUDGET = 10_000_000
 CONDITIONS_BUDGET = BUDGET // 4
+_COSTLY = 50_000  # some ten milliseconds
 OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 
@@ -138,8 +139,14 @@ class Evaluator:
     """Evaluates expressions on one activation, from one budget."""
 
     def __init__(self, activation: Activation, budget: int = BUDGET) -> None:
+        self._whole = budget
         self._budget = cel.Budget(budget)
         self._bindings = activation.bindings(self._budget)
+
+    @property
+    def costly(self) -> bool:
+        """Whether so much was spent that others should not have to wait for it."""
+        return self._whole - self._budget.remaining > _COSTLY
 
     def evaluate(self, expression: Compiled) -> Outcome:
         """Evaluate one. Raises OutOfBudgetError."""

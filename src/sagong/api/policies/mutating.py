@@ -15,6 +15,7 @@ from sagong.api.policies.evaluation import (
     Compiled,
     Conditions,
     Evaluator,
+    Outcome,
     OutOfBudgetError,
     compiled,
     compiled_variables,
@@ -43,11 +44,26 @@ class MutatingProgram:
     def __init__(self, policy: MutatingAdmissionPolicy) -> None:
         spec = policy.spec
         self.fails_open = spec.failurePolicy == "Ignore"
+        self.costly = False  # whether its last evaluation was
         self.reinvoked = spec.reinvocationPolicy == "IfNeeded"
         environment = Environment(params=spec.paramKind is not None)
         self.variables = compiled_variables(environment, spec.variables)
         self.conditions = Conditions.of(environment, spec.matchConditions)
         self.mutations = [_compiled(environment, mutation) for mutation in spec.mutations]
+
+    def change(self, index: int, activation: Activation) -> Change:
+        """Evaluate a mutation. Raises MutationError."""
+        kind, program = self.mutations[index]
+        if program.error:
+            raise MutationError(program.error)
+        evaluator = Evaluator(activation, BUDGET)
+        try:
+            outcome = evaluator.evaluate(program)
+        except OutOfBudgetError as error:
+            raise MutationError(str(error)) from error
+        finally:
+            self.costly = evaluator.costly
+        return _asked(kind, outcome)
 
 
 def _compiled(environment: Environment, mutation: Mutation) -> tuple[PatchType, Compiled]:
@@ -58,15 +74,7 @@ def _compiled(environment: Environment, mutation: Mutation) -> tuple[PatchType, 
     return "ApplyConfiguration", compiled(environment, expression, (OBJECT,), patches=True)
 
 
-def change(mutation: tuple[PatchType, Compiled], activation: Activation) -> Change:
-    """Evaluate a mutation. Raises MutationError."""
-    kind, program = mutation
-    if program.error:
-        raise MutationError(program.error)
-    try:
-        outcome = Evaluator(activation, BUDGET).evaluate(program)
-    except OutOfBudgetError as error:
-        raise MutationError(str(error)) from error
+def _asked(kind: PatchType, outcome: Outcome) -> Change:
     if outcome.error:
         raise MutationError(outcome.error)
     if kind == "ApplyConfiguration":

@@ -48,6 +48,7 @@ class ValidatingProgram:
     def __init__(self, policy: ValidatingAdmissionPolicy) -> None:
         spec = policy.spec
         self.fails_open = spec.failurePolicy == "Ignore"
+        self.costly = False  # whether its last evaluation was
         environment = Environment(params=spec.paramKind is not None)
         self.variables = compiled_variables(environment, spec.variables)
         self._conditions = Conditions.of(environment, spec.matchConditions)
@@ -66,7 +67,10 @@ class ValidatingProgram:
             if not self._conditions.hold(conditions):
                 return Judgement()
             evaluator = Evaluator(activation, BUDGET)
-            denials = self._denials(evaluator, [evaluator.evaluate(program) for _, program in self._validations])
+            try:
+                denials = self._denials(evaluator, [evaluator.evaluate(program) for _, program in self._validations])
+            finally:
+                self.costly = evaluator.costly
             annotations, complaints = self._annotated(Evaluator(activation, BUDGET))
         except (ConditionError, OutOfBudgetError) as error:
             return Judgement() if self.fails_open else Judgement([Denial(0, str(error))])

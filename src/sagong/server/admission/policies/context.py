@@ -6,6 +6,7 @@ and the evaluation begins anew with the answer.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -49,11 +50,11 @@ class Answers:
             raise _UnansweredError(asked)
         return known
 
-    async def settled(self, evaluate: Callable[[], T]) -> T:
-        """Evaluate until every question has its answer."""
+    async def settled(self, evaluate: Callable[[], T], *, costly: bool = False) -> T:
+        """Evaluate until every question has its answer; what is costly beside the loop, so that others are served meanwhile."""
         while True:
             try:
-                return evaluate()
+                return await asyncio.to_thread(evaluate) if costly else evaluate()
             except _UnansweredError as unanswered:
                 self._known[unanswered.asked] = await self._ask(unanswered.asked)
 

@@ -11,13 +11,15 @@ from typing import Any
 
 from sagong.api.errors import ApiError, Cause, ForbiddenError, NotFoundError
 from sagong.api.field_errors import quote
+from sagong.api.json_syntax import JsonError
 from sagong.api.policies.evaluation import ConditionError
 from sagong.api.policies.merging import changed
-from sagong.api.policies.mutating import MutatingProgram, MutationError, change
+from sagong.api.policies.mutating import MutatingProgram, MutationError
 from sagong.api.resources import Resource
 from sagong.api.schema import Shape, shape_of
 from sagong.api.selectors import SelectorError
 from sagong.api.types.admissionregistration import MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding
+from sagong.api.types.base import ApiStruct
 from sagong.server.admission.attributes import Seen, put, see
 from sagong.server.admission.plugin import Review
 from sagong.server.admission.policies.bound import Binding, BoundPolicies, BoundPolicy
@@ -158,25 +160,44 @@ class MutatingPolicies:
         if seen.object is None:
             return
         activation = context.activation(seen, program.variables, invocation.param)
-        asked = await context.answers.settled(lambda: change(program.mutations[index], activation))
-        content = changed(seen.object, asked, _shape(seen))
+        asked = await context.answers.settled(lambda: program.change(index, activation), costly=program.costly)
+        content = changed(seen.object, asked, _shape(seen, review))
         if content != seen.object:
+            if asked.kind == "JSONPatch" and seen.row.module is not None:
+                _check_fields(content, seen.row if seen.kind.kind == seen.row.kind else _type(seen, review))
             try:
                 await put(review, seen, content)
             except ApiError as error:
                 raise MutationError(error.message) from error
 
 
-def _shape(seen: Seen) -> Shape:
+def _check_fields(content: dict[str, Any], target: Resource | type[ApiStruct]) -> None:
+    """Refuse fields that there are not, which in a JSON patch fails the request whatever the failure policy. Raises ApiError."""
+    from sagong.api import codec  # noqa: PLC0415 - reading comes with the first write
+
+    try:
+        _, problems = codec.read(encode(content), codec.target_of(target))
+    except JsonError as error:
+        raise ApiError(f"Internal error occurred: {error}") from error
+    if problems:
+        raise ApiError(f"Internal error occurred: {codec.strict_error(problems)}")
+
+
+def _shape(seen: Seen, review: Review) -> Shape:
     row = seen.row
     if row.module is None:
         shape: Shape = row.extra.shape
         return shape
+    return shape_of(_type(seen, review))
+
+
+def _type(seen: Seen, review: Review) -> type[ApiStruct]:
     if seen.kind.kind == "Scale":
         from sagong.api.types.autoscaling_v1 import Scale  # noqa: PLC0415 - few ask for it
 
-        return shape_of(Scale)
-    return shape_of(row.type) if seen.kind.kind == row.kind else Shape.ANY
+        return Scale
+    found: type[ApiStruct] = seen.row.type if seen.kind.kind == seen.row.kind else type(review.obj)
+    return found
 
 
 def _bytes(obj: Any) -> bytes:

@@ -99,7 +99,7 @@ class ValidatingPolicies:
 async def _judge(program: ValidatingProgram, context: Context, seen: Seen, param: Any) -> Judgement:
     activation = context.activation(seen, program.variables, param)
     conditions = context.activation(seen, program.variables, param, namespace=False)
-    return await context.answers.settled(lambda: program.judge(activation, conditions))
+    return await context.answers.settled(lambda: program.judge(activation, conditions), costly=program.costly)
 
 
 def _note(judgement: Judgement, policy: Policy, binding: Binding, review: Review, verdict: _Verdict) -> None:
