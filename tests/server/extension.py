@@ -28,6 +28,7 @@ class Extension:
     def __init__(self) -> None:
         self.port = 0
         self.healthy, self.aggregated, self.version3 = True, True, True
+        self.fickle = False
         self.flunders: dict[str, dict[str, Any]] = {}
         self.requests: list[Request] = []
 
@@ -37,7 +38,7 @@ class Extension:
     async def __call__(self, request: Request) -> Answer:
         self.requests.append(request)
         if not self.healthy:
-            return Response(b"", 500)
+            return Response(b"", 500 + (len(self.requests) % 50 if self.fickle else 0))
         if request.path == "/apis" and self.aggregated and "APIGroupDiscoveryList" in request.header("accept"):
             if request.header("if-none-match") == '"1"':
                 return Response(b"", 304)

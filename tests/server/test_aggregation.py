@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.server.extension import AGGREGATED, GROUP, PATH, VERSION, Extension, extension
-from tests.server.harness import MERGE, Answer, Api, running
+from tests.server.harness import MERGE, Answer, Api, Pki, running
 
 NAME = f"{VERSION}.{GROUP}"
 SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
@@ -342,3 +342,25 @@ async def test_api_services_by_every_verb(tmp_path: Path) -> None:
         assert invalid.status == 422
         await api.ok("DELETE", f"{SERVICES}?labelSelector=a%3Db")
         assert (await api("GET", f"{SERVICES}/{NAME}")).status == 404
+
+
+async def test_a_server_that_fails_differently_each_time_is_not_asked_in_a_rush(tmp_path: Path) -> None:
+    async with running(tmp_path) as api, extension(api.pki) as served:
+        served.healthy = False
+        served.fickle = True
+        await register(api, served)
+        await condition(api, reason("FailedDiscoveryCheck"))
+        await asyncio.sleep(0.5)
+        assert len(served.requests) <= 4 * 5, "its own note of a failure is no reason to ask again"
+
+
+async def test_a_renewed_front_proxy_certificate_is_shown(tmp_path: Path) -> None:
+    async with running(tmp_path) as api, extension(api.pki) as served:
+        await register(api, served)
+        await condition(api, reason("Passed"))
+        front = Pki(tmp_path / "front-proxy")
+        front.issue("front-proxy-client")
+        refused = await api("GET", FLUNDERS)
+        assert refused.status == 503, "an authority that nobody knows"
+        await api.ok("DELETE", f"{SERVICES}/{NAME}")
+        await asyncio.sleep(0.2)

@@ -24,7 +24,7 @@ from sagong.server.aggregation.documents import VersionDocument
 from sagong.server.aggregation.openapi import RemoteOpenApi
 from sagong.server.aggregation.proxy import proxy, unavailable
 from sagong.server.aggregation.resolve import SERVICE_NAME, slices
-from sagong.server.aggregation.services import PREFIX, Backend, GroupVersion, available, backend_of, with_condition
+from sagong.server.aggregation.services import AVAILABLE, PREFIX, Backend, GroupVersion, available, backend_of, with_condition
 from sagong.server.bootstrap.api_services import PRIORITIES
 from sagong.server.contract import Objects
 from sagong.server.exchange import Exchange
@@ -53,6 +53,7 @@ class Aggregator:
         self._seen: list[APIService] = []
         self._tasks: dict[Backend, asyncio.Task[None]] = {}
         self._bells: dict[str, Bell] = {}
+        self._noted: dict[str, Finding] = {}
 
     # --- what the rest of the server asks
 
@@ -102,8 +103,9 @@ class Aggregator:
         if not changed and len(seen) == len(self._seen):
             return
         self._seen = seen
-        for bell in (self._bells.get(one.metadata.name) for one in changed):
-            if bell is not None:
+        for one in changed:
+            bell = self._bells.get(one.metadata.name)
+            if bell is not None and not self._is_own_note(one):
                 bell.ring()
         found = {(one.spec.group, one.spec.version): one for one in seen}
         remote = {key: backend for key, one in found.items() if (backend := backend_of(one)) is not None}
@@ -116,6 +118,12 @@ class Aggregator:
         self.documents = {key: self.documents.get(key, VersionDocument()) for key in remote}
         self.openapi.forget({backend.name: backend for backend in remote.values()})
         self._changed()
+
+    def _is_own_note(self, one: APIService) -> bool:
+        """Tell whether a change is what was last written here: that is no reason to ask again."""
+        noted = self._noted.get(one.metadata.name)
+        shown = next((found for found in one.status.conditions if found.type == AVAILABLE), None)
+        return noted is not None and shown is not None and (shown.reason, shown.message) == (noted.reason, noted.message)
 
     def _supervise(self, group: asyncio.TaskGroup) -> None:
         wanted = set(self.backends.values())
@@ -196,6 +204,7 @@ class Aggregator:
         new = with_condition(live, found.condition(format_time(self._clock.now())))
         if new.status == live.status:
             return
+        self._noted[name] = found
         try:
             await self._objects.update(new, "status")
         except (ConflictError, NotFoundError):

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 from sagong.server.aggregation.resolve import ResolveError, Resolver
@@ -16,6 +17,7 @@ from sagong.server.contract import User
 AGGREGATOR = User("system:kube-aggregator", groups=("system:masters",))
 _HEADER_SAFE = "!#$&'*+.^_`|~-"
 _BODY_LIMIT = 64 << 20
+_MOST_CONTEXTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,10 @@ class Connections:
     def __init__(self, resolver: Resolver, certificate: str, key: str) -> None:
         self._resolver, self._certificate, self._key = resolver, certificate, key
         self._contexts: dict[tuple[bytes, bool], ssl.SSLContext] = {}
+        self._stamp = 0
 
     def location(self, backend: Backend, path: str, query: str = "") -> Location:
-        """Return where a request goes. Raises ResolveError, ssl.SSLError for an authority that cannot be read."""
+        """Return where a request goes. Raises ResolveError, ssl.SSLError and OSError for certificates that cannot be read."""
         host, port = self._resolver.resolve(backend.namespace, backend.service, backend.port)
         return Location(host, port, path, query, self._context(backend), backend.server_name)
 
@@ -54,11 +57,15 @@ class Connections:
                 return Fetched(location.url, reply.status, reply.headers, await reply.whole(_BODY_LIMIT))
         except TimeoutError as error:
             raise FetchError(location, "context deadline exceeded (Client.Timeout exceeded while awaiting headers)") from error
-        except (BackendError, ResolveError, ssl.SSLError) as error:
+        except (BackendError, ResolveError, OSError) as error:
             raise FetchError(location, str(error)) from error
 
     def _context(self, backend: Backend) -> ssl.SSLContext:
         key = backend.ca_bundle, backend.insecure
+        stamp = Path(self._certificate).stat().st_mtime_ns if self._certificate else 0
+        if stamp != self._stamp or len(self._contexts) >= _MOST_CONTEXTS:  # the certificate was renewed
+            self._stamp = stamp
+            self._contexts.clear()
         if key not in self._contexts:
             self._contexts[key] = _client_side(*key)
             if self._certificate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 
 from sagong.api.errors import ServiceUnavailableError
 from sagong.server.aggregation.connections import Connections, identity, is_identity
@@ -24,7 +23,7 @@ async def proxy(asked: Request, user: User, backend: Backend, connections: Conne
     except ResolveError as error:
         log.warning("%s: %s", backend.name, error)
         return unavailable()
-    except ssl.SSLError as error:
+    except OSError as error:  # ssl.SSLError is one
         return Response(f"unable to load root certificates: {error}\n".encode(), 500, TEXT)
     headers = {name: values for name, values in asked.headers.items() if not is_identity(name)}
     headers["host"] = [location.authority]
