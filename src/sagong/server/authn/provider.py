@@ -15,7 +15,7 @@ from sagong.server.authn.jwk import Key, read_keys
 from sagong.server.authn.jwt import Token, parse
 from sagong.server.authn.tokens import InvalidTokenError
 from sagong.server.webhooks.client import CallError, WebhookClient
-from sagong.server.webhooks.endpoint import EndpointError, endpoint_at, tls_of
+from sagong.server.webhooks.endpoint import EndpointError, endpoint_at, shared_tls
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
 _SECONDS = 30.0
@@ -40,7 +40,7 @@ class Provider:
     def __init__(self, issuer: Issuer, client: WebhookClient, clock: Clock) -> None:
         """Make nothing but the TLS side yet. Raises EndpointError for an authority that cannot be read."""
         self.issuer, self._client, self._clock = issuer, client, clock
-        self._tls = tls_of(issuer.authority.encode())
+        self._tls = shared_tls(issuer.authority.encode())
         self._jwks_url = ""
         self._keys: Sequence[Key] = ()
         self._failed_at: float | None = None

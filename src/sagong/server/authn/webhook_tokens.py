@@ -39,11 +39,11 @@ class _Review(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Review)
-_Known = tuple[float, TokenAnswer | None, str]
+_Known = tuple[float, TokenAnswer | None]
 
 
 class WebhookTokens:
-    """Asks one webhook. `ttl` in seconds holds for tokens that it knows and for those that it does not; failures to ask are not kept."""
+    """Asks one webhook. `ttl` in seconds holds for tokens that it knows and for those that it does not; errors are not kept."""
 
     def __init__(
         self, endpoint: Endpoint, client: WebhookClient, clock: Clock, *, ttl: float, api_audiences: Sequence[str], version: str = "v1"
@@ -57,10 +57,8 @@ class WebhookTokens:
         key = (token, tuple(audiences))
         known = self._known.get(key)
         if known is None or known[0] < self._clock.monotonic():
-            known = (self._clock.monotonic() + self._ttl, *await self._ask(token, audiences))
+            known = (self._clock.monotonic() + self._ttl, await self._ask(token, audiences))
             self._keep(key, known)
-        if known[2]:
-            raise InvalidTokenError(known[2])
         return known[1]
 
     def _keep(self, key: tuple[str, tuple[str, ...]], known: _Known) -> None:
@@ -70,7 +68,7 @@ class WebhookTokens:
             self._known.clear()
         self._known[key] = known
 
-    async def _ask(self, token: str, audiences: Sequence[str]) -> tuple[TokenAnswer | None, str]:
+    async def _ask(self, token: str, audiences: Sequence[str]) -> TokenAnswer | None:
         spec: dict[str, Any] = {"token": token, "audiences": list(audiences)}
         review = {"apiVersion": f"{_GROUP}/{self._version}", "kind": "TokenReview", "metadata": {}, "spec": spec}
 
@@ -82,11 +80,13 @@ class WebhookTokens:
         except (CallError, ApiError, msgspec.MsgspecError) as error:
             raise InvalidTokenError(str(error)) from error
         if not status.authenticated:
-            return None, status.error or ""
+            if status.error:
+                raise InvalidTokenError(status.error)
+            return None
         # A webhook that names no audiences knows none: then the token is meant for this server.
         meant = [one for one in status.audiences or self._api_audiences if one in audiences]
         if not meant and self._api_audiences:
-            return None, ""
+            return None
         user = status.user or _User()
         extra = {key: tuple(values) for key, values in (user.extra or {}).items()}
-        return TokenAnswer(User(user.username or "", user.uid or "", tuple(user.groups or ()), extra), tuple(meant)), ""
+        return TokenAnswer(User(user.username or "", user.uid or "", tuple(user.groups or ()), extra), tuple(meant))

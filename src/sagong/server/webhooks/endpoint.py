@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import ssl
 from collections.abc import Callable, Sequence
@@ -61,7 +62,7 @@ class Endpoint:
 
 def endpoint_of(config: ClientConfig, services: Services) -> Endpoint:
     """Return where a clientConfig leads. Raises EndpointError."""
-    tls = tls_of(config.caBundle)
+    tls = shared_tls(config.caBundle)
     service = config.service
     if service is not None:
         port = service.port or HTTPS
@@ -85,6 +86,16 @@ def endpoint_at(url: str, tls: ssl.SSLContext | None, server_name: str = "", hea
     encrypted = tls if parts.scheme != "http" else None
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Endpoint(parts.netloc, path, lambda: (host, port), encrypted, server_name or host, headers)
+
+
+def shared_tls(authorities: bytes) -> ssl.SSLContext:
+    """As `tls_of`; those that believe the system's authorities, which take a megabyte, are one. Raises EndpointError."""
+    return tls_of(authorities) if authorities.strip() else _system_tls()
+
+
+@functools.cache
+def _system_tls() -> ssl.SSLContext:
+    return tls_of(b"")
 
 
 def clean_path(path: str) -> str:
