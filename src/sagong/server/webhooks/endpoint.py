@@ -39,7 +39,7 @@ class ClientConfig(Protocol):
         ...
 
 
-class EndpointError(Exception):
+class EndpointError(ValueError):
     """Nobody can be called with such a configuration; the message says why."""
 
 
