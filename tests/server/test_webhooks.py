@@ -657,3 +657,25 @@ async def test_changes_of_a_configuration_hold_at_once(tmp_path: Path, where: st
         await api.ok("PATCH", f"{where}/h", labels, Content_Type=MERGE)
         await api.ok("DELETE", f"{where}?labelSelector=set%3Dx")
         assert not await concerned("d")
+
+
+async def test_every_way_to_write_a_custom_resource_is_admitted(tmp_path: Path) -> None:
+    subresources = {"status": {}, "scale": {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.size"}}
+    async with hooked(tmp_path) as (api, hooks, _):
+        await define(api, definition("widgets", "Widget", version("v1", subresources=subresources)))
+        mark = patch(add("/metadata/annotations", {"by": "webhook"}))
+        await hooks.mutate("/m", mark, {**WIDGET_RULE, "resources": ["widgets", "widgets/status"]})
+        made = await api.ok("PATCH", f"{WIDGETS}/w?fieldManager=me", widget("w", spec={"size": 1}), Content_Type=APPLY)
+        assert made["metadata"]["annotations"] == {"by": "webhook"}
+        assert [entry["operation"] for entry in made["metadata"]["managedFields"]] == ["Apply"]
+        again = await api.ok("PATCH", f"{WIDGETS}/w?fieldManager=me", widget("w", spec={"size": 1}), Content_Type=APPLY)
+        assert again["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
+        await api.ok("PATCH", f"{WIDGETS}/w/status", {"status": {"phase": "on"}}, Content_Type=MERGE)
+        await hooks.mutate(
+            "/scale", patch({"op": "replace", "path": "/spec/replicas", "value": 7}), {**WIDGET_RULE, "resources": ["widgets/scale"]}
+        )
+        assert (await api.ok("PATCH", f"{WIDGETS}/w/scale", {"spec": {"replicas": 5}}, Content_Type=MERGE))["spec"]["replicas"] == 7
+        assert (await api.ok("GET", f"{WIDGETS}/w"))["spec"]["size"] == 7
+        operations = [(request["operation"], request.get("subResource", "")) for request in hooks.asked("/m")]
+        assert operations == [("CREATE", ""), ("UPDATE", ""), ("UPDATE", "status")]
+        assert hooks.asked("/scale")[0]["object"]["spec"] == {"replicas": 5}
