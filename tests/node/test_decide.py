@@ -9,7 +9,8 @@ import pytest
 from tests.node.observed import SANDBOX, T0, NoHolds, dead, observed, pod, run
 
 from sagong.api.types.core import Pod
-from sagong.node.decide import Decision, Health, decide, kill_order
+from sagong.node.decide import Decision, Health, decide
+from sagong.node.kills import kill_order
 from sagong.node.observe import ContainerRun, Observed
 
 ONE = "containers: [{name: a}]"

@@ -14,7 +14,7 @@ A start that has failed before may be held back; a Hold says until when. So may 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -25,7 +25,7 @@ from sagong.node.config import format_duration
 from sagong.node.cri.labels import container_hash
 from sagong.node.observe import ContainerRun, Observed, Sandbox
 from sagong.node.resize import Update, judge, pod_differs
-from sagong.node.restarts import RESTART_ALL, all_containers, matching_rule, restarts_after, restarts_on_kill
+from sagong.node.restarts import asks_restart_all, resets, restarts_after, restarts_on_kill
 
 AnyContainer = Container | EphemeralContainer
 Role = Literal["init", "regular", "ephemeral"]
@@ -132,8 +132,8 @@ def decide(
     """Return what to do. `restarting_all`: the pod's condition AllContainersRestarting is true; `actuated`: resources that are set."""
     fresh, attempt = sandbox_needed(pod, observed)
     base = Decision(sandbox_id=observed.sandbox.id if observed.sandbox else "", attempt=attempt)
-    if (restarting_all or asks_restart_all(pod, observed)) and (resets := _resets(pod, observed)):
-        return replace(base, reset=resets)
+    if (restarting_all or asks_restart_all(pod, observed)) and (runs := resets(pod, observed)):
+        return replace(base, reset=runs)
     if fresh:
         return _sandbox_held_back(_in_new_sandbox(pod, observed, base), pod, observed, holds, now)
     draft = _Draft(actuated=actuated or Granted())
@@ -168,27 +168,6 @@ def sandbox_needed(pod: Pod, observed: Observed) -> tuple[bool, int]:
 
 def _has_address(pod: Pod, sandbox: Sandbox) -> bool:
     return pod.spec.hostNetwork or bool(sandbox.ips)
-
-
-def asks_restart_all(pod: Pod, observed: Observed) -> bool:
-    """Tell whether a container has ended with an exit code whose rule restarts the whole pod."""
-    return any(_asks(container, observed.latest(container.name)) for container in all_containers(pod) if container.restartPolicyRules)
-
-
-def _asks(container: Container, run: ContainerRun | None) -> bool:
-    rule = matching_rule(container, run.exit_code) if run and run.state == "exited" else None
-    return rule is not None and rule.action == RESTART_ALL
-
-
-def _resets(pod: Pod, observed: Observed) -> tuple[ContainerRun, ...]:
-    """Return every run: regular containers before init containers, those that asked for it after all others."""
-    groups = [
-        (container, run)
-        for containers in (pod.spec.containers, pod.spec.initContainers)
-        for container in containers
-        for run in observed.history(container.name)
-    ]
-    return tuple(run for _, run in sorted(groups, key=lambda pair: _asks(*pair)))
 
 
 def _in_new_sandbox(pod: Pod, observed: Observed, base: Decision) -> Decision:
@@ -401,11 +380,3 @@ def pod_text(pod: Pod) -> str:
     """Return `name_namespace(uid)`, as upstream's messages name a pod."""
     meta = pod.metadata
     return f"{meta.name}_{meta.namespace}({meta.uid})"
-
-
-def kill_order(pod: Pod, running: Sequence[ContainerRun]) -> Sequence[Sequence[ContainerRun]]:
-    """Return the runs to end, in steps: everything but sidecars at once, then sidecars, the last declared first (KEP-753)."""
-    sidecars = [container.name for container in pod.spec.initContainers if is_sidecar(container)]
-    first = [run for run in running if run.name not in sidecars]
-    steps = [first, *([run for run in running if run.name == name] for name in reversed(sidecars))]
-    return [step for step in steps if step]

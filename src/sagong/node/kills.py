@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sagong.api.clock import Clock
+from sagong.api.pods import is_sidecar
 from sagong.api.types.core import Container, EphemeralContainer, Pod, Probe
 from sagong.node.cri.client import CriError, Runtime
-from sagong.node.decide import KillReason, kill_order
+from sagong.node.decide import KillReason
 from sagong.node.downward import every_container
 from sagong.node.events import PodEvents
 from sagong.node.hooks import Hooks
@@ -100,3 +101,11 @@ def grace_period(pod: Pod, container: Container | EphemeralContainer | None, rea
     if probe is not None and probe.terminationGracePeriodSeconds is not None:
         return probe.terminationGracePeriodSeconds
     return pod.spec.terminationGracePeriodSeconds
+
+
+def kill_order(pod: Pod, running: Sequence[ContainerRun]) -> Sequence[Sequence[ContainerRun]]:
+    """Return the runs to end, in steps: everything but sidecars at once, then sidecars, the last declared first (KEP-753)."""
+    sidecars = [container.name for container in pod.spec.initContainers if is_sidecar(container)]
+    first = [run for run in running if run.name not in sidecars]
+    steps = [first, *([run for run in running if run.name == name] for name in reversed(sidecars))]
+    return [step for step in steps if step]

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 from sagong.api.clock import Clock, Random
-from sagong.api.pods import is_critical
 from sagong.api.quantity import parse
 from sagong.api.types.core import Pod, Taint
 from sagong.client.client import Client
-from sagong.node import cgroup_fs, machine, preemption
+from sagong.node import cgroup_fs, machine
 from sagong.node.act import Actor
-from sagong.node.admission import Rejection, admit, lacking, misplaced, unsuited
+from sagong.node.admission import Rejection
 from sagong.node.allocations import Allocations
 from sagong.node.api_side import ApiSide, NoApi
 from sagong.node.backoff import Backoff
 from sagong.node.certificates import Rotator, client_certificate, serving_certificate
 from sagong.node.cgroups import Cgroups
-from sagong.node.conditions import condition
 from sagong.node.config import KubeletConfig, seconds
 from sagong.node.container_config import ContainerBuilder
 from sagong.node.credentials import PullSecrets
@@ -29,10 +27,12 @@ from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import Channel, CriError, Runtime
 from sagong.node.cri.exits import RuntimeEvents
 from sagong.node.dns_config import ClusterDns
+from sagong.node.endings import Endings
 from sagong.node.env import EnvBuilder
 from sagong.node.events import PodEvents
-from sagong.node.eviction import admit_under_pressure, thresholds
+from sagong.node.eviction import thresholds
 from sagong.node.eviction_manager import EvictionManager
+from sagong.node.gate import Gate
 from sagong.node.grants import Grants
 from sagong.node.hooks import Hooks
 from sagong.node.housekeeping import Housekeeper
@@ -40,37 +40,32 @@ from sagong.node.image_collector import ImageCollector
 from sagong.node.images import Images, Rate
 from sagong.node.kills import Killer
 from sagong.node.lease import NodeLease
-from sagong.node.lifecycle import State
 from sagong.node.log_rotation import LogRotator
 from sagong.node.logs_layout import LogFiles
 from sagong.node.mirrors import Mirrors
 from sagong.node.node_reporter import NodeObserver, NodeReporter
 from sagong.node.node_status import NodeSettings
 from sagong.node.observe import Observer
-from sagong.node.phases import FAILED
 from sagong.node.pod_network import PodNetwork
 from sagong.node.pod_resources import PodResources
 from sagong.node.pods import Pods
-from sagong.node.ports import ContainerConfigError
-from sagong.node.preemption import NoRoomError, victims
 from sagong.node.probe_checks import Checker
 from sagong.node.probes import Prober
 from sagong.node.pull_records import PullRecords
 from sagong.node.resizer import Resizer
 from sagong.node.resources import Reservations
+from sagong.node.runtime_classes import RuntimeClasses
 from sagong.node.sandbox_config import SandboxBuilder
 from sagong.node.security import Seccomp
 from sagong.node.server.kubelet_host import KubeletHost, serve
 from sagong.node.shutdown.logind import Logind
-from sagong.node.shutdown.manager import MESSAGE as SHUTDOWN_MESSAGE
 from sagong.node.shutdown.manager import Shutdown
 from sagong.node.shutdown.order import Period, periods
 from sagong.node.static_pods import StaticPods
 from sagong.node.stats import NodeStatistics
 from sagong.node.status_manager import StatusManager
-from sagong.node.statuses import Node, Verdict
-from sagong.node.sysctls import admit_sysctls
-from sagong.node.user_namespaces import NoRangeError, UserNamespaces
+from sagong.node.statuses import Node
+from sagong.node.user_namespaces import UserNamespaces
 from sagong.node.volumes.image import image_volumes
 from sagong.node.volumes.layout import NodeFiles
 from sagong.node.volumes.manager import VolumeManager
@@ -92,7 +87,6 @@ class Kubelet:
         self._channel = Channel(config.runtime_socket)
         self.runtime = Runtime(self._channel)
         self.files = NodeFiles(Path(config.rootDir))
-        self.user_namespaces = UserNamespaces(self.files)
         self.pull_records = PullRecords(self.files.root)
         self.logs = LogFiles(Path(config.podLogsDir), Path(config.containerLogsDir))
         self.ips = (machine.node_address(config.nodeIP),)
@@ -101,6 +95,9 @@ class Kubelet:
         self.api = ApiSide(client, config.node_name) if client else None
         self.events = PodEvents(self.api.recorder if self.api else NoApi())
         self.pods = Pods(self._admit, self._gone)
+        self.endings = Endings(self.pods, self.events)
+        lookup = self.api.handler if self.api else (lambda _: None)
+        self.runtime_classes = RuntimeClasses(lookup, self.node_observer.features, UserNamespaces(self.files))
         self.static_pods: StaticPods | None = None
         self._group: asyncio.TaskGroup | None = None
 
@@ -148,7 +145,7 @@ class Kubelet:
             services=self.api.all_services if self.api else tuple,
             mounted=self.volumes.mounted,
             image_volumes=self.image_volumes,
-            recursive_read_only=self._recursive_read_only,
+            recursive_read_only=self.runtime_classes.recursive_read_only,
             memory_capacity=self.node_observer.machine.memory,
             cluster_domain=config.clusterDomain,
             seccomp=Seccomp(self.files.root / "seccomp", "RuntimeDefault" if config.seccompDefault else "Unconfined"),
@@ -160,9 +157,9 @@ class Kubelet:
             sandboxes=SandboxBuilder(
                 self.cgroups.parent,
                 ClusterDns(config.clusterDNS, config.clusterDomain, Path(config.resolvConf) if config.resolvConf else None),
-                self._handler,
+                self.runtime_classes.handler,
                 lambda pod, reason, message: self.events.pod(pod, "Warning", reason, message),
-                self._users,
+                self.runtime_classes.users,
             ),
             containers=containers,
             allocations=allocations,
@@ -177,7 +174,7 @@ class Kubelet:
             host_ips=self.ips,
             allocatable=allocatable,
         )
-        self.grants = Grants(allocations, self.pods.all, self._admit, self.events, clock)
+        self.grants = Grants(allocations, self.pods.all, self.gate.admit, self.events, clock)
         self.pods.use(
             Machinery(
                 observer=self.observer,
@@ -193,7 +190,7 @@ class Kubelet:
                 node=Node(self.ips),
                 allocations=allocations,
                 runtime_name=version.runtime_name,
-                recursive_read_only=self._recursive_read_only,
+                recursive_read_only=self.runtime_classes.recursive_read_only,
                 resync_seconds=seconds(config.syncFrequency),
                 finished=self._finished,
             ),
@@ -248,8 +245,8 @@ class Kubelet:
                 {signal: seconds(text) for signal, text in config.evictionSoftGracePeriod.items()},
                 config.evictionMinimumReclaim,
             ),
-            pods=self._active,
-            evict=self._evict,
+            pods=self.endings.active,
+            evict=self.endings.evict,
             clock=self.clock,
             reclaim=self.image_collector.free_all,
             transition=seconds(config.evictionPressureTransitionPeriod),
@@ -262,8 +259,19 @@ class Kubelet:
         config = self.config
         listed = [Period(rule.priority, rule.shutdownGracePeriodSeconds) for rule in config.shutdownGracePeriodByPodPriority]
         total, critical = seconds(config.shutdownGracePeriod), seconds(config.shutdownGracePeriodCriticalPods)
-        self.shutdown = Shutdown(periods(total, critical, listed), self._active, self._shut_down, self._has_ended, self.clock)
+        self.shutdown = Shutdown(
+            periods(total, critical, listed), self.endings.active, self.endings.shut_down, self.endings.has_ended, self.clock
+        )
         self.node_observer.problems = self.shutdown.problems
+        self.gate = Gate(
+            self.shutdown.refuse,
+            self.evictions.pressures,
+            lambda: self.node_observer.allocatable,
+            self.api.node if self.api else lambda: None,
+            self.node_observer.features,
+            self.endings.preempt,
+            config.allowedUnsafeSysctls,
+        )
 
     def _tasks(self) -> list[Coroutine[Any, Any, None]]:
         config = self.config
@@ -278,7 +286,7 @@ class Kubelet:
             self.evictions.run(),
             self.image_collector.run(),
             self._rotator().run(),
-            PodResources(self.files.root / "pod-resources" / "kubelet.sock", self._active).run(),
+            PodResources(self.files.root / "pod-resources" / "kubelet.sock", self.endings.active).run(),
         ]
         if self.shutdown.rules:
             tasks.append(Logind(self.clock, self.shutdown.seconds, self.shutdown.begin, self.shutdown.cancel).run())
@@ -389,67 +397,4 @@ class Kubelet:
         return node.metadata.uid if node else ""
 
     def _admit(self, pod: Pod, others: list[Pod]) -> Rejection | None:
-        refused = (
-            self.shutdown.refuse()
-            or admit_under_pressure(pod, self.evictions.pressures())
-            or admit_sysctls(pod, self.config.allowedUnsafeSysctls)
-        )
-        node, allocatable = self.api.node() if self.api else None, self.node_observer.allocatable
-        features = self.node_observer.features
-        if refused is not None or not is_critical(pod):
-            return refused or admit(pod, others, allocatable, node, strict_groups=features.strict_groups)
-        wrong = unsuited(pod, strict_groups=features.strict_groups) or misplaced(pod, others, node)
-        return wrong or self._make_room(pod, others, {lack.resource: lack.missing for lack in lacking(pod, others, allocatable)})
-
-    def _make_room(self, pod: Pod, others: list[Pod], missing: Mapping[str, int]) -> Rejection | None:
-        """End pods for a critical one, which is let in at once: what they hold comes free while its images are looked at."""
-        try:
-            chosen = victims(pod, others, missing)
-        except NoRoomError as error:
-            text = f"preemption: error finding a set of pods to preempt: {error}"
-            return Rejection("UnexpectedAdmissionError", f"Unexpected error while attempting to recover from admission failure: {text}")
-        for victim in chosen:
-            told = "Pod was preempted by Kubelet to accommodate a critical pod."
-            self._terminate(victim, "Preempting", preemption.MESSAGE, told)
-        return None
-
-    def _evict(self, pod: Pod, message: str, grace: int) -> None:
-        self._terminate(pod, "Evicted", message, message, grace=grace)
-
-    def _shut_down(self, pod: Pod, grace: int) -> None:
-        self._terminate(pod, "Terminated", SHUTDOWN_MESSAGE, SHUTDOWN_MESSAGE, grace=grace)
-
-    def _has_ended(self, uid: str) -> bool:
-        worker = self.pods.worker(uid)
-        return worker is None or worker.state in (State.TERMINATED, State.FINISHED)
-
-    def _terminate(self, pod: Pod, reason: str, message: str, told: str, grace: int | None = None) -> None:
-        """End a pod for the node's own reasons; `told` is what its DisruptionTarget condition says."""
-        self.events.pod(pod, "Warning", reason, message)
-        target = condition(pod, "DisruptionTarget", true=True, reason="TerminationByKubelet", message=told)
-        if worker := self.pods.worker(pod.metadata.uid):
-            worker.end(Verdict(FAILED, reason, message, (target,)), grace=grace)
-
-    def _active(self) -> list[Pod]:
-        """Return the pods that use the node."""
-        return [worker.pod for worker in self.pods.all() if worker.counts]
-
-    def _users(self, pod: Pod) -> cri.IDMapping | None:
-        if pod.spec.hostUsers is not False:
-            return None
-        handler = self._handler(pod.spec.runtimeClassName or "")
-        if handler is None or not self.node_observer.features.user_namespaces(handler):
-            # refusing is safer than running the pod as the node's own users
-            what = f'RuntimeClass handler "{handler}"' if handler else "runtime"
-            raise ContainerConfigError(f"can't set `spec.hostUsers: false`, {what} does not support user namespaces")
-        try:
-            return self.user_namespaces.mapping(pod.metadata.uid)
-        except NoRangeError as error:
-            raise ContainerConfigError(str(error)) from error
-
-    def _recursive_read_only(self, pod: Pod) -> bool:
-        handler = self._handler(pod.spec.runtimeClassName or "")
-        return handler is not None and self.node_observer.features.recursive_read_only(handler)
-
-    def _handler(self, name: str) -> str | None:
-        return self.api.handler(name) if name and self.api else None if name else ""
+        return self.gate.admit(pod, others)

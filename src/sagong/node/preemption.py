@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from sagong.api.pods import is_critical, priority, qos_class, requests
 from sagong.api.types.core import Pod
 
-MESSAGE = "Preempted in order to admit critical pod"
 _CLASSES = ("BestEffort", "Burstable", "Guaranteed")
 
 Shortage = Mapping[str, int]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sagong.api.types.core import Container, ContainerRestartRule, Pod, PodSpec
+from sagong.node.observe import ContainerRun, Observed
 
 RESTART_ALL = "RestartAllContainers"
 
@@ -42,3 +43,24 @@ def all_containers(pod: Pod) -> Iterator[Container]:
     """Yield init containers and regular containers, in order."""
     yield from pod.spec.initContainers
     yield from pod.spec.containers
+
+
+def asks_restart_all(pod: Pod, observed: Observed) -> bool:
+    """Tell whether a container has ended with an exit code whose rule restarts the whole pod."""
+    return any(_asks(container, observed.latest(container.name)) for container in all_containers(pod) if container.restartPolicyRules)
+
+
+def _asks(container: Container, run: ContainerRun | None) -> bool:
+    rule = matching_rule(container, run.exit_code) if run and run.state == "exited" else None
+    return rule is not None and rule.action == RESTART_ALL
+
+
+def resets(pod: Pod, observed: Observed) -> tuple[ContainerRun, ...]:
+    """Return every run: regular containers before init containers, those that asked for it after all others."""
+    groups = [
+        (container, run)
+        for containers in (pod.spec.containers, pod.spec.initContainers)
+        for container in containers
+        for run in observed.history(container.name)
+    ]
+    return tuple(run for _, run in sorted(groups, key=lambda pair: _asks(*pair)))

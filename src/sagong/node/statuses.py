@@ -10,9 +10,8 @@ from sagong.api.types.core import ContainerStatus, HostIP, Pod, PodCondition, Po
 from sagong.node import conditions, qos
 from sagong.node.allocations import actuated_pod
 from sagong.node.container_statuses import Context, mark_lost, statuses
-from sagong.node.decide import asks_restart_all
 from sagong.node.phases import FAILED, RUNNING, TERMINAL, phase
-from sagong.node.restarts import could_restart_all
+from sagong.node.restarts import asks_restart_all, could_restart_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +125,19 @@ def _restarting(pod: Pod, context: Context, found_phase: str) -> PodCondition:
         text = "container exited with restart policy rule"
         return conditions.condition(pod, conditions.RESTARTING, true=True, reason="RestartAllContainersStarted", message=text)
     return conditions.condition(pod, conditions.RESTARTING, true=False)
+
+
+def rejected(pod: Pod, before: PodStatus, verdict: Verdict, now: str) -> PodStatus:
+    """Return the status of a pod that was never let in: a phase and a reason, no containers."""
+    return PodStatus(
+        phase=verdict.phase,
+        reason=verdict.reason,
+        message=verdict.message,
+        qosClass=before.qosClass or qos_class(pod),
+        observedGeneration=pod.metadata.generation,
+        startTime=before.startTime or now,
+        conditions=before.conditions,
+    )
 
 
 def final_status(pod: Pod, last: PodStatus, now: str, *, static: bool = False) -> PodStatus:

@@ -8,11 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from sagong.api.clock import Clock, Random, format_time, parse_time
-from sagong.api.pods import qos_class
-from sagong.api.types.core import Pod, PodCondition, PodStatus
+from sagong.api.types.core import Pod, PodStatus
 from sagong.node.act import Actor, Outcome
 from sagong.node.allocations import Allocations
-from sagong.node.conditions import OWNED
 from sagong.node.container_statuses import Context, Waiting
 from sagong.node.cri.client import CriError
 from sagong.node.decide import Decision, decide
@@ -21,11 +19,12 @@ from sagong.node.kills import Killer
 from sagong.node.lifecycle import State, move
 from sagong.node.observe import Observed, Observer
 from sagong.node.phases import FAILED, TERMINAL
+from sagong.node.pod_changes import matters, shown_in_volumes
 from sagong.node.ports import CgroupManager, VolumeManager
 from sagong.node.probes import Prober
 from sagong.node.resize_conditions import RESIZE_PENDING, ResizeConditions, resize_message
 from sagong.node.status_manager import StatusManager
-from sagong.node.statuses import NO_VERDICT, Node, Verdict, final_status, pod_status
+from sagong.node.statuses import NO_VERDICT, Node, Verdict, final_status, pod_status, rejected
 from sagong.node.volumes.errors import VolumeError
 
 ROUNDS = 20
@@ -129,13 +128,13 @@ class PodWorker:
         before, self.pod, self.wanted = self.wanted, self._m.allocations.apply(pod), pod
         if not self.resizing:
             self._resize.pending = None
-        if _shown_in_volumes(before) != _shown_in_volumes(pod):
+        if shown_in_volumes(before) != shown_in_volumes(pod):
             self._memory.stale = True
         if pod.metadata.deletionTimestamp and not before.metadata.deletionTimestamp:
             self.end()
         elif pod.metadata.deletionGracePeriodSeconds != before.metadata.deletionGracePeriodSeconds:
             self._interrupt()
-        if _matters(before, pod):
+        if matters(before, pod):
             self._wake.set()
 
     def wake(self, ended: str = "") -> None:
@@ -365,7 +364,9 @@ class PodWorker:
         """Work the status out and show it; a pod is shown as ended only when nothing of it runs any more."""
         before = self._before()
         if self._rejected and not observed.runs:
-            return self._publish_rejection(before)
+            status = rejected(self.pod, before, self._verdict, self._time())
+            self._m.statuses.set(self.uid, status)
+            return status
         ended = self.state in (State.TERMINATED, State.FINISHED)
         context = Context(
             observed=observed,
@@ -399,41 +400,8 @@ class PodWorker:
     def _tell_resize(self, kind: Kind, reason: str, what: str, error: str = "") -> None:
         self._m.events.pod(self.pod, kind, reason, resize_message(self.pod, self._resize.generation, what, error))
 
-    def _publish_rejection(self, before: PodStatus) -> PodStatus:
-        """Show a pod that was never let in: a phase and a reason, no containers."""
-        verdict = self._verdict
-        status = PodStatus(
-            phase=verdict.phase,
-            reason=verdict.reason,
-            message=verdict.message,
-            qosClass=before.qosClass or qos_class(self.pod),
-            observedGeneration=self.pod.metadata.generation,
-        )
-        status.startTime = before.startTime or self._time()
-        status.conditions = before.conditions
-        self._m.statuses.set(self.uid, status)
-        return status
-
     def _now(self) -> float:
         return self._m.clock.now().timestamp()
 
     def _time(self) -> str:
         return format_time(self._m.clock.now())
-
-
-def _matters(before: Pod, after: Pod) -> bool:
-    """Tell whether a newer version of a pod asks for a look: not when only what the kubelet itself wrote is new."""
-    old, new = before.metadata, after.metadata
-    return (
-        before.spec != after.spec
-        or (old.generation, old.labels, old.annotations) != (new.generation, new.labels, new.annotations)
-        or _foreign(before) != _foreign(after)
-    )
-
-
-def _shown_in_volumes(pod: Pod) -> object:
-    return pod.metadata.labels, pod.metadata.annotations
-
-
-def _foreign(pod: Pod) -> list[PodCondition]:
-    return [found for found in pod.status.conditions if found.type not in OWNED]

@@ -16,7 +16,7 @@ async def test_an_evicted_pod_has_failed_and_says_why(rig: Rig) -> None:
         await here.ready("victim")
         worker = here.kubelet.pods.find("test", "victim-testnode")
         assert worker is not None
-        here.kubelet._evict(worker.pod, "The node was low on resource: memory. ", 1)
+        here.kubelet.endings.evict(worker.pod, "The node was low on resource: memory. ", 1)
         await here.until(lambda: here.status("victim").phase == "Failed")
         status = here.status("victim")
         assert (status.reason, status.message) == ("Evicted", "The node was low on resource: memory. ")

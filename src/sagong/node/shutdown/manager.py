@@ -12,7 +12,6 @@ from sagong.api.types.core import Pod
 from sagong.node.admission import Rejection
 from sagong.node.shutdown.order import Period, grace, groups
 
-MESSAGE = "Pod was terminated in response to imminent node shutdown."
 _LOOK_SECONDS = 0.1
 log = logging.getLogger(__name__)
 
