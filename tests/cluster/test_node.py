@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,13 @@ def test_the_runtime_learns_the_pods_range_from_the_kubelet(tmp_path: Path) -> N
     assert template["plugins"][0]["ipam"]["ranges"] == [[{"subnet": "{{.PodCIDR}}"}]]
     assert f'conf_template = "{node.data_dir}/etc/cni.template"' in containerd.config_file(node).read_text()
     assert list((Path(node.data_dir) / "etc" / "cni").iterdir()) == []
+
+
+def test_registries_are_reached_as_hosts_files_say(tmp_path: Path) -> None:
+    node = cluster(tmp_path).all_nodes[0]
+    containerd.write_config(node)
+    registry = tomllib.loads(containerd.config_file(node).read_text())["plugins"]["io.containerd.grpc.v1.cri"]["registry"]
+    assert registry["config_path"].split(":") == [f"{node.data_dir}/etc/certs.d", "/etc/containerd/certs.d"]
 
 
 def test_kube_system_has_a_proxy_on_each_node(tmp_path: Path) -> None:

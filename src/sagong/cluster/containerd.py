@@ -16,6 +16,8 @@ from sagong.cluster.images import PAUSE
 from sagong.cluster.node import NodeConfig
 
 CNI_PLUGINS = ("/usr/lib/cni", "/opt/cni/bin")
+HOSTS = "/etc/containerd/certs.d"
+"""Where users of containerd say how to reach registries."""
 
 
 def write_config(node: NodeConfig) -> None:
@@ -93,6 +95,10 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.proc
   enable_unprivileged_icmp = true
   ignore_image_defined_volumes = false
   max_container_log_line_size = 16384
+
+  # Mirrors, private authorities and plain HTTP, by registry: <directory>/<host>/hosts.toml.
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{node.data_dir}/etc/certs.d:{HOSTS}"
 
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{plugins}"
