@@ -18,7 +18,7 @@ import pytest
 from sagong.cluster.config import directories
 
 ROOT = Path(__file__).parents[2]
-PORTS = {"api": 27643, "kubelet": 27650, "controller-manager": 27657, "scheduler": 27659, "proxy-health": 27656}
+PORTS = {"api": 27643, "kubelet": 27650, "controller-manager": 27657, "scheduler": 27659, "proxy-health": 27656, "proxy-metrics": 27649}
 
 
 _NUMBERS = itertools.count()

@@ -23,6 +23,7 @@ class StartOptions:
     controller_manager_port: int = 0
     scheduler_port: int = 0
     proxy_health_port: int = 0
+    proxy_metrics_port: int = 0
     nodes: int = 0
     node_cidr: str = ""
     store: str = ""

@@ -19,6 +19,7 @@ from sagong.cli.printers import Progress
 @click.option("--controller-manager-port", default=0, type=click.IntRange(0, 65535), metavar="PORT", help="Default 10257.")
 @click.option("--scheduler-port", default=0, type=click.IntRange(0, 65535), metavar="PORT", help="Default 10259.")
 @click.option("--proxy-health-port", default=0, type=click.IntRange(0, 65535), metavar="PORT", help="Default 10256.")
+@click.option("--proxy-metrics-port", default=0, type=click.IntRange(0, 65535), metavar="PORT", help="Default 10249.")
 @click.option("--nodes", default=0, type=click.IntRange(0, 200), metavar="N", help="How many nodes this machine carries (default 1).")
 @click.option("--node-cidr", default="", metavar="CIDR", help="The network between several nodes (default 192.168.96.0/24).")
 @click.option("--no-kubeconfig", is_flag=True, help="Leave ~/.kube/config alone.")

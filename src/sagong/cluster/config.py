@@ -41,6 +41,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     controller_manager_port: int = 10257
     scheduler_port: int = 10259
     proxy_health_port: int = 10256
+    proxy_metrics_port: int = 10249
     pod_cidr: str = "10.244.0.0/16"
     service_cidr: str = "10.96.0.0/12"
     node_ports: str = "30000-32767"

@@ -182,6 +182,7 @@ def configure(options: StartOptions, existing: ClusterConfig | None) -> ClusterC
             "controller_manager_port",
             "scheduler_port",
             "proxy_health_port",
+            "proxy_metrics_port",
             "nodes",
             "node_cidr",
             "store",

@@ -75,6 +75,7 @@ def check_ports(config: ClusterConfig) -> None:
         config.controller_manager_port: ("kube-controller-manager", "--controller-manager-port"),
         config.scheduler_port: ("kube-scheduler", "--scheduler-port"),
         config.proxy_health_port: ("kube-proxy", "--proxy-health-port"),
+        config.proxy_metrics_port: ("kube-proxy", "--proxy-metrics-port"),
     }
     for port, (part, option) in ports.items():
         if taken(port):

@@ -119,6 +119,8 @@ def _kube_proxy(config: ClusterConfig) -> list[Manifest]:
         config.node_ports,
         "--health-port",
         str(config.proxy_health_port),
+        "--metrics-port",
+        str(config.proxy_metrics_port),
     )
     container = {
         "name": "kube-proxy",
