@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from sagong.api.types.core import Pod, PodSchedulingGate, PodSpec
 from sagong.api.types.meta import ObjectMeta
 from sagong.cluster.clock import RealClock
 from sagong.scheduler.events import ADD, DELETE, POD_GATES, Change, pod_changes
 from sagong.scheduler.pod_info import PodInfo
-from sagong.scheduler.queue import Backoff, Gates, QueuedPod, SchedulingQueue
+from sagong.scheduler.queue import Backoff, QueuedPod, SchedulingQueue
 
 NODE_CAME, POD_WENT = Change("Node", ADD, None, None), Change("Pod", DELETE, Pod(), None)
 
@@ -29,11 +30,27 @@ class Clock(RealClock):
         return self.time
 
 
+class Asked:
+    """Plugins that are named by the kind they wait for, and one named gates."""
+
+    def gate_of(self, info: PodInfo) -> str:
+        return "gates" if info.pod.spec.schedulingGates else ""
+
+    concerns: Collection[str] | None = None
+
+    def concerned(self, gate: str, change: Change) -> Collection[str] | None:
+        return self.concerns if change.action == POD_GATES else ()
+
+    def listens(self, rejected_by: Collection[str], change: Change) -> bool:
+        return change.kind in rejected_by or change.action == POD_GATES
+
+    def may_help(self, info: PodInfo, rejected_by: Collection[str], change: Change) -> bool:
+        return self.listens(rejected_by, change)
+
+
 def queue(clock: Clock | None = None, backoff: Backoff | None = None) -> SchedulingQueue:
     """A queue where a plugin's name is the kind it waits for."""
-    gates = Gates(lambda info: "gates" if info.pod.spec.schedulingGates else "", lambda _, change: change.action == POD_GATES)
-    may_help = lambda _, rejected_by, change: change.kind in rejected_by or change.action == POD_GATES  # noqa: E731 - two lines otherwise
-    return SchedulingQueue(clock or Clock(), may_help, gates, backoff)
+    return SchedulingQueue(clock or Clock(), Asked(), backoff)
 
 
 async def take(q: SchedulingQueue) -> QueuedPod | None:
@@ -193,3 +210,31 @@ async def test_only_those_are_moved_that_a_change_is_meant_for() -> None:
     q.changed(POD_WENT, lambda info: info.priority <= 5)
     assert (await q.pop()).info.name == "low"
     assert await take(q) is None
+
+
+GATES_GONE = Change("Pod", POD_GATES, Pod(), Pod())
+
+
+async def test_a_change_reaches_only_the_gated_pods_that_it_concerns() -> None:
+    q = queue()
+    for name in "ab":
+        q.add(pod(name, gates=1))
+    for queued in q._pods.values():
+        queued.info = pod(queued.info.name)
+    q._asked.concerns = {"b"}  # type: ignore[attr-defined]  # the test's own
+    q.changed(GATES_GONE)
+    assert q.pending() == {"active": 1, "backoff": 0, "gated": 1, "unschedulable": 0}
+    assert (await q.pop()).info.name == "b"
+
+
+async def test_a_gate_is_asked_again_when_something_else_than_a_change_opens_it() -> None:
+    q = queue()
+    for name in "ab":
+        q.add(pod(name, gates=1))
+        q.reopen(name, again=True)
+    assert q.pending()["gated"] == 2, "it is still closed"
+    for queued in q._pods.values():
+        queued.info = pod(queued.info.name)
+    q.reopen("a", again=True)
+    q.reopen("b", again=False)
+    assert q.pending() == {"active": 1, "backoff": 0, "gated": 0, "unschedulable": 1}

@@ -221,3 +221,17 @@ async def test_another_scheduler_s_pods_are_left_alone(tmp_path: Path) -> None:
         await rig.bound("p")
         assert not (await rig.get("other")).spec.nodeName
         assert not (await rig.get("other")).status.conditions
+
+
+async def test_victims_that_are_leaving_already_are_only_waited_for(tmp_path: Path) -> None:
+    async with scheduling(tmp_path) as rig:
+        await rig.priority("high", 1000)
+        await rig.nodes("a")
+        await rig.pod("big", cpu="2")
+        await rig.bound("big")
+        await rig.admin.delete(Pod, "big", "t")
+        await rig.wait("big", lambda pod: pod.metadata.deletionTimestamp)
+        await rig.pod("urgent", cpu="2", priorityClassName="high")
+        await rig.wait("urgent", lambda pod: pod.status.nominatedNodeName == "a")
+        await rig.kill("big")
+        assert await rig.bound("urgent") == "a"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sagong.api.clock import Clock, Random
 from sagong.api.types.core import Namespace, Node, Pod, PodCondition
@@ -15,17 +14,17 @@ from sagong.client.events import Recorder
 from sagong.scheduler.binder import Binder, RejectedError
 from sagong.scheduler.cache import Cache
 from sagong.scheduler.cycle import Cycle, Placement
-from sagong.scheduler.events import Change
 from sagong.scheduler.evictor import Evictor
 from sagong.scheduler.follower import Follower
-from sagong.scheduler.framework import NoFit, Nomination, Plugin, PluginError, PostFilter, PreEnqueue, QueueingHint, QueueSort, Reads
+from sagong.scheduler.framework import NoFit, Nomination, PluginError, PostFilter, QueueSort, Reads
+from sagong.scheduler.hints import Hints
 from sagong.scheduler.metrics import Metrics
 from sagong.scheduler.nominator import Nominator
 from sagong.scheduler.permits import WaitingPods
 from sagong.scheduler.plugins import Tools, default_profile
 from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.profile import Profile
-from sagong.scheduler.queue import Backoff, Gates, QueuedPod, SchedulingQueue
+from sagong.scheduler.queue import Backoff, QueuedPod, SchedulingQueue
 from sagong.scheduler.reports import Reports, note
 from sagong.scheduler.sources import Sources
 
@@ -73,15 +72,15 @@ class Scheduler:
         self._binder = Binder(clock, waiting)
         self._evictor = Evictor(client, clock, find_pod=lambda *key: self._sources.get(Pod, *key), cancel=self._binder.cancel)
         self._reports = Reports(client, clock)
-        tools = Tools(client, clock, self._sources, random, self._evictor.is_running, waiting)
+        tools = Tools(client, clock, self._sources, random, self._evictor, waiting)
         made = profiles(tools) if profiles is not None else [default_profile(tools)]
         self._profiles = {
             profile.name: _Served(profile, Cycle(profile, random, self.nominator), Recorder(client, profile.name)) for profile in made
         }
         urgency = next((plugin.urgency for profile in made for plugin in profile.at(QueueSort)), None)
-        self.queue = SchedulingQueue(clock, self._may_help, Gates(self._gate_of, self._opens), backoff, urgency)
-        interest = _interest(plugin for profile in made for plugin in profile.at(Plugin))
-        self._follower = Follower(self.cache, self.queue, self.nominator, interest, self._profiles)
+        hints = Hints(made)
+        self.queue = SchedulingQueue(clock, hints, backoff, urgency)
+        self._follower = Follower(self.cache, self.queue, self.nominator, hints.interest, self._profiles)
         self._sources.on_change = self._follower.other
         self._sources.informer(Node).add_handler(self._follower.node)
         self._sources.informer(Namespace).add_handler(self._follower.namespace)
@@ -166,6 +165,9 @@ class Scheduler:
         self.metrics.evictions["success" if well else "error"] += 1
         if not well:
             self.queue.activate(info.uid)
+            return
+        gone = all(self._sources.get(Pod, victim.namespace, victim.name) is None for victim in nomination.victims)
+        self.queue.reopen(info.uid, again=gone)
 
     async def _bind(self, served: _Served, queued: QueuedPod, placement: Placement, started: float, tasks: asyncio.TaskGroup) -> None:
         info = queued.info
@@ -214,35 +216,3 @@ class Scheduler:
         served.recorder.event(seen, "Warning", "FailedScheduling", note(failure.message))
         condition = PodCondition(type="PodScheduled", status="False", reason=failure.reason, message=failure.message)
         self._reports.write(seen, tasks, condition=condition, nominated=failure.nominated)
-
-    # What the queue asks.
-
-    def _served(self, pod: Pod) -> _Served | None:
-        return self._profiles.get(pod.spec.schedulerName)
-
-    def _gate_of(self, info: PodInfo) -> str:
-        served = self._served(info.pod)
-        gates = served.profile.at(PreEnqueue) if served is not None else ()
-        return next((plugin.name for plugin in gates if plugin.pre_enqueue(info) is not None), "")
-
-    def _opens(self, gate: str, change: Change) -> bool:
-        plugins = (plugin for served in self._profiles.values() for plugin in served.profile.at(Plugin))
-        return any(plugin.name == gate and change.is_one_of(plugin.events.get(change.kind, 0)) for plugin in plugins)
-
-    def _may_help(self, info: PodInfo, rejected_by: frozenset[str], change: Change) -> bool:
-        served = self._served(info.pod)
-        waiting = [plugin for plugin in served.profile.at(Plugin) if plugin.name in rejected_by] if served is not None else []
-        return any(
-            change.is_one_of(plugin.events.get(change.kind, 0)) and (not isinstance(plugin, QueueingHint) or plugin.may_help(info, change))
-            for plugin in waiting
-        )
-
-
-def _interest(plugins: Iterable[Any]) -> dict[str, list[int]]:
-    """Return, by kind, the unions of actions that some plugin waits for."""
-    found: dict[str, list[int]] = {}
-    for plugin in plugins:
-        for kind, actions in plugin.events.items():
-            if actions not in found.setdefault(kind, []):
-                found[kind].append(actions)
-    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sagong.api.clock import Clock, format_time
 from sagong.api.errors import ApiError, NotFoundError
@@ -32,6 +32,8 @@ class Evictor:
         self._client, self._clock = client, clock
         self._find_pod, self._cancel = find_pod, cancel
         self._running: dict[str, PodInfo | None] = {}
+        self._last: dict[str, str] = {}
+        """Preemptors by the last of their victims."""
 
     def is_running(self, uid: str) -> bool:
         """Say whether victims of this pod are still to be evicted.
@@ -47,19 +49,26 @@ class Evictor:
         return seen is not None and seen.metadata.deletionTimestamp is None
 
     async def evict(self, preemptor: PodInfo, node: str, victims: Sequence[PodInfo], recorder: Recorder) -> bool:
-        """Evict all, the last when the others are done; return whether all went well."""
+        """Evict all, the last when the others are done; return whether all went well. `begin` was called for them."""
         staying = [victim for victim in victims if not victim.leaving]
-        if not staying:
-            return True
-        self._running[preemptor.uid] = None
         try:
+            if not staying:
+                return True
             done = await asyncio.gather(*(self._evict(preemptor, node, victim, recorder) for victim in staying[:-1]))
             if not all(done):
                 return False
             self._running[preemptor.uid] = staying[-1]
+            self._last[staying[-1].uid] = preemptor.uid
             return await self._evict(preemptor, node, staying[-1], recorder)
         finally:
             del self._running[preemptor.uid]
+            if staying:
+                self._last.pop(staying[-1].uid, None)
+
+    def preemptors_for(self, victim: str) -> Collection[str]:
+        """Return the pods, by uid, that may be tried again once this victim is gone."""
+        preemptor = self._last.get(victim)
+        return () if preemptor is None else (preemptor,)
 
     def begin(self, preemptor: PodInfo) -> None:
         """Hold the preemptor back from now on: `evict` follows."""

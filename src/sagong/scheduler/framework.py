@@ -8,7 +8,7 @@ NormalizeScore in one. What has to look at nodes one by one, as plugins for volu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
@@ -253,6 +253,15 @@ class PreEnqueue(Named, Protocol):
 
     def pre_enqueue(self, pod: PodInfo) -> str | None:
         """Return why not, or None."""
+        ...
+
+
+@runtime_checkable
+class GateHint(Named, Protocol):
+    """A PreEnqueue plugin that knows which of its pods a change of `events` concerns. Without it each of them is asked about again."""
+
+    def concerned(self, change: Change) -> Collection[str]:
+        """Return the uids of pods that may be let in."""
         ...
 
 

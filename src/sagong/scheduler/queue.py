@@ -13,9 +13,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from sagong.api.clock import Clock
 from sagong.scheduler.events import Change
@@ -28,9 +28,6 @@ WINDOW = 1.0
 
 Place = Literal["active", "backoff", "error", "unschedulable", "in flight", "gone"]
 _PAUSING: tuple[Place, ...] = ("backoff", "error")
-MayHelp = Callable[[PodInfo, frozenset[str], Change], bool]
-"""(pod, names of the plugins that rejected it, change) -> whether the change may make it schedulable."""
-
 Urgency = Callable[[PodInfo, float], tuple[float, float]]
 """(pod, since when it waits) -> what pods are ordered by, the least first."""
 
@@ -78,24 +75,75 @@ class Backoff:
         return (queued.since + pause) // WINDOW * WINDOW
 
 
-class Gates:
-    """What keeps pods out of the queue: `gate_of` names the plugin that does, "" for none; `opens` tells which changes it waits for."""
+class Asked(Protocol):
+    """What the queue wants to know of plugins (`hints.Hints`)."""
 
-    def __init__(self, gate_of: Callable[[PodInfo], str], opens: Callable[[str, Change], bool]) -> None:
-        self.gate_of, self.opens = gate_of, opens
+    def gate_of(self, info: PodInfo) -> str:
+        """Return what keeps a pod out of the queue, "" for nothing."""
+        ...
+
+    def concerned(self, gate: str, change: Change) -> Collection[str] | None:
+        """Return the uids of pods whose gate a change may open, None for all."""
+        ...
+
+    def listens(self, rejected_by: Collection[str], change: Change) -> bool:
+        """Say whether any of these plugins waits for such changes."""
+        ...
+
+    def may_help(self, info: PodInfo, rejected_by: Collection[str], change: Change) -> bool:
+        """Say whether a change may make a pod schedulable that these plugins rejected."""
+        ...
+
+
+class Parked:
+    """Unschedulable pods, together with those that wait for the same: the same gate, or rejection by the same plugins."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, frozenset[str]], dict[str, QueuedPod]] = {}
+        self._where: dict[str, tuple[str, frozenset[str]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def __iter__(self) -> Iterator[QueuedPod]:
+        return (queued for pods in tuple(self._groups.values()) for queued in tuple(pods.values()))
+
+    def add(self, queued: QueuedPod) -> None:
+        """Park a pod, or note that it now waits for something else."""
+        self.remove(queued.info.uid)
+        key = self._where[queued.info.uid] = (queued.gate, queued.rejected_by)
+        self._groups.setdefault(key, {})[queued.info.uid] = queued
+
+    def remove(self, uid: str) -> None:
+        """Forget a pod."""
+        key = self._where.pop(uid, None)
+        if key is not None:
+            del self._groups[key][uid]
+            if not self._groups[key]:
+                del self._groups[key]
+
+    def waiting_for(self, change: Change, asked: Asked) -> list[QueuedPod]:
+        """Return those that a change may concern."""
+        found: list[QueuedPod] = []
+        for (gate, rejected_by), pods in self._groups.items():
+            if not gate:
+                if asked.listens(rejected_by, change):
+                    found += pods.values()
+                continue
+            uids = asked.concerned(gate, change)
+            found += pods.values() if uids is None else [pods[uid] for uid in uids if uid in pods]
+        return found
 
 
 class SchedulingQueue:
     """Pods without a node, of the profiles we serve. For one event loop."""
 
-    def __init__(
-        self, clock: Clock, may_help: MayHelp, gates: Gates, backoff: Backoff | None = None, urgency: Urgency | None = None
-    ) -> None:
+    def __init__(self, clock: Clock, asked: Asked, backoff: Backoff | None = None, urgency: Urgency | None = None) -> None:
         self._urgency = urgency or (lambda info, since: (float(-info.priority), since))
-        self._clock, self._may_help, self._gates, self._backoff = clock, may_help, gates, backoff or Backoff()
+        self._clock, self._asked, self._backoff = clock, asked, backoff or Backoff()
         self._pods: dict[str, QueuedPod] = {}
         self._heaps: dict[str, list[_Entry]] = {"active": [], "backoff": [], "error": []}
-        self._unschedulable: dict[str, QueuedPod] = {}
+        self._unschedulable = Parked()
         self._in_flight: dict[str, list[Change]] = {}
         self._wake = asyncio.Event()
         self._tickets = 0
@@ -195,10 +243,8 @@ class SchedulingQueue:
             changes.append(change)
         if not self._unschedulable:
             return
-        for queued in list(self._unschedulable.values()):
-            if only is not None and not only(queued.info):
-                continue
-            if (not queued.gate or self._gates.opens(queued.gate, change)) and self._is_worth(queued, change):
+        for queued in self._unschedulable.waiting_for(change, self._asked):
+            if (only is None or only(queued.info)) and self._is_worth(queued, change):
                 self._requeue(queued, change.label)
 
     def activate(self, uid: str) -> None:
@@ -210,6 +256,16 @@ class SchedulingQueue:
             self._in_flight.get(uid, []).append(Change("*", 0, None, None))
         elif queued.place != "active":
             self._activate(queued, "ForceActivate")
+
+    def reopen(self, uid: str, *, again: bool) -> None:
+        """Ask the gates anew about a pod that one holds back; let in, it is tried `again`, or waits for what may help it."""
+        queued = self._pods.get(uid)
+        if queued is None or queued.place != "unschedulable" or not queued.gate:
+            return
+        if again:
+            self._requeue(queued, "ForceActivate")
+        elif not self._is_gated(queued):
+            self._unschedulable.add(queued)
 
     def flush(self) -> None:
         """Move what has waited long enough."""
@@ -223,13 +279,13 @@ class SchedulingQueue:
         if now - self._flushed < FLUSH_SECONDS:
             return
         self._flushed = now
-        for queued in list(self._unschedulable.values()):
+        for queued in self._unschedulable:
             if now - queued.since > UNSCHEDULABLE_SECONDS and not queued.gate:
                 queued.flushed = True
                 self._requeue(queued, "UnschedulableTimeout")
 
     def _is_worth(self, queued: QueuedPod, change: Change) -> bool:
-        return not queued.rejected_by or change.kind == "*" or self._may_help(queued.info, queued.rejected_by, change)
+        return not queued.rejected_by or change.kind == "*" or self._asked.may_help(queued.info, queued.rejected_by, change)
 
     def _requeue(self, queued: QueuedPod, why: str) -> bool:
         """Move to backoff while the pause lasts, else to active; return whether nothing gates it."""
@@ -247,7 +303,7 @@ class SchedulingQueue:
 
     def _is_gated(self, queued: QueuedPod) -> bool:
         """Ask the gates; a pod that one holds is parked."""
-        queued.gate = self._gates.gate_of(queued.info)
+        queued.gate = self._asked.gate_of(queued.info)
         if queued.gate:
             queued.rejected_by |= {queued.gate}
             self._park(queued)
@@ -257,8 +313,8 @@ class SchedulingQueue:
         if queued.place != "unschedulable":
             self._leave(queued)
             queued.place = "unschedulable"
-            self._unschedulable[queued.info.uid] = queued
             self.incoming["gated" if queued.gate else "unschedulable", "ScheduleAttemptFailure"] += 1
+        self._unschedulable.add(queued)
 
     def _push(self, queued: QueuedPod, place: Place, why: str) -> None:
         self._leave(queued)
@@ -274,7 +330,7 @@ class SchedulingQueue:
     def _leave(self, queued: QueuedPod) -> None:
         """Leave the place where the pod is; its entries in heaps are void."""
         if queued.place == "unschedulable":
-            self._unschedulable.pop(queued.info.uid, None)
+            self._unschedulable.remove(queued.info.uid)
         queued.place = "gone"
 
     def _first(self, place: Place) -> QueuedPod | None:

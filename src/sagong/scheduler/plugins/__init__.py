@@ -25,7 +25,7 @@ from sagong.scheduler.framework import Listers
 from sagong.scheduler.permits import WaitingPods
 from sagong.scheduler.plugins.balanced_allocation import BalancedAllocation
 from sagong.scheduler.plugins.default_binder import DefaultBinder
-from sagong.scheduler.plugins.default_preemption import DefaultPreemption
+from sagong.scheduler.plugins.default_preemption import DefaultPreemption, NoPreemptions, Preemptions
 from sagong.scheduler.plugins.image_locality import ImageLocality
 from sagong.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from sagong.scheduler.plugins.node_affinity import NodeAffinity
@@ -56,8 +56,8 @@ class Tools:
     clock: Clock
     listers: Listers
     random: Random
-    is_preempting: Callable[[str], bool] = lambda _: False
-    """Whether the preemption for a pod, by uid, is still being carried out."""
+    preemptions: Preemptions = field(default_factory=NoPreemptions)
+    """Those that are still being carried out."""
     waiting: WaitingPods = field(default_factory=WaitingPods)
     """The pods that wait for permits."""
 
@@ -99,7 +99,7 @@ def _inter_pod_affinity(_: Tools, config: ProfileConfig) -> InterPodAffinity:
 def _default_preemption(tools: Tools, config: ProfileConfig) -> DefaultPreemption:
     args = config.args("DefaultPreemption")
     percentage, absolute = args.minCandidateNodesPercentage, args.minCandidateNodesAbsolute
-    return DefaultPreemption(tools.listers, tools.random, tools.is_preempting, min_percentage=percentage, min_absolute=absolute)
+    return DefaultPreemption(tools.listers, tools.random, tools.preemptions, min_percentage=percentage, min_absolute=absolute)
 
 
 def _balanced(_: Tools, config: ProfileConfig) -> BalancedAllocation:

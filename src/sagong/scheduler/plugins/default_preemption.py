@@ -6,8 +6,9 @@ Pure: it tries on copies and returns a choice. Who evicts is `scheduler.evictor`
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -59,8 +60,34 @@ class Candidate:
 _NEVER: tuple[int, None] = (-1, None)
 
 
+class Preemptions(Protocol):
+    """The preemptions that are still being carried out."""
+
+    def is_running(self, uid: str) -> bool:
+        """Say whether victims of this pod are still to be evicted."""
+        ...
+
+    def preemptors_for(self, victim: str) -> Collection[str]:
+        """Return the pods, by uid, that may be tried again once this victim is gone."""
+        ...
+
+
+class NoPreemptions:
+    """None, where nobody carries any out."""
+
+    def is_running(self, uid: str) -> bool:
+        """Say no."""
+        del uid
+        return False
+
+    def preemptors_for(self, victim: str) -> Collection[str]:
+        """Return nobody."""
+        del victim
+        return ()
+
+
 class DefaultPreemption:
-    """PreEnqueue and PostFilter. `is_running` tells whether a pod's earlier preemption is still being carried out."""
+    """PreEnqueue and PostFilter."""
 
     name = _NAME
     events = on(Pod=DELETE)
@@ -70,18 +97,22 @@ class DefaultPreemption:
         self,
         listers: Listers,
         random: Random,
-        is_running: Callable[[str], bool],
+        running: Preemptions,
         *,
         min_percentage: int = 10,
         min_absolute: int = 100,
     ) -> None:
-        self._listers, self._random, self._is_running = listers, random, is_running
+        self._listers, self._random, self._running = listers, random, running
         self._memory = _Memories()
         self._min_percentage, self._min_absolute = min_percentage, min_absolute
 
     def pre_enqueue(self, pod: PodInfo) -> str | None:
         """Hold a pod back while its victims are being evicted."""
-        return "waiting for the preemption for this pod to be finished" if self._is_running(pod.uid) else None
+        return "waiting for the preemption for this pod to be finished" if self._running.is_running(pod.uid) else None
+
+    def concerned(self, change: Change) -> Collection[str]:
+        """Name who waits for the pod that went to be the last of its victims."""
+        return self._running.preemptors_for(change.old.metadata.uid)
 
     def may_help(self, pod: PodInfo, change: Change) -> bool:
         """Leave it to the plugins that rejected the pod."""
