@@ -152,6 +152,8 @@ class KubeletConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     shutdownGracePeriodCriticalPods: str = "0s"
     shutdownGracePeriodByPodPriority: list[ShutdownPeriod] = msgspec.field(default_factory=list)
     enableServer: bool = True
+    healthzPort: int = 10248
+    healthzBindAddress: str = "127.0.0.1"
     allowedUnsafeSysctls: list[str] = msgspec.field(default_factory=list)
     seccompDefault: bool = False
     streamingConnectionIdleTimeout: str = "4h"
@@ -162,6 +164,8 @@ class KubeletConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     nodeLabels: dict[str, str] = msgspec.field(default_factory=dict)
     rootDir: str = "/var/lib/kubelet"
     containerLogsDir: str = "/var/log/containers"
+    imageCredentialProviderConfig: str = ""
+    imageCredentialProviderBinDir: str = ""
 
     @property
     def node_name(self) -> str:

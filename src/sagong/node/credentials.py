@@ -9,7 +9,7 @@ import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -28,10 +28,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A registry's password, and the secret that has it."""
+    """A registry's password, and the secret that has it; None when it is the node's own, and so every pod's."""
 
     auth: cri.AuthConfig
-    secret: SecretUse
+    secret: SecretUse | None
+
+
+class NodeCredentials(Protocol):
+    """Credentials of the node itself."""
+
+    async def credentials(self, image: str) -> Sequence[Credential]:
+        """Return what fits the image's registry."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,9 +48,11 @@ class PullSecrets:
 
     objects: ObjectCache
     events: PodEvents
+    node: NodeCredentials | None = None
+    """what the node itself has, whatever the pod"""
 
     async def credentials(self, pod: Pod, image: str) -> Sequence[Credential]:
-        """Return what fits the image's registry, the most specific path first."""
+        """Return what fits the image's registry, the pod's own first, of these the most specific path."""
         found: list[tuple[str, Credential]] = []
         missing = []
         for reference in pod.spec.imagePullSecrets:
@@ -56,7 +66,8 @@ class PullSecrets:
         if missing:
             text = f"Unable to retrieve some image pull secrets ({', '.join(missing)}); attempting to pull the image may not succeed."
             self.events.pod(pod, "Warning", "FailedToRetrieveImagePullSecret", text)
-        return [credential for _, credential in sorted(found, key=lambda pair: pair[0], reverse=True)]
+        own = [credential for _, credential in sorted(found, key=lambda pair: pair[0], reverse=True)]
+        return [*own, *(await self.node.credentials(image) if self.node is not None else ())]
 
 
 def _use(secret: Secret, auth: cri.AuthConfig) -> SecretUse:

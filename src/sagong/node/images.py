@@ -155,7 +155,8 @@ class Images:
         access = self._records.known(reference, image) if self._records else None
         if self._records is None or access is None or access.everyone:
             return True
-        secrets = [credential.secret for credential in await self._credentials.credentials(pod, reference)]
+        found = await self._credentials.credentials(pod, reference)
+        secrets = [credential.secret for credential in found if credential.secret is not None]
         return self._records.admits(reference, image, access, secrets)
 
     async def _inspect(self, wish: _Wish, reference: str) -> cri.Image | None:

@@ -22,6 +22,7 @@ from sagong.node.certificates import Rotator, client_certificate, serving_certif
 from sagong.node.cgroups import Cgroups
 from sagong.node.config import KubeletConfig, seconds
 from sagong.node.container_config import ContainerBuilder
+from sagong.node.credential_plugins import plugins_of
 from sagong.node.credentials import PullSecrets
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import Channel, CriError, Runtime
@@ -57,6 +58,7 @@ from sagong.node.resources import Reservations
 from sagong.node.runtime_classes import RuntimeClasses
 from sagong.node.sandbox_config import SandboxBuilder
 from sagong.node.security import Seccomp
+from sagong.node.server.health import serve_health
 from sagong.node.server.kubelet_host import KubeletHost, serve
 from sagong.node.shutdown.logind import Logind
 from sagong.node.shutdown.manager import Shutdown
@@ -133,7 +135,7 @@ class Kubelet:
             self.runtime,
             self.events,
             clock,
-            PullSecrets(objects, self.events),
+            PullSecrets(objects, self.events, plugins_of(config, clock)),
             parallel_pulls=1 if config.serializeImagePulls else config.maxParallelImagePulls,
             rate=Rate(clock, config.registryPullQPS, config.registryBurst),
             records=self.pull_records,
@@ -300,6 +302,7 @@ class Kubelet:
             statistics = NodeStatistics(
                 host, self.runtime, self.cgroups, self.node_observer.machine, self.files, self.logs.pods, self.clock
             )
+            tasks.append(serve_health(config.healthzBindAddress, config.healthzPort))
             tasks.append(serve(host, self.runtime, self.clock, reviewer=reviewer, addresses=self.ips, statistics=statistics))
         return tasks + (self._api_tasks(self.api, self.mirrors) if self.api and self.mirrors else [])
 
