@@ -13,6 +13,11 @@ import pytest
 from tests.server.extension import AGGREGATED, GROUP, PATH, VERSION, Extension, extension
 from tests.server.harness import MERGE, Answer, Api, Pki, running
 
+from sagong.client.client import Client
+from sagong.client.config import load_kubeconfig
+from sagong.client.discovery import DiscoveryError, discover, discovered
+from sagong.cluster.clock import RealClock, RealRandom
+
 NAME = f"{VERSION}.{GROUP}"
 SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 FLUNDERS = f"{PATH}/namespaces/default/flunders"
@@ -364,3 +369,27 @@ async def test_a_renewed_front_proxy_certificate_is_shown(tmp_path: Path) -> Non
         assert refused.status == 503, "an authority that nobody knows"
         await api.ok("DELETE", f"{SERVICES}/{NAME}")
         await asyncio.sleep(0.2)
+
+
+async def test_names_that_are_no_hosts_are_a_failure_like_others(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.namespace("ext")
+        service = {"metadata": {"name": "sample-api"}, "spec": {"type": "ExternalName", "externalName": f"{'a' * 63}.{'b' * 64}.example"}}
+        made = await api("POST", "/api/v1/namespaces/ext/services", service)
+        assert made.status == 201, made.raw
+        await api.ok("POST", SERVICES, api_service(api, 443))
+        await condition(api, reason("FailedDiscoveryCheck"))
+        assert (await api("GET", "/readyz")).status == 200
+
+
+async def test_clients_discover_the_rest_while_one_server_is_down(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.ok("POST", SERVICES, api_service(api, 443))
+        await condition(api, reason("ServiceNotFound"))
+        async with Client(load_kubeconfig(api.kubeconfig()), clock=RealClock(), random=RealRandom()) as client:
+            with pytest.raises(DiscoveryError) as error:
+                await discover(client)
+            rows = await discovered(client)
+        name = f"{GROUP}/{VERSION}"
+        assert str(error.value) == f"unable to retrieve the complete list of server APIs: {name}: stale GroupVersion discovery: {name}"
+        assert {"pods", "deployments"} <= {row.plural for row in rows}

@@ -54,6 +54,7 @@ class Aggregator:
         self._tasks: dict[Backend, asyncio.Task[None]] = {}
         self._bells: dict[str, Bell] = {}
         self._noted: dict[str, Finding] = {}
+        self._discover_at: dict[Backend, float] = {}
 
     # --- what the rest of the server asks
 
@@ -129,6 +130,7 @@ class Aggregator:
         wanted = set(self.backends.values())
         for backend in [backend for backend in self._tasks if backend not in wanted]:
             self._tasks.pop(backend).cancel()
+            self._discover_at.pop(backend, None)
         for backend in wanted - set(self._tasks):
             self._tasks[backend] = group.create_task(self._look_after(backend))
 
@@ -161,20 +163,28 @@ class Aggregator:
         self._bells[backend.name] = bell
         async with asyncio.TaskGroup() as group:
             group.create_task(bell.run())
-            pause, discovered = RETRY_FIRST, 0.0
+            pause = RETRY_FIRST
             while True:
-                service = self._objects.get(Service, backend.service, backend.namespace)
-                found = availability.obstacle(backend, service, slices(self._objects, backend.namespace, backend.service))
-                asked = found is None
-                found = found or await availability.ask(backend, self._connections)
-                if not found.available:
-                    self._describe(backend, None)
-                    discovered = 0.0
-                elif self._clock.monotonic() >= discovered and await self._discover(backend):
-                    discovered = self._clock.monotonic() + REFRESH
-                await self._note(backend.name, found)
-                pause = min(pause * 2, RESYNC) if asked and not found.available else RETRY_FIRST
-                await bell.wait(RESYNC if pause == RETRY_FIRST else pause)
+                try:
+                    settled = await self._look(backend)
+                except Exception:
+                    log.exception("APIService %s", backend.name)  # one that nobody thought of must not end the server
+                    settled = False
+                pause = RETRY_FIRST if settled else min(pause * 2, RESYNC)
+                await bell.wait(RESYNC if settled else pause)
+
+    async def _look(self, backend: Backend) -> bool:
+        """Look at a backend once; tell whether there is no reason to look again soon."""
+        service = self._objects.get(Service, backend.service, backend.namespace)
+        obstacle = availability.obstacle(backend, service, slices(self._objects, backend.namespace, backend.service))
+        found = obstacle or await availability.ask(backend, self._connections)
+        settled = found.available or obstacle is not None
+        if not found.available:
+            self._describe(backend, None)
+        elif self._clock.monotonic() >= self._discover_at.get(backend, 0.0):
+            settled = await self._discover(backend)
+        await self._note(backend.name, found)
+        return settled
 
     async def _discover(self, backend: Backend) -> bool:
         try:
@@ -184,12 +194,15 @@ class Aggregator:
             self._describe(backend, None)
             return False
         self._describe(backend, document)
+        self._discover_at[backend] = self._clock.monotonic() + REFRESH
         return True
 
     def _describe(self, backend: Backend, document: VersionDocument | None) -> None:
         """Keep a document; None: what is known is stale."""
         key = backend.group, backend.version
         known = self.documents.get(key)
+        if document is None:
+            self._discover_at.pop(backend, None)
         if known is None:
             return
         self.documents[key] = document or VersionDocument(known.resources, etag=known.etag)

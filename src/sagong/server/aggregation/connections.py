@@ -57,7 +57,7 @@ class Connections:
                 return Fetched(location.url, reply.status, reply.headers, await reply.whole(_BODY_LIMIT))
         except TimeoutError as error:
             raise FetchError(location, "context deadline exceeded (Client.Timeout exceeded while awaiting headers)") from error
-        except (BackendError, ResolveError, OSError) as error:
+        except (BackendError, ResolveError, OSError, ValueError) as error:  # ValueError: a name that is no host's
             raise FetchError(location, str(error)) from error
 
     def _context(self, backend: Backend) -> ssl.SSLContext:

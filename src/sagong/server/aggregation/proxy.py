@@ -34,7 +34,7 @@ async def proxy(asked: Request, user: User, backend: Backend, connections: Conne
     )
     try:
         return await forward(passed, location)
-    except (ServiceUnavailableError, BackendError) as error:
+    except (ServiceUnavailableError, BackendError, ValueError) as error:  # ValueError: a name that is no host's
         return Response(f"{error}\n".encode(), 503, TEXT)
 
 
