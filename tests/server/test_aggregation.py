@@ -217,6 +217,10 @@ async def test_what_does_not_answer_is_unavailable_and_stale(tmp_path: Path) -> 
         refused = await api("GET", FLUNDERS)
         assert (refused.status, refused.raw) == (503, b"service unavailable\n")
         assert refused.header("content-type").startswith("text/plain")
+        shown = (await api("GET", "/metrics")).raw.decode()
+        assert f'aggregator_unavailable_apiservice{{name="{NAME}"}} 1\n' in shown
+        assert f'aggregator_unavailable_apiservice_total{{name="{NAME}",reason="FailedDiscoveryCheck"}} 1\n' in shown
+        assert 'aggregator_unavailable_apiservice{name="v1.apps"} 0\n' in shown
         version = (await aggregated(api))[-1]["versions"][0]
         assert version["freshness"] == "Stale"
         assert version["resources"][0]["resource"] == "flunders", "what is known still stands"

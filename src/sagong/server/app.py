@@ -53,7 +53,7 @@ class ApiServer:
         self._parts = parts.plug(config, self.registry, self.objects, self.pages, resolver)
         self._definitions = Definitions(self.registry, (self.discovery.changed, self.openapi.changed))
         metrics = Metrics(store, self.table)
-        metrics.more += self.registry.families
+        metrics.more += [*self.registry.families, self.aggregator.metrics]
         self.pages["/metrics"] = metrics.page
         limiting = limiters.plug(config, self.registry, self.objects, self.pages, metrics)
         audit, auditing = parts.audit_of(config, self.registry)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sagong.api.clock import Clock, format_time
 from sagong.api.errors import ApiError, ConflictError, NotFoundError
+from sagong.api.exposition import Metric
 from sagong.api.types.apiextensions import CustomResourceDefinition
 from sagong.api.types.apiregistration import APIService
 from sagong.api.types.core import Service
@@ -54,6 +56,7 @@ class Aggregator:
         self._tasks: dict[Backend, asyncio.Task[None]] = {}
         self._bells: dict[str, Bell] = {}
         self._noted: dict[str, Finding] = {}
+        self._failures: Counter[tuple[str, str]] = Counter()
         self._discover_at: dict[Backend, float] = {}
 
     # --- what the rest of the server asks
@@ -81,6 +84,24 @@ class Aggregator:
             return None
         made = await self.openapi.made(backend)
         return Response(made) if made is not None else await self.pass_on(exchange, backend)
+
+    def metrics(self) -> Iterable[Metric]:
+        """Return upstream's metrics of availability."""
+        gauge = Metric(
+            "aggregator_unavailable_apiservice",
+            "gauge",
+            "Gauge of APIServices which are marked as unavailable broken down by APIService name.",
+        )
+        for one in self._seen:
+            gauge.add(0 if one.metadata.name in self._available else 1, name=one.metadata.name)
+        counter = Metric(
+            "aggregator_unavailable_apiservice_total",
+            "counter",
+            "Counter of APIServices which are marked as unavailable broken down by APIService name and reason.",
+        )
+        for (name, reason), count in self._failures.items():
+            counter.add(count, name=name, reason=reason)
+        return gauge, counter
 
     # --- the loops
 
@@ -217,6 +238,8 @@ class Aggregator:
         new = with_condition(live, found.condition(format_time(self._clock.now())))
         if new.status == live.status:
             return
+        if available(live) and not found.available:
+            self._failures[name, found.reason] += 1
         self._noted[name] = found
         try:
             await self._objects.update(new, "status")
