@@ -14,6 +14,9 @@ from sagong.api.field_errors import Errors
 
 INT: dict[str, Any] = {"type": "integer"}
 STRING: dict[str, Any] = {"type": "string"}
+MAP: dict[str, Any] = {"type": "object", "additionalProperties": STRING}
+OBJECT: dict[str, Any] = {"type": "object", "properties": {"s": STRING}}
+UNIQUE = "self.all(x, self.exists_one(y, x == y))"
 
 
 def spec(rules: list[dict[str, Any]], **properties: Any) -> dict[str, Any]:
@@ -136,6 +139,18 @@ def test_costs_are_limited() -> None:
     ("schema", "wanted"),
     [
         (spec([{"rule": "self.x > 0"}], x=INT), []),
+        (
+            spec([], m={**MAP, "maxProperties": 16, "x-kubernetes-validations": [{"rule": "self.all(key, key.matches('^[a-z]+$'))"}]}),
+            [],
+        ),
+        (
+            spec([], l={"type": "array", "maxItems": 32, "items": MAP, "x-kubernetes-validations": [{"rule": UNIQUE}]}),
+            ["estimated rule cost exceeds budget"],
+        ),
+        (
+            spec([], l={"type": "array", "maxItems": 32, "items": OBJECT, "x-kubernetes-validations": [{"rule": UNIQUE}]}),
+            [],
+        ),
         (spec([{"rule": "self.z == 100"}], x=INT), ["properties[spec].x-kubernetes-validations[0].rule: Invalid value: "]),
         (spec([{"rule": "self = 42"}]), ["Syntax error"]),
         (spec([{"rule": "self.x"}], x=INT), ["cel expression must evaluate to a bool"]),

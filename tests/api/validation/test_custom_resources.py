@@ -474,7 +474,7 @@ def test_changes_of_definitions(subresource: str, change: dict[str, Any], wanted
             [
                 (
                     'spec.validation.openAPIV3Schema.properties[spec].properties[b].pattern: Invalid value: "a**": must be a valid regular '
-                    "expression, but isn't: error parsing regexp: invalid nested repetition operator: `*`"
+                    "expression, but isn't: error parsing regexp: invalid nested repetition operator: `**`"
                 )
             ],
         ),
@@ -497,6 +497,7 @@ def test_changes_of_definitions(subresource: str, change: dict[str, Any], wanted
             ],
         ),
         (field(type="string", pattern="\\p{Greek}"), []),
+        (field(type="string", pattern="^(?i)(abort|warn)?$"), []),
         (field(**{"x-kubernetes-int-or-string": True}), []),
         (field(anyOf=[{"type": "integer"}, {"type": "string"}], **{"x-kubernetes-int-or-string": True}), []),
         (

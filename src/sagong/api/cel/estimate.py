@@ -160,7 +160,7 @@ class _Estimator:
     def _declared(self, path: Path) -> Range | None:
         declared = self._variables.get(path[0]) if path else None
         found = declared.at(path[1:]) if declared else None
-        return None if found is None or found.most is None else Range(0, found.most)
+        return None if found is None else Range(0, found.most or 0)  # what no schema can bound counts as nothing, as upstream has it
 
     def _size(self, node: Node) -> Range | None:
         known = self._sizes.get(id(node))

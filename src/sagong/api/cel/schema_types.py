@@ -120,7 +120,7 @@ class SchemaTypes:
                 return None
             most = schema.get("maxProperties")
             most = (MOST_BYTES - 2) // (element.least + 6) if most is None else max(most, 0)
-            key = Declared(types.STRING, 2, MOST_BYTES - 2)
+            key = Declared(types.STRING, 2)
             return Declared(types.map_of(types.STRING, element.type), 2, most, _each_value(element.convert), element=element, key=key)
         properties = {**(schema.get("properties") or {}), **(_missing(schema) if resource else {})}
         return self._struct(name, properties, schema.get("required") or (), above)

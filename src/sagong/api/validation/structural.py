@@ -6,9 +6,9 @@ part, may only restrict values.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from sagong.api import regexes
 from sagong.api.field_errors import Errors
 from sagong.api.types.apiextensions import JSONSchemaProps
 
@@ -42,18 +42,6 @@ _UNSUPPORTED = (
     ("dependencies", "dependencies"),
     ("definitions", "definitions"),
 )
-# Syntax of RE2 that Python's does not have, and the reverse.
-_RE2_ONLY = re.compile(r"\\[pP]\{\^?\w+\}|\\[pP]\w|\\[zCQE]|\[:\^?\w+:\]")
-# What RE2 says instead of Python, and which part of the pattern it shows; None: from where the error is.
-_RE2_SPOKEN: dict[str, tuple[str, slice | None]] = {
-    "missing ), unterminated subpattern": ("missing closing )", slice(None)),
-    "unbalanced parenthesis": ("unexpected )", slice(None)),
-    "multiple repeat": ("invalid nested repetition operator", None),
-    "nothing to repeat": ("missing argument to repetition operator", None),
-    "unterminated character set": ("missing closing ]", None),
-    "bad escape (end of pattern)": ("trailing backslash at end of expression", slice(0, 0)),
-}
-_NOT_RE2 = re.compile(r"\(\?(?:[=!]|<[=!])|\\[1-9]")
 
 
 def unsupported(schema: JSONSchemaProps) -> str:
@@ -168,21 +156,8 @@ def _values(errors: Errors, path: str, schema: JSONSchemaProps, level: str, *, s
         _nested(errors, f"{path}.oneOf[{i}]", part, level)
     if schema.not_ is not None:
         _nested(errors, f"{path}.not", schema.not_, level)
-    if schema.pattern and (complaint := _pattern_complaint(schema.pattern)):
-        text = f"must be a valid regular expression, but isn't: error parsing regexp: {complaint}"
-        errors.invalid(f"{path}.pattern", schema.pattern, text)
-
-
-def _pattern_complaint(pattern: str) -> str:
-    if found := _NOT_RE2.search(pattern.replace("\\\\", "")):
-        what = "invalid escape sequence" if found[0].startswith("\\") else "invalid or unsupported Perl syntax"
-        return f"{what}: `{found[0]}`"
-    try:
-        re.compile(_RE2_ONLY.sub("a", pattern))
-    except re.error as error:
-        spoken, quoted = _RE2_SPOKEN.get(error.msg, (error.msg, None))
-        return f"{spoken}: `{pattern[quoted] if quoted is not None else pattern[error.pos :]}`"
-    return ""
+    if schema.pattern and (fault := regexes.fault(schema.pattern)):
+        errors.invalid(f"{path}.pattern", schema.pattern, f"must be a valid regular expression, but isn't: {fault}")
 
 
 def _nested(errors: Errors, path: str, schema: JSONSchemaProps, level: str, *, skip_any_of: bool = False) -> None:
