@@ -45,6 +45,31 @@ def test_an_error_absorbed_by_logic_does_not_absorb_the_limit() -> None:
         cel.compile("self.all(x, self.all(y, x == y || true)) || true", SELF).evaluate({"self": list(range(1000))})
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "lists.range(9223372036854775807)",
+        "self.text.replace('a', self.text)",
+        "self.list.map(x, self.text + self.text)",
+        "self.list.map(x, [self.list, self.list].flatten())",
+        "self.list.map(x, self.list + self.list)",
+        "self.list.map(x, self.text).join(self.text)",
+        "self.list.distinct()",
+        "sets.intersects(self.list, self.list)",
+        "'%.999999999f'.format([1.0])",
+    ],
+)
+def test_nothing_fills_the_memory(expression: str) -> None:
+    values = {"text": "a" * 100_000, "list": list(range(5_000))}
+    with pytest.raises(cel.CostExceeded):
+        cel.compile(expression, SELF).evaluate({"self": values})
+
+
+def test_what_is_only_passed_on_takes_no_room() -> None:
+    values = {"text": "a" * 1_000_000, "list": list(range(100))}
+    assert cel.compile("self.list.all(x, dyn(self.text) != 'b')", SELF).evaluate({"self": values}) is True
+
+
 def test_evaluations_share_a_budget() -> None:
     program = cel.compile("self.exists(x, x == 99)", SELF)
     budget = cel.Budget(2 * program.run({"self": list(range(100))})[1])

@@ -223,6 +223,8 @@ class _Parser:
 
     def _number(self) -> Node:
         sign = self._accept("-")
+        if self._next.kind not in _NUMBERS:
+            raise _Stop(Issue(self._next.offset, f"Syntax error: no viable alternative at input '-{self._next.text}'"))
         token = self._take()
         offset = sign.offset if sign else token.offset
         try:

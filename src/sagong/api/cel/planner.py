@@ -13,17 +13,27 @@ from sagong.api.cel.syntax import Call, Comprehension, Ident, ListNode, Literal,
 from sagong.api.cel.values import NONE, Host, Optional, Struct, contains, display, is_a, lookup, no_such_overload, type_of_value
 
 _MISSING: Any = object()
+_SIZED = frozenset({str, bytes, list})
 
 
 class Frame:
-    """One evaluation: its variables, what it has cost, and how much it may."""
+    """One evaluation: its variables, what it has cost, and how much it may; and how much more it may make."""
 
-    __slots__ = ("cost", "limit", "variables")
+    __slots__ = ("cost", "limit", "room", "variables")
 
     def __init__(self, variables: dict[str, Any], limit: int) -> None:
         self.variables = variables
         self.cost = 0
         self.limit = limit
+        self.room = costs.ROOM
+
+    def made(self, value: Any, arguments: tuple[Any, ...]) -> Any:
+        """Return what a call made, after a look at its size: costs alone do not keep memory from being filled. Raises CostExceeded."""
+        if value.__class__ in _SIZED and value is not arguments[0]:
+            self.room -= len(value)
+            if self.room < 0:
+                raise CostExceeded
+        return value
 
     def spend(self, cost: int) -> None:
         """Add a cost. Raises CostExceeded."""
@@ -163,18 +173,18 @@ def _ordinary(node: Call) -> Step:
         return _deferred(node)
     parts = list(node.children())
     steps = [plan(part) for part in parts]
-    run = _dispatch(node, parts)
     cost = costs.of_call(node.function, tuple(overload.id for overload in node.overloads))
     if node.function in ("_==_", "_!=_") and any(part.type.kind in _SINGLE for part in parts):
         cost = None
-    if cost is None and len(steps) in _FLAT:
-        return _FLAT[len(steps)](run, steps)
+    if cost is None and len(steps) in _FLAT and (node.type.kind in _SINGLE or node.function in _ARITHMETIC):
+        return _FLAT[len(steps)](_dispatch(node, parts), steps)
+    choose = _choice(node, parts)
 
     def call(frame: Frame) -> Any:
         arguments = tuple([step(frame) for step in steps])
-        result = run(*arguments)
-        frame.spend(1 if cost is None else cost(arguments, result))
-        return result
+        run = choose(arguments)
+        frame.spend(1 if cost is None else cost(arguments))
+        return frame.made(run(*arguments), arguments)
 
     return call
 
@@ -207,27 +217,41 @@ def _binary(run: Callable[..., Any], steps: list[Step]) -> Step:
 
 _FLAT: dict[int, Callable[[Callable[..., Any], list[Step]], Step]] = {1: _unary, 2: _binary}
 _SINGLE = frozenset({"bool", "int", "uint", "double", "null", "timestamp", "duration"})  # of size one, whatever they are compared with
+_ARITHMETIC = frozenset({"_-_", "_*_", "_/_", "_%_", "-_"})
 
 
 def _dispatch(node: Call, parts: list[Node]) -> Callable[..., Any]:
     """Return the implementation, behind a look at the arguments where the checker could not know their types."""
-    certain = len(node.overloads) == 1 and all(map(_known, parts))
-    if certain or node.function in ("_==_", "_!=_"):
+    if _certain(node, parts):
         run: Callable[..., Any] = node.overloads[0].run
         return run
-    overloads = node.overloads
+    choose = _choice(node, parts)
+    return lambda *arguments: choose(arguments)(*arguments)
 
-    def choose(*arguments: Any) -> Any:
+
+def _choice(node: Call, parts: list[Node]) -> Callable[[tuple[Any, ...]], Callable[..., Any]]:
+    """Return what chooses the implementation for arguments."""
+    overloads = node.overloads
+    if _certain(node, parts):
+        only: Callable[..., Any] = overloads[0].run
+        return lambda _: only
+
+    def choose(arguments: tuple[Any, ...]) -> Callable[..., Any]:
         for overload in overloads:
             if all(map(is_a, arguments, overload.parameters)):
-                return overload.run(*arguments)
+                run: Callable[..., Any] = overload.run
+                return run
         raise no_such_overload()
 
     return choose
 
 
+def _certain(node: Call, parts: list[Node]) -> bool:
+    return node.function in ("_==_", "_!=_") or (len(node.overloads) == 1 and all(map(_known, parts)))
+
+
 def _known(part: Node) -> bool:
-    return part.type.kind not in ("dyn", "error", "param")
+    return part.type.kind not in ("dyn", "error", "param", "null")
 
 
 def _truth(value: Any) -> bool:

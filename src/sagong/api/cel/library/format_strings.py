@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sagong.api.cel import times
-from sagong.api.cel.errors import EvaluationError
+from sagong.api.cel.errors import CostExceeded, EvaluationError
 from sagong.api.cel.numbers import format_double
 from sagong.api.cel.types import Type
 from sagong.api.cel.values import Duration, Host, Timestamp, UInt, type_of_value
@@ -16,6 +16,7 @@ from sagong.api.field_errors import quote
 
 CLAUSE = re.compile(r"%(%|(?:\.([0-9]*))?(.)?)", re.DOTALL)
 _DIGITS = 6
+_LONGEST_PRECISION = 4
 
 
 def formatted(template: str, arguments: list[Any]) -> str:
@@ -33,6 +34,8 @@ def formatted(template: str, arguments: list[Any]) -> str:
             raise EvaluationError(f'could not parse formatting clause: unrecognized formatting clause "{verb}"')
         argument = arguments[at]
         at += 1
+        if precision and len(precision) > _LONGEST_PRECISION:
+            raise CostExceeded
         try:
             return _VERBS[verb](argument, _DIGITS if not precision else int(precision))
         except EvaluationError as error:

@@ -72,7 +72,10 @@ def _flatten(items: list[Any], depth: int = 1) -> list[Any]:
         raise EvaluationError("level must be non-negative")
     flat: list[Any] = []
     for item in items:
-        flat.extend(_flatten(item, depth - 1) if isinstance(item, list) and depth else [item])
+        if isinstance(item, list) and depth:
+            flat += item if depth == 1 else _flatten(item, depth - 1)
+        else:
+            flat.append(item)
     return flat
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sagong.api.cel import regexes
+from sagong.api.cel.costs import ROOM
 from sagong.api.cel.declarations import Functions
-from sagong.api.cel.errors import EvaluationError
+from sagong.api.cel.errors import CostExceeded, EvaluationError
 from sagong.api.cel.library.format_strings import formatted
 
 STRINGS = Functions()
@@ -47,6 +48,9 @@ def _last_index_of(text: str, part: str, start: int | None = None) -> int:
 
 
 def _replace(text: str, old: str, new: str, count: int = -1) -> str:
+    times = text.count(old) if count < 0 else min(count, text.count(old))
+    if len(text) + times * (len(new) - len(old)) > ROOM:
+        raise CostExceeded
     return text.replace(old, new, count if count >= 0 else -1)
 
 
