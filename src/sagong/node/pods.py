@@ -181,6 +181,9 @@ class Pods:
         elif rejection is not None:
             self._machinery.events.pod(pod, "Warning", rejection.reason, rejection.message)
             worker.reject(Verdict(FAILED, rejection.reason, f"Pod was rejected: {rejection.message}"))
+        if worker.resizing:
+            # an earlier kubelet has left a resize waiting: judged when the other pods are here too
+            asyncio.get_running_loop().call_soon(self._resized)
         if self._group is not None:
             self._group.create_task(worker.run(), name=f"pod-{uid}")
 

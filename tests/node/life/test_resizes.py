@@ -137,7 +137,7 @@ def test_what_does_not_fit_waits_for_another_pod_to_leave(api: ApiRig, kubelet: 
     time.sleep(1)
     assert field(api, "small", ".status.containerStatuses[0].allocatedResources.cpu") == "100m"
     api.kubectl("delete", "pod", "big", "--timeout=15s")
-    until(lambda: settled(api, "small"))
+    until(lambda: settled(api, "small"), 40)
     assert field(api, "small", ".status.containerStatuses[0].allocatedResources.cpu") == f"{milli * 3 // 5}m"
 
 
@@ -148,7 +148,7 @@ def test_a_resize_asked_for_while_the_kubelet_was_away_is_carried_out(api: ApiRi
     kubelet.stop(signal.SIGKILL)
     resize(api, "meanwhile", a={"requests": {"cpu": "50m", "memory": "20Mi"}, "limits": {"cpu": "100m", "memory": "60Mi"}})
     kubelet.start()
-    until(lambda: settled(api, "meanwhile"))
+    until(lambda: settled(api, "meanwhile"), 40)
     assert limits(rig, api, "meanwhile", 0) == (51, 10_000, 60 * MI)
     assert limits(rig, api, "meanwhile") == (51, 10_000, 60 * MI)
     assert field(api, "meanwhile", ".status.containerStatuses[0].containerID") == run
