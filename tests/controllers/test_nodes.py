@@ -211,6 +211,13 @@ def test_kubelets_may_cache_longer_in_large_clusters(count: int, seconds: str) -
     assert node_ttl.plan(node("a"), count).actions[0].patch["metadata"]["annotations"] == {node_ttl.ANNOTATION: seconds}  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(("before", "concerned"), [(1, 1), (50, 1), (99, 1), (100, 100), (101, 101), (102, 1), (501, 501)])
+def test_all_nodes_are_looked_at_only_where_a_step_is_near(before: int, concerned: int) -> None:
+    (watch,) = node_ttl.CONTROLLER.watches
+    world = World(*(node(f"n{i}") for i in range(before)))
+    assert len(list(watch.keys(world, world.one(Node, "n0")))) == concerned
+
+
 class LiveWorld:
     """A world that can also be asked over a client: nodes that it has are found."""
 

@@ -10,6 +10,8 @@ from sagong.api.types.core import Node, NodeCondition, NodeSelector, NodeSelecto
 _OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": "gt", "Lt": "lt"}
 _ROLE = "node-role.kubernetes.io/"
 BLOCKING = ("NoSchedule", "NoExecute")
+SIMULATED = "sagong.local/simulated"
+"""The label of nodes that run pods in memory only: nothing of them can be reached, entered or measured."""
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:

@@ -26,6 +26,7 @@ class StartOptions:
     proxy_metrics_port: int = 0
     nodes: int = 0
     node_cidr: str = ""
+    simulated: bool = False
     store: str = ""
     kubeconfig: bool = True
     timeout: float = 120.0

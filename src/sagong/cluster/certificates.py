@@ -24,6 +24,8 @@ from sagong.cluster.node import NodeConfig
 CA_LIFETIME = timedelta(days=3650)
 LEAF_LIFETIME = timedelta(days=365)
 RENEW_BEFORE = timedelta(days=30)
+SIMULATED_NODES = "sagong:simulated-nodes"
+"""The user that all simulated nodes act as."""
 BACKDATE = timedelta(minutes=5)
 
 
@@ -46,7 +48,7 @@ def leaves(config: ClusterConfig) -> tuple[Leaf, ...]:
     services = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{domain}")
     loopback = ("127.0.0.1", "::1")
     local = (*loopback, config.node_ip)
-    reached = (config.kubernetes_ip, *local, *((config.node_gateway,) if config.nodes > 1 else ()))
+    reached = (config.kubernetes_ip, *local, *((config.node_gateway,) if config.real_nodes > 1 else ()))
     return (
         Leaf("apiserver", "kube-apiserver", (), ("localhost", config.node_name, *services), reached, client=False),
         Leaf("apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",)),
@@ -55,6 +57,7 @@ def leaves(config: ClusterConfig) -> tuple[Leaf, ...]:
         Leaf("controller-manager", "system:kube-controller-manager", (), ("localhost",), local),
         Leaf("scheduler", "system:kube-scheduler", (), ("localhost",), local),
         *(leaf for node in config.all_nodes for leaf in _node_leaves(node, (*loopback, node.ip))),
+        *((Leaf("simulated-nodes", SIMULATED_NODES, (), (config.node_name, "localhost"), local),) if config.simulated else ()),
         Leaf("metrics-server", "metrics-server", (), tuple(f"metrics-server{tail}" for tail in (".kube-system.svc", ".kube-system", ""))),
     )
 
@@ -75,7 +78,7 @@ def ensure(config: ClusterConfig, now: datetime) -> None:
     for leaf in leaves(config):
         if not _valid(directory / f"{leaf.stem}.crt", leaf, now):
             _issue(directory, leaf, *authorities[leaf.authority], now)
-    for component in ("admin", "controller-manager", "scheduler"):
+    for component in ("admin", "controller-manager", "scheduler", *(("simulated-nodes",) if config.simulated else ())):
         _write_kubeconfig(kubeconfig(config, component), config.kubeconfigs / f"{component}.conf")
     for node in config.all_nodes:
         document = kubeconfig(config, f"{node.credentials}-client", node.api_url)

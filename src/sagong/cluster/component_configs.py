@@ -11,6 +11,7 @@ from sagong.cluster.apiserver import ApiServerConfig
 from sagong.cluster.config import ClusterConfig, write_file
 from sagong.cluster.node import NodeConfig
 from sagong.node.config import X509, Authentication, Authorization, KubeletConfig, Webhook
+from sagong.node.simulated.settings import SimulationSettings
 
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 
@@ -18,7 +19,9 @@ CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 def write(cluster: ClusterConfig) -> None:
     """Write them all. In the API server's, what the cluster does not decide stays as the user has set it."""
     server = Path(cluster.data_dir, "etc", "apiserver.json")
-    wanted: dict[Path, dict[str, Any] | KubeletConfig] = {server: _with_users_own(_apiserver(cluster), server)}
+    wanted: dict[Path, dict[str, Any] | KubeletConfig | SimulationSettings] = {server: _with_users_own(_apiserver(cluster), server)}
+    if cluster.simulated and not simulation_file(cluster).exists():  # from then on the user's own
+        wanted[simulation_file(cluster)] = SimulationSettings()
     wanted |= {kubelet_file(node): kubelet(cluster, node) for node in cluster.all_nodes}
     for path, settings in wanted.items():
         text = msgspec.json.format(msgspec.json.encode(settings))
@@ -63,6 +66,11 @@ def _apiserver(cluster: ClusterConfig) -> dict[str, Any]:
         "port": cluster.api_port,
         "advertise_address": cluster.node_ip,
     }
+
+
+def simulation_file(cluster: ClusterConfig) -> Path:
+    """Return the path of the settings of simulated nodes."""
+    return Path(cluster.data_dir, "etc", "simulated.json")
 
 
 def kubelet_file(node: NodeConfig) -> Path:

@@ -46,6 +46,9 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     service_cidr: str = "10.96.0.0/12"
     node_ports: str = "30000-32767"
     nodes: int = 1
+    simulated: bool = False
+    """Whether the nodes beside the first are simulated."""
+    simulated_port: int = 10350
     node_cidr: str = "192.168.96.0/24"
     cluster_domain: str = "cluster.local"
     bridge: str = "sagong0"
@@ -78,6 +81,11 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
         return str(ipaddress.ip_network(self.service_cidr)[1])
 
     @property
+    def real_nodes(self) -> int:
+        """How many nodes run containers."""
+        return 1 if self.simulated else self.nodes
+
+    @property
     def node_gateway(self) -> str:
         """The machine's address on the network between its nodes."""
         return str(ipaddress.ip_network(self.node_cidr)[1])
@@ -90,7 +98,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def shared_url(self) -> str:
         """How the host network of every node reaches the API server: at an address that stays when this machine moves."""
-        return f"https://{self.node_gateway}:{self.api_port}" if self.nodes > 1 else self.server_url
+        return f"https://{self.node_gateway}:{self.api_port}" if self.real_nodes > 1 else self.server_url
 
 
 def directories(data_dir: str) -> dict[str, str]:

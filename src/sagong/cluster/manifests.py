@@ -7,6 +7,8 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
+from sagong.api.nodes import SIMULATED
+
 Manifest = dict[str, Any]
 
 _SOURCE = str(Path(__file__).resolve().parents[2])
@@ -51,7 +53,7 @@ def mount(path: str, inside: str = "", *, writable: bool = False) -> tuple[str, 
 
 
 def mount_environment(pod: Manifest, container: Manifest, extra: list[tuple[str, str, bool]]) -> None:
-    """Give the container the interpreter's directories and its own ones, and the pod the volumes for them."""
+    """Give the container the interpreter's directories and its own ones, and the pod the volumes for them, on a node that has them."""
     mounts = [*((path, path, False) for path in interpreter_mounts()), *extra]
     pod["volumes"] = [
         {"name": f"host-{n}", "hostPath": {"path": path, **({"type": "DirectoryOrCreate"} if writable else {})}}
@@ -66,6 +68,8 @@ def mount_environment(pod: Manifest, container: Manifest, extra: list[tuple[str,
         [{"name": "PYTHONPATH", "value": _SOURCE}, {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}]
     )
     pod["containers"] = [container]
+    real = {"matchExpressions": [{"key": SIMULATED, "operator": "DoesNotExist"}]}
+    pod["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [real]}}}
 
 
 def meta(name: str, labels: dict[str, str]) -> Manifest:

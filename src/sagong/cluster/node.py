@@ -63,7 +63,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def nodes(cluster: ClusterConfig) -> tuple[NodeConfig, ...]:
-    """Return the cluster's nodes, the first first."""
+    """Return the cluster's nodes, the first first; simulated ones are not among them."""
     first = NodeConfig(
         name=cluster.node_name,
         ip=cluster.node_ip,
@@ -79,7 +79,7 @@ def nodes(cluster: ClusterConfig) -> tuple[NodeConfig, ...]:
         credentials="kubelet",
         control_plane=True,
     )
-    return (first, *(_further(cluster, number) for number in range(2, cluster.nodes + 1)))
+    return (first, *(_further(cluster, number) for number in range(2, cluster.real_nodes + 1)))
 
 
 def _further(cluster: ClusterConfig, number: int) -> NodeConfig:

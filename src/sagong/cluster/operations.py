@@ -185,6 +185,7 @@ def configure(options: StartOptions, existing: ClusterConfig | None) -> ClusterC
             "proxy_metrics_port",
             "nodes",
             "node_cidr",
+            "simulated",
             "store",
         )
         if (value := getattr(options, name))
@@ -192,6 +193,8 @@ def configure(options: StartOptions, existing: ClusterConfig | None) -> ClusterC
     if existing is not None:
         if asked.get("node_name", existing.node_name) != existing.node_name:
             raise ConfigError(f"this cluster's node is {existing.node_name!r} and cannot be renamed; start with another --data-dir")
+        if existing.nodes > 1 and asked.get("simulated", existing.simulated) != existing.simulated:
+            raise ConfigError(f"this cluster has {existing.nodes} nodes that are not simulated; start with another --data-dir")
         if asked.get("nodes", existing.nodes) < existing.nodes:
             raise ConfigError(f"this cluster has {existing.nodes} nodes, and none can be taken away; start with another --data-dir")
         return _reachable(msgspec.structs.replace(existing, **asked))
@@ -201,7 +204,7 @@ def configure(options: StartOptions, existing: ClusterConfig | None) -> ClusterC
 
 def _reachable(cluster: ClusterConfig) -> ClusterConfig:
     """Give the first node an address that the others reach, on a machine that has none."""
-    alone = cluster.nodes == 1 or not cluster.node_ip.startswith("127.")
+    alone = cluster.real_nodes == 1 or not cluster.node_ip.startswith("127.")
     return cluster if alone else msgspec.structs.replace(cluster, node_ip=cluster.node_gateway)
 
 

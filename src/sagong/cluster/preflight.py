@@ -77,6 +77,8 @@ def check_ports(config: ClusterConfig) -> None:
         config.proxy_health_port: ("kube-proxy", "--proxy-health-port"),
         config.proxy_metrics_port: ("kube-proxy", "--proxy-metrics-port"),
     }
+    if config.simulated:
+        ports[config.simulated_port] = ("simulated-nodes", "--data-dir")
     for port, (part, option) in ports.items():
         if taken(port):
             raise ConfigError(f"port {port}, which {part} needs, is taken by another program; stop it, or give another {option}")

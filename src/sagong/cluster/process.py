@@ -75,7 +75,7 @@ async def lead(
         elector = LeaderElector(client, name if lease is None else lease, identity)
         server = await serve_health(health, pages or (lambda _: None))
         async with server:
-            await _answering(client)
+            await answering(client)
             if lease == "":
                 await work(client)
                 return
@@ -86,7 +86,7 @@ async def lead(
                 os._exit(1)
 
 
-async def _answering(client: Client) -> None:
+async def answering(client: Client) -> None:
     """Wait until the API server is ready: after a start that is soon, so ask often, then every second."""
     pause = 0.05
     while True:

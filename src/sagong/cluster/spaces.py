@@ -23,7 +23,7 @@ Command = list[str]
 
 def check(cluster: ClusterConfig) -> None:
     """Refuse a range that does not do for the nodes, or that this machine is in already. Raises ConfigError."""
-    if cluster.nodes == 1:
+    if cluster.real_nodes == 1:
         return
     try:
         network = ipaddress.ip_network(cluster.node_cidr)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sagong.cluster import metrics_addon
+from sagong.cluster import component_configs, metrics_addon
+from sagong.cluster.certificates import SIMULATED_NODES
 from sagong.cluster.config import ClusterConfig
 from sagong.cluster.images import PYTHON
 from sagong.cluster.manifests import (
@@ -31,6 +32,7 @@ def static_pods(config: ClusterConfig) -> dict[str, Manifest]:
     data = config.data_dir
     pki, kubeconfigs = str(config.pki), str(config.kubeconfigs)
     return {
+        **(_simulated_nodes(config) if config.simulated else {}),
         "kube-apiserver.yaml": _static(
             "kube-apiserver",
             ["sagong.cluster.apiserver", "--config", f"{data}/etc/apiserver.json"],
@@ -81,12 +83,13 @@ def static_pods(config: ClusterConfig) -> dict[str, Manifest]:
 
 def expected_pods(config: ClusterConfig) -> int:
     """Return how many pods a start waits for: the control plane, coredns, storage-provisioner, and kube-proxy on each node."""
-    return len(static_pods(config)) + 2 + config.nodes
+    return len(static_pods(config)) + 2 + config.real_nodes
 
 
 def addons(config: ClusterConfig) -> list[Manifest]:
     """Return what is applied once the API answers, in order; a start waits until it runs."""
-    return [*_kube_proxy(config), *_dns(config), *_storage_provisioner(config)]
+    rights = _simulation_rights() if config.simulated else ()
+    return [*_kube_proxy(config), *_dns(config), *_storage_provisioner(config), *rights]
 
 
 def late_addons(config: ClusterConfig) -> list[Manifest]:
@@ -97,6 +100,47 @@ def late_addons(config: ClusterConfig) -> list[Manifest]:
 def is_late(labels: Mapping[str, str]) -> bool:
     """Tell whether a pod of kube-system is of a late add-on."""
     return labels.get("k8s-app") == metrics_addon.NAME
+
+
+def _simulated_nodes(config: ClusterConfig) -> dict[str, Manifest]:
+    pki, kubeconfigs = str(config.pki), str(config.kubeconfigs)
+    options = {
+        "kubeconfig": f"{kubeconfigs}/simulated-nodes.conf",
+        "config": str(component_configs.simulation_file(config)),
+        "name": config.node_name,
+        "count": str(config.nodes - 1),
+        "address": config.node_ip,
+        "port": str(config.simulated_port),
+        "certificate": f"{pki}/simulated-nodes.crt",
+        "key": f"{pki}/simulated-nodes.key",
+        "client-ca": f"{pki}/ca.crt",
+    }
+    pod = _static(
+        "simulated-nodes",
+        ["sagong.cluster.simulated_nodes", *(word for name, value in options.items() for word in (f"--{name}", value))],
+        mounts=[mount(pki), mount(kubeconfigs), mount(f"{config.data_dir}/etc")],
+        port=config.simulated_port,
+        live="/healthz",
+        request="100m",
+    )
+    return {"simulated-nodes.yaml": pod}
+
+
+def _simulation_rights() -> list[Manifest]:
+    """Return what the simulated nodes may do: together, what each kubelet may do for its own node."""
+    rules = [
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch", "create", "update", "patch"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch", "delete"]},
+        {"apiGroups": [""], "resources": ["nodes/status", "pods/status"], "verbs": ["patch", "update"]},
+        {"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch", "update"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update", "patch"]},
+        {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]},
+        {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]},
+    ]
+    name = "sagong-simulated-nodes"
+    binding = cluster_role_binding(name, name, "")
+    binding["subjects"] = [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": SIMULATED_NODES}]
+    return [cluster_role(name, rules), binding]
 
 
 def _kube_proxy(config: ClusterConfig) -> list[Manifest]:

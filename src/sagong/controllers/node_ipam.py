@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from sagong.api.types.core import Node
@@ -44,6 +45,12 @@ def _free(network: Network, mask: int, used: Iterable[Network]) -> Network | Non
     return type(network)((start, mask)) if start + size - 1 <= end else None
 
 
+@lru_cache(maxsize=1 << 14)
+def _network(text: str) -> Network:
+    """Read a range; in a large cluster those of all nodes are read for each new one."""
+    return ip_network(text)
+
+
 def controller(cluster_cidr: str, service_cidr: str = "", masks: Sequence[int] = ()) -> Controller:
     """Return the loop for a cluster's networks, comma-separated, one of each family at most."""
     cluster = [ip_network(text.strip()) for text in cluster_cidr.split(",") if text.strip()]
@@ -52,9 +59,9 @@ def controller(cluster_cidr: str, service_cidr: str = "", masks: Sequence[int] =
 
     def reconcile(view: View, key: Key) -> Plan:
         node = view.get(Node, "", key.name)
-        if node is None:
+        if node is None or node.spec.podCIDRs:
             return NOTHING
-        taken = [ip_network(text) for other in view.list(Node) for text in other.spec.podCIDRs]
+        taken = [_network(text) for other in view.list(Node) for text in other.spec.podCIDRs]
         return plan(node, [*taken, *services], cluster, sizes)
 
     return Controller(

@@ -16,7 +16,7 @@ LARGEST = 300
 
 def plan(node: Node, count: int) -> Plan:
     """Plan one of `count` nodes."""
-    seconds = str(next((seconds for limit, seconds in STEPS if count <= limit), LARGEST))
+    seconds = str(_seconds(count))
     if node.metadata.annotations.get(ANNOTATION) == seconds:
         return NOTHING
     return Plan((Patch(Node, node.metadata.name, "", {"metadata": {"annotations": {ANNOTATION: seconds}}}, "strategic"),))
@@ -28,14 +28,22 @@ def reconcile(view: View, key: Key) -> Plan:
     return plan(node, len(view.list(Node))) if node is not None else NOTHING
 
 
-def _every(view: View, node: Node) -> Iterable[Key]:
-    return [Key("", other.metadata.name) for other in view.list(Node)] or [Key("", node.metadata.name)]
+def _seconds(count: int) -> int:
+    return next((seconds for limit, seconds in STEPS if count <= limit), LARGEST)
+
+
+def _concerned(view: View, node: Node) -> Iterable[Key]:
+    """Name the node, and all of them where a node more or less makes a step."""
+    nodes = view.list(Node)
+    if _seconds(len(nodes) - 1) == _seconds(len(nodes) + 1):
+        return [Key("", node.metadata.name)]
+    return [Key("", other.metadata.name) for other in nodes] or [Key("", node.metadata.name)]
 
 
 CONTROLLER = Controller(
     name="ttl",
     account="ttl-controller",
-    watches=(Watch(Node, _every, updated(lambda _old, _new: False)),),
+    watches=(Watch(Node, _concerned, updated(lambda _old, _new: False)),),
     writes=writes(("patch", Node)),
     reconcile=reconcile,
     workers=1,

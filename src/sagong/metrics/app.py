@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sagong.api.errors import ApiError
+from sagong.api.nodes import SIMULATED
 from sagong.api.resources import resource_of
 from sagong.api.types.core import ConfigMap, Node, Pod
 from sagong.client.client import Client
@@ -43,7 +44,7 @@ class MetricsServer:
 
     def __init__(self, client: Client, kubelets: ClientConfig, *, started: Callable[[int], None] = lambda _: None) -> None:
         self._client, self._started = client, started
-        self._nodes = Informer(client, Node)
+        self._nodes = Informer(client, Node, label_selector=f"!{SIMULATED}")
         self._pods = Informer(client, metadata_only(resource_of(Pod)), field_selector="status.phase=Running")
         self._kubelets = Kubelets(kubelets, client.clock, self._nodes.list)
         self._gate = Gatekeeper(client)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sagong.api.clock import Clock
+from sagong.api.nodes import SIMULATED
 from sagong.api.types.core import Node, NodeSpec, NodeStatus
 from sagong.api.types.meta import ObjectMeta
 from sagong.client.client import Client
@@ -79,7 +80,7 @@ class Router:
 
     def __init__(self, client: Client, table: Table, node_name: str, *, clock: Clock) -> None:
         self._table, self._own, self._clock = table, node_name, clock
-        self._nodes = Informer(client, Node, transform=_slim)
+        self._nodes = Informer(client, Node, label_selector=f"!{SIMULATED}", transform=_slim)
         self._wanted: Routes = {}
         self._far: set[tuple[str, str]] = set()
         self._changed = asyncio.Event()

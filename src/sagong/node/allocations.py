@@ -41,7 +41,8 @@ _decoder = msgspec.json.Decoder(_Record)
 class Allocations:
     """The grants of one node, one file a pod beside its other files: it goes when they go."""
 
-    def __init__(self, files: NodeFiles) -> None:
+    def __init__(self, files: NodeFiles | None) -> None:
+        """Without files nothing is kept on disk."""
         self._files = files
         self._records: dict[str, _Record | None] = {}
 
@@ -82,12 +83,14 @@ class Allocations:
 
     def _record(self, uid: str) -> _Record | None:
         if uid not in self._records:
-            self._records[uid] = _read(self._path(uid))
+            self._records[uid] = _read(_path(self._files, uid)) if self._files else None
         return self._records[uid]
 
     def _save(self, uid: str, record: _Record) -> None:
         self._records[uid] = record
-        path = self._path(uid)
+        if self._files is None:
+            return
+        path = _path(self._files, uid)
         fresh = path.with_suffix(".new")
         try:
             self._files.pod(uid).create()
@@ -96,8 +99,9 @@ class Allocations:
         except OSError as error:  # it still counts while this kubelet runs
             log.warning("grants of pod %s not kept: %s", uid, error)
 
-    def _path(self, uid: str) -> Path:
-        return self._files.pod(uid).directory / "resources.json"
+
+def _path(files: NodeFiles, uid: str) -> Path:
+    return files.pod(uid).directory / "resources.json"
 
 
 def same_amounts(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

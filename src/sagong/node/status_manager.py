@@ -46,8 +46,8 @@ class _Entry:
 class StatusManager:
     """The statuses of this node's pods. `api_pod` finds what the API has for a pod: itself, or a static pod's mirror."""
 
-    def __init__(self, writer: Writer | None, clock: Clock, api_pod: Callable[[str], Pod | None]) -> None:
-        self._writer = writer
+    def __init__(self, writer: Writer | None, clock: Clock, api_pod: Callable[[str], Pod | None], *, workers: int = WORKERS) -> None:
+        self._writer, self._workers = writer, workers
         self._clock = clock
         self._api_pod = api_pod
         self._entries: dict[str, _Entry] = {}
@@ -92,7 +92,7 @@ class StatusManager:
     async def run(self) -> None:
         """Write until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
+            for _ in range(self._workers):
                 group.create_task(self._work())
 
     def _enqueue(self, uid: str) -> None:

@@ -9,19 +9,18 @@ from dataclasses import dataclass, field
 
 from sagong.api.clock import Clock, Random, format_time, parse_time
 from sagong.api.types.core import Pod, PodStatus
-from sagong.node.act import Actor, Outcome
+from sagong.node.act import Outcome
 from sagong.node.allocations import Allocations
 from sagong.node.container_statuses import Context, Waiting
 from sagong.node.cri.client import CriError
 from sagong.node.decide import Decision, decide
+from sagong.node.duties import PodActor, PodKiller, PodObserver, PodProber
 from sagong.node.events import Kind, PodEvents
-from sagong.node.kills import Killer
 from sagong.node.lifecycle import State, move
-from sagong.node.observe import Observed, Observer
+from sagong.node.observe import Observed
 from sagong.node.phases import FAILED, TERMINAL
 from sagong.node.pod_changes import matters, shown_in_volumes
 from sagong.node.ports import CgroupManager, VolumeManager
-from sagong.node.probes import Prober
 from sagong.node.resize_conditions import RESIZE_PENDING, ResizeConditions, resize_message
 from sagong.node.status_manager import StatusManager
 from sagong.node.statuses import NO_VERDICT, Node, Verdict, final_status, pod_status, rejected
@@ -39,12 +38,12 @@ log = logging.getLogger(__name__)
 class Machinery:
     """What all workers share."""
 
-    observer: Observer
-    actor: Actor
-    killer: Killer
+    observer: PodObserver
+    actor: PodActor
+    killer: PodKiller
     volumes: VolumeManager
     cgroups: CgroupManager
-    prober: Prober
+    prober: PodProber
     statuses: StatusManager
     events: PodEvents
     clock: Clock
