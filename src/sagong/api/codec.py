@@ -230,7 +230,7 @@ def _has_duplicates_slow(data: bytes) -> bool:
         nonlocal found
         found = found or len(dict(pairs)) != len(pairs)
 
-    json.loads(data, object_pairs_hook=members)
+    json.loads(data, object_pairs_hook=members, parse_int=str)
     return found
 
 

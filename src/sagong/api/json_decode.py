@@ -7,6 +7,7 @@ sigs.k8s.io/json, because clients show them to their users.
 from __future__ import annotations
 
 import binascii
+import math
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -148,7 +149,7 @@ class Walker:
         if shape.kind == "bytes":
             return self._bytes(value)
         low, high = _RANGES[shape.kind]
-        if value.lstrip("-").isdigit() and low <= int(value) <= high:
+        if _is_integer(value) and low <= int(value) <= high:
             return int(value)
         return self._wrong(value, shape, at, f"number {value}")
 
@@ -172,9 +173,12 @@ class Walker:
         self._first_error = self._first_error or error
 
 
+_LONGEST, _SHOWN = 20, 60
+
+
 def plain_number(text: str) -> int | float:
     """Read a number of a field without a type: an integer when it is one and fits 64 bits, else a float."""
-    if "." not in text and "e" not in text and "E" not in text and -(2**63) <= int(text) < 2**63:
+    if _is_integer(text) and -(2**63) <= int(text) < 2**63:
         return int(text)
     return plain_float(text)
 
@@ -182,7 +186,14 @@ def plain_number(text: str) -> int | float:
 def plain_float(text: str) -> int | float:
     """Read a number with a fraction or an exponent; a whole one is an integer, as it is once Go has written it again."""
     value = float(text)
+    if math.isinf(value):
+        raise JsonError(f"json: cannot unmarshal number {text[:_SHOWN]} into Go value of type float64")
     return int(value) if value.is_integer() and abs(value) < _INTEGRAL else value
+
+
+def _is_integer(text: str) -> bool:
+    """Tell whether a JSON number is an integer that may fit 64 bits: what is longer than those is not worth reading."""
+    return len(text) <= _LONGEST and text.lstrip("-").isdigit()
 
 
 def _quantity(value: Any) -> str:
@@ -206,7 +217,7 @@ def _time(value: Any, *, micro: bool = False) -> str:
 def _int_or_string(value: Any) -> int | str:
     if isinstance(value, str) and not isinstance(value, Number):
         return value
-    if isinstance(value, Number) and value.lstrip("-").isdigit() and -(2**31) <= int(value) < 2**31:
+    if isinstance(value, Number) and _is_integer(value) and -(2**31) <= int(value) < 2**31:
         return int(value)
     described = f"number {value}" if isinstance(value, Number) else json_type(value)
     raise TypeMismatchError(described, "int32")

@@ -5,9 +5,10 @@ Sources: RFC 1035 and 1123, API conventions. An empty list is a valid value; res
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Sequence
+
+from sagong.api.short_cache import cached_when_short
 
 Complaints = Sequence[str]
 Check = Callable[[str], Complaints]
@@ -80,7 +81,7 @@ wildcard_dns1123_subdomain = _pattern_check(
     "*.example.com",
     limit=SUBDOMAIN_LENGTH,
 )
-label_value = functools.lru_cache(4096)(
+label_value = cached_when_short(4096)(
     _pattern_check(
         f"({_KEY})?",
         f"a valid label must be an empty string or {_SPOKEN_KEY.removeprefix('must ')}",
@@ -129,7 +130,7 @@ def dns1123_label(value: str) -> Complaints:
     return [*length, "must not contain dots" if _subdomain.fullmatch(value) else _label_wrong]
 
 
-@functools.lru_cache(8192)
+@cached_when_short(8192)
 def qualified_name(value: str) -> Complaints:
     """Check a label key: `name` or `prefix.example.com/name`."""
     prefix, slash, name = value.rpartition("/")

@@ -16,6 +16,7 @@ import msgspec
 
 from sagong.api import quantity
 from sagong.api.clock import format_micro_time, format_time
+from sagong.api.short_cache import cached_when_short
 from sagong.api.types.base import ApiStruct, Scalar
 
 Walk = Callable[[Any], Any]
@@ -45,9 +46,12 @@ def canonical_time(text: str, kind: str = "time") -> str:
     return format_time(moment) if kind == "time" else format_micro_time(moment)
 
 
+_LONGEST_TIME = 100
+
+
 @functools.lru_cache(4096)
 def _parse(text: str, kind: str) -> datetime:
-    match = _TIME_SHAPE.fullmatch(text)
+    match = _TIME_SHAPE.fullmatch(text) if len(text) <= _LONGEST_TIME else None
     layout = _LAYOUTS[kind]
     complaint = f'parsing time "{text}" as "{layout}": cannot parse "{text}" as "2006"'
     if not match:
@@ -63,7 +67,7 @@ def _quantity(text: str) -> str:
     return quantity.canonical(text)
 
 
-@functools.lru_cache(4096)
+@cached_when_short(4096)
 def _rounded(text: str) -> str:
     amount = quantity.parse(text.strip())
     per_milli = quantity.NANO // 1000

@@ -6,10 +6,11 @@ operand's way unless that is zero. Parsing rounds away from zero to 10^-9 and ca
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
+
+from sagong.api.short_cache import cached_when_short
 
 Format = Literal["DecimalSI", "BinarySI", "DecimalExponent"]
 
@@ -17,6 +18,7 @@ _SCALE = -9
 NANO = 10**-_SCALE
 _MICRO_PER_MILLI = NANO // 1000
 _MAX_BINARY = (2**63 - 1) * NANO
+_MOST_DIGITS = 300
 _MAX_EXPONENT = 400  # upstream has no limit here and would hang on arithmetic; nobody asks for 10^400 of anything
 _FAST_DIGITS = 18
 
@@ -100,7 +102,7 @@ def of_milli(value: int, form: Format = "DecimalSI") -> Quantity:
     return Quantity(value * _MICRO_PER_MILLI, form)
 
 
-@functools.lru_cache(maxsize=8192)
+@cached_when_short(8192)
 def parse(text: str) -> Quantity:
     """Parse a quantity. Raises QuantityError with upstream's message."""
     match = _SHAPE.fullmatch(text)
@@ -110,6 +112,8 @@ def parse(text: str) -> Quantity:
     exponent, form = _suffix(suffix)
     binary = form == "BinarySI"
     digits = whole + fraction
+    if len(digits) > _MOST_DIGITS:
+        raise QuantityError(_FORMAT_WRONG)
     scale = (0 if binary else exponent) - len(fraction)
     unscaled = int(digits) << exponent if binary else int(digits)
     nanos = unscaled * 10 ** (scale - _SCALE) if scale >= _SCALE else _away(unscaled, 10 ** (_SCALE - scale))
@@ -121,7 +125,7 @@ def parse(text: str) -> Quantity:
     return Quantity(-nanos if sign == "-" else nanos, form, kept)
 
 
-@functools.lru_cache(maxsize=8192)
+@cached_when_short(8192)
 def canonical(text: str) -> str:
     """Return the form in which the API stores and returns a quantity. Raises QuantityError."""
     return str(parse(text.strip()))
@@ -157,7 +161,7 @@ def _suffix(suffix: str) -> tuple[int, Format]:
         return exponent, "DecimalSI"
     if (exponent := _BINARY.get(suffix)) is not None:
         return exponent, "BinarySI"
-    if suffix[:1] in ("e", "E") and re.fullmatch(r"[+-]?[0-9]+", suffix[1:], re.ASCII):
+    if suffix[:1] in ("e", "E") and re.fullmatch(r"[+-]?[0-9]{1,18}", suffix[1:], re.ASCII):
         exponent = int(suffix[1:])
         if abs(exponent) <= _MAX_EXPONENT:
             return exponent, "DecimalExponent"

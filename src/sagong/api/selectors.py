@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sagong.api import names
 from sagong.api.field_errors import Errors, text
+from sagong.api.short_cache import cached_when_short
 from sagong.api.types.meta import LabelSelector
 
 _OPERATORS = ("in", "notin", "=", "==", "!=", "gt", "lt", "exists", "!")
@@ -154,7 +154,7 @@ def requirement(key: str, operator: str, values: Sequence[str] = ()) -> Requirem
     return Requirement(key, operator, tuple(values))
 
 
-@functools.lru_cache(maxsize=2048)
+@cached_when_short(2048)
 def parse(selector: str) -> Selector:
     """Parse a label selector's text. Raises SelectorError with upstream's message."""
     return Selector(_Parser(selector).requirements()) if selector else EVERYTHING

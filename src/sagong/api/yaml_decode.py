@@ -5,7 +5,6 @@ Works on libyaml's events rather than on PyYAML's node tree, so that a deeply ne
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from typing import Any
 import msgspec
 import yaml
 from yaml import events
+
+from sagong.api.short_cache import cached_when_short
 
 MAX_DEPTH = 500
 _ALIASES_FREE, _DECODES_FREE = 100, 1000
@@ -195,7 +196,10 @@ def _resolve(event: events.ScalarEvent) -> Any:
     return float(value) if tag == "float" and isinstance(value, int) else value
 
 
-@functools.lru_cache(maxsize=4096)
+_DIGITS = 200
+
+
+@cached_when_short(4096)
 def plain_scalar(text: str) -> Any:
     """Return what an unquoted YAML 1.1 scalar means; timestamps stay text, base 60 is not read."""
     if text in _WORDS:
@@ -205,6 +209,8 @@ def plain_scalar(text: str) -> Any:
     plain = text.replace("_", "")
     if match := _INTEGER.fullmatch(plain):
         for digits, base in zip(match.groups()[1:], _BASES, strict=True):
+            if digits is not None and len(digits) > _DIGITS:
+                return float(f"{match[1]}inf")
             if digits is not None:
                 number = int(match[1] + digits, base)
                 return number if -(2**63) <= number < 2**64 else float(number)

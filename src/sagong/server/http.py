@@ -13,7 +13,6 @@ import socket
 import ssl
 from collections import deque
 from contextlib import aclosing
-from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import cast
 
@@ -22,7 +21,8 @@ import httptools
 from sagong.api.clock import Clock
 from sagong.server import wire
 from sagong.server.duplex import Gate, TransportDuplex
-from sagong.server.messages import TEXT, Answer, Handler, Peer, Request, Response, Stream, Upgrade
+from sagong.server.http_limits import TOO_LARGE, Limits, RefusedError, too_large
+from sagong.server.messages import Answer, Handler, Peer, Request, Response, Stream, Upgrade
 
 log = logging.getLogger(__name__)
 
@@ -31,28 +31,6 @@ QUEUE_LIMIT = 8
 BACKLOG = 2048
 COPY_LIMIT = 64 * 1024
 WRITE_BUFFER = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds on what one client may cost; sizes in bytes, times in seconds. Defaults are upstream's where it has them."""
-
-    head: int = 1 << 20
-    body: int = 3 * 1024 * 1024
-    head_seconds: float = 32
-    body_seconds: float = 60
-    idle_seconds: float = 90
-    write_seconds: float = 60
-    handshake_seconds: float = 10
-    connections: int = 20_000
-
-
-class RefusedError(Exception):
-    """The message is refused at the HTTP level; the connection closes behind the answer."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.response = Response(text.encode(), status, TEXT)
 
 
 class HttpServer:
@@ -130,6 +108,8 @@ class Connection(asyncio.Protocol):
         self._leftover: bytes | None = None  # bytes behind a request that asks for an upgrade, held until it is answered
         self._duplex: TransportDuplex | None = None
         self._head_size = 0
+        self._lingers: asyncio.Future[None] | None = None
+        self._taken = 0
 
     # --- asyncio.Protocol
 
@@ -159,16 +139,22 @@ class Connection(asyncio.Protocol):
             self._pause()
         elif not self._refused:
             self._feed(data)
+        elif self._lingers is not None:
+            self._taken += len(data)
+            if self._taken > self.server.limits.linger_bytes:
+                self._end_lingering()
 
     def eof_received(self) -> None:
         """Take the end of what the client sends."""
         if self._duplex is not None:
             self._duplex.end()
+        self._end_lingering()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason changes nothing
         """End: streams are cut off, a request under way is finished in silence."""
         self.server.connections.discard(self)
         self._gate.lose()
+        self._end_lingering()
         if self._duplex is not None:
             self._duplex.end()
         if self._stream_task and self.task is not None:
@@ -233,7 +219,7 @@ class Connection(asyncio.Protocol):
         if length is not None and (len(length) > 1 or not length[0].isdecimal()):
             raise RefusedError(400, "400 Bad Request: bad Content-Length")
         if length is not None and int(length[0]) > self.server.limits.body:
-            raise RefusedError(413, f"Request entity too large: limit is {self.server.limits.body}")
+            raise too_large(self.server.limits.body)
         if coding is not None or length is not None:
             self.deadline = self.loop.time() + self.server.limits.body_seconds
             if headers.get("expect", [""])[0].lower() == "100-continue":
@@ -243,7 +229,7 @@ class Connection(asyncio.Protocol):
         """Take a piece of the body."""
         self._body_size += len(body)
         if self._body_size > self.server.limits.body:
-            raise RefusedError(413, f"Request entity too large: limit is {self.server.limits.body}")
+            raise too_large(self.server.limits.body)
         self._body.append(body)
 
     def on_message_complete(self) -> None:
@@ -300,6 +286,8 @@ class Connection(asyncio.Protocol):
     async def _serve(self, request: Request | RefusedError, keep_alive: bool) -> bool:  # noqa: FBT001 - a message as queued
         if isinstance(request, RefusedError):
             self._write_response(request.response, close=True, with_body=True)
+            if request.response.status == TOO_LARGE:
+                await self._linger()
             return False
         answer: Answer = await self.server.handler(request)
         close = not keep_alive or self.server.stopping
@@ -324,6 +312,13 @@ class Connection(asyncio.Protocol):
             if leftover:
                 self._feed(leftover)
         return not close
+
+    async def _linger(self) -> None:
+        """Take what the client still sends, for a while: closing at once would reset the connection before it has read the answer."""
+        self._resume()
+        self._lingers = self.loop.create_future()
+        self.deadline = self.loop.time() + self.server.limits.linger_seconds
+        await self._lingers
 
     def _write_response(self, answer: Response, *, close: bool, with_body: bool) -> None:
         body = answer.body
@@ -378,12 +373,18 @@ class Connection(asyncio.Protocol):
     def time_out(self) -> None:
         """End because a deadline passed: an idle client, or one that sends too slowly."""
         self.deadline = NEVER
-        if self._gate.closed:
+        if self._lingers is not None:
+            self._end_lingering()
+        elif self._gate.closed:
             self.transport.abort()
         elif self._in_message or self._head_size:
             self._refuse(RefusedError(408, "408 Request Timeout"))
         else:
             self.transport.close()
+
+    def _end_lingering(self) -> None:
+        if self._lingers is not None and not self._lingers.done():
+            self._lingers.set_result(None)
 
     def _pause(self) -> None:
         if not self._paused:

@@ -12,6 +12,7 @@ from sagong.server.messages import JSON, Request
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 MEDIA = (JSON, YAML, PROTOBUF)
+_CACHED, _LONGEST = 512, 16_384
 _TARGETS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 
@@ -32,7 +33,8 @@ class _Clause(NamedTuple):
 
 def representation(request: Request, *, targets: bool = True) -> Representation:
     """Choose the answer's representation. Raises NotAcceptableError."""
-    chosen = _choose(",".join(request.headers.get("accept", ())), targets)
+    accept = ",".join(request.headers.get("accept", ()))
+    chosen = _choose(accept, targets) if len(accept) <= _CACHED else _choose.__wrapped__(accept[:_LONGEST], targets)
     if request.query_string and "pretty" in request.query_string and request.flag("pretty"):
         return chosen._replace(pretty=True)
     return chosen

@@ -11,7 +11,7 @@ from sagong.api import cause
 from sagong.api.clock import Clock, Random
 from sagong.api.errors import ApiError, BadRequestError, NotFoundError, ServiceUnavailableError, TimeoutApiError
 from sagong.api.field_errors import quote
-from sagong.api.go_duration import parse_duration
+from sagong.api.go_values import parse_duration
 from sagong.server import impersonation, websockets
 from sagong.server.authz.authorizer import forbidden_error
 from sagong.server.contract import Attributes, Authenticator, Authorizer

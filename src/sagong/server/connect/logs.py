@@ -5,6 +5,7 @@ from __future__ import annotations
 from sagong.api.clock import format_time, parse_time
 from sagong.api.errors import ApiError, BadRequestError, Cause, invalid
 from sagong.api.field_errors import Errors
+from sagong.api.go_values import parse_int
 from sagong.api.types.core import Pod
 from sagong.server.connect.backend import BackendError, query, request
 from sagong.server.connect.proxying import stream
@@ -79,9 +80,9 @@ def _check(numbers: dict[str, int], *, since: bool, stream_name: str) -> list[Ca
 
 def _integer(text: str) -> int:
     try:
-        return int(text)
+        return parse_int(text)
     except ValueError as error:
-        raise BadRequestError(f'strconv.ParseInt: parsing "{text}": invalid syntax') from error
+        raise BadRequestError(str(error)) from error
 
 
 def _error(status: int, name: str, text: str) -> ApiError:

@@ -96,7 +96,7 @@ class Targets:
         """Return a place at one of a Service's ready endpoints. Raises ServiceUnavailableError."""
         port_name = name.port
         if name.port.isdecimal():
-            named = [port.name for port in service.spec.ports if port.port == int(name.port)]
+            named = [port.name for port in service.spec.ports if str(port.port) == name.port]
             if not named:
                 raise ServiceUnavailableError(f"no service port {name.port} found for service {quote(name.name)}")
             port_name = named[0]

@@ -23,6 +23,7 @@ from sagong.store.base import Store
 WAIT_PART = 4  # of its time, a request may wait a quarter
 MOST_WAIT_SECONDS = 60.0
 SAMPLES = 8
+_LIMIT_DIGITS = 19
 _WRITES = ("create", "update", "patch", "delete")
 
 
@@ -167,7 +168,7 @@ class Fairness:
         some = self._store.list(prefix, limit=SAMPLES)
         size = sum(len(entry.value) for entry in some) / max(len(some), 1)
         said = exchange.request.param("limit") if exchange.request.query_string else ""
-        limit = int(said) if said.isascii() and said.isdecimal() else 0
+        limit = int(said) if said.isascii() and said.isdecimal() and len(said) <= _LIMIT_DIGITS else 0
         return widths.of_list(count, size, limit, single=bool(info.name), widest=flow.level.widest)
 
     def _watchers(self, info: RequestInfo) -> int:

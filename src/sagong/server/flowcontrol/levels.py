@@ -18,7 +18,7 @@ from sagong.server.request_info import RequestInfo
 
 T = TypeVar("T", FlowSchema, PriorityLevelConfiguration)
 MANDATORY = ("exempt", "catch-all")
-MOST_FLOWS = 10_000
+MOST_FLOWS, LONGEST_PATH = 10_000, 1000
 BOUNDS = (0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0)
 
 
@@ -122,7 +122,9 @@ class Levels:
                 self._flows.clear()
             schema = matching.first_match(self.schemas, user, info)
             level = self.levels[schema.spec.priorityLevelConfiguration.name]
-            flow = self._flows[key] = Flow(schema, level, matching.distinguisher(schema, user, info))
+            flow = Flow(schema, level, matching.distinguisher(schema, user, info))
+            if len(info.path) <= LONGEST_PATH:  # clients say what the key is made of
+                self._flows[key] = flow
         return flow
 
     def configure(self, configs: Iterable[PriorityLevelConfiguration], schemas: Iterable[FlowSchema], now: float) -> Sequence[Ticket]:

@@ -16,6 +16,7 @@ from sagong.server.registry.registry import Registry
 from sagong.server.registry.write import Call
 
 _READS = ("log",)
+_PORT_DIGITS = 5
 _STREAMS = ("stdin", "stdout", "stderr", "tty")
 
 
@@ -54,7 +55,12 @@ def _options(exchange: Exchange, row: Resource) -> dict[str, Any]:
     if info.subresource == "proxy":
         return options | ({"path": info.rest} if info.rest else {})
     if info.subresource == "portforward":
-        ports = [int(port) for value in request.query.get("ports", ()) for port in value.split(",") if port.isdecimal()]
+        ports = [
+            int(port)
+            for value in request.query.get("ports", ())
+            for port in value.split(",")
+            if port.isdecimal() and len(port) <= _PORT_DIGITS
+        ]
         return options | ({"ports": ports} if ports else {})
     options |= {name: True for name in _STREAMS if request.flag(name)}
     if container := request.param("container"):

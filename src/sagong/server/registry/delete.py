@@ -21,7 +21,7 @@ from sagong.server.admission.plugin import Review
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer, Request, Response
 from sagong.server.negotiation import body_media
-from sagong.server.registry.options import list_options
+from sagong.server.registry.options import integer, list_options
 from sagong.server.registry.read import page
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.selection import selection
@@ -49,7 +49,7 @@ def delete_options(request: Request) -> DeleteOptions:
         options: DeleteOptions = codec.decode(request.body, body_media(request), DeleteOptions).obj
     else:
         options = DeleteOptions(
-            gracePeriodSeconds=int(request.param("gracePeriodSeconds")) if request.param("gracePeriodSeconds") else None,
+            gracePeriodSeconds=integer(request, "gracePeriodSeconds") if request.param("gracePeriodSeconds") else None,
             orphanDependents=request.flag("orphanDependents") if "orphanDependents" in request.query else None,
             propagationPolicy=request.param("propagationPolicy") or None,
             dryRun=request.query.get("dryRun", []),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import msgspec
 
 from sagong.api.errors import ApiError, BadRequestError, Cause, GoneError, TimeoutApiError, invalid
-from sagong.api.field_errors import Errors
+from sagong.api.field_errors import Errors, quote
+from sagong.api.go_values import parse_int, parse_uint
 from sagong.api.types.meta import ListMeta, Status
 from sagong.server.messages import Request
 
@@ -49,9 +50,9 @@ def list_options(request: Request, *, watch: bool) -> ListOptions:
     options = ListOptions(
         revision=_revision(raw_revision, watch=watch) if raw_revision else None,
         match=request.param("resourceVersionMatch"),
-        limit=max(_integer(request, "limit"), 0),
+        limit=max(integer(request, "limit"), 0),
         continue_token=request.param("continue"),
-        timeout=_integer(request, "timeoutSeconds"),
+        timeout=integer(request, "timeoutSeconds"),
         bookmarks=request.flag("allowWatchBookmarks"),
         send_initial_events=request.flag("sendInitialEvents") if initial else None,
     )
@@ -101,19 +102,21 @@ def _revision(text: str, *, watch: bool) -> int:
 
 def parse_revision(text: str) -> int:
     """Read a resourceVersion. Raises ValueError with Go's text."""
-    if not text.isascii() or not text.isdecimal():
-        raise ValueError(f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
-    return int(text)
+    try:
+        return parse_uint(text)
+    except ValueError as error:
+        raise ValueError(f"resourceVersion: Invalid value: {quote(text)}: {error}") from error
 
 
-def _integer(request: Request, name: str) -> int:
+def integer(request: Request, name: str) -> int:
+    """Return a parameter that is a number, 0 when it is absent. Raises BadRequestError."""
     text = request.param(name)
     if not text:
         return 0
     try:
-        return int(text)
-    except ValueError:
-        raise BadRequestError(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+        return parse_int(text)
+    except ValueError as error:
+        raise BadRequestError(str(error)) from error
 
 
 class _Token(msgspec.Struct):

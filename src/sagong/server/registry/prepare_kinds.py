@@ -147,7 +147,7 @@ def update_daemon_set(new: DaemonSet, old: DaemonSet, _: Any) -> None:
 
 def _template_generation(daemon_set: DaemonSet) -> int:
     said = daemon_set.metadata.annotations.get(TEMPLATE_GENERATION, "0")
-    return int(said) if said.isdecimal() else 0
+    return int(said) if said.isdecimal() and len(said) < 20 else 0  # noqa: PLR2004 - what 64 bits hold
 
 
 def create_job(job: Job, _: Any) -> None:

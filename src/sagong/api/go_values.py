@@ -1,4 +1,4 @@
-"""Durations as Go writes and reads them: `1m30s`, `250ms`, `-1.5h`."""
+"""Values as Go reads them from text: integers of 64 bits, durations such as `1m30s`, `250ms`, `-1.5h`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,27 @@ from sagong.api.field_errors import quote
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([^0-9.]*)")
+_INT, _INT_LENGTH, _BEYOND = re.compile(r"[+-]?[0-9]+"), 100, 2**63
 _MOST = float(2**63) * 1e-9
+
+
+def parse_int(text: str) -> int:
+    """Return a signed integer of 64 bits. Raises ValueError with the words of Go's strconv.ParseInt."""
+    if _INT.fullmatch(text) is None:
+        raise ValueError(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
+    value = int(text) if len(text) <= _INT_LENGTH else _BEYOND
+    if not -_BEYOND <= value < _BEYOND:
+        raise ValueError(f"strconv.ParseInt: parsing {quote(text)}: value out of range")
+    return value
+
+
+def parse_uint(text: str) -> int:
+    """Return an integer of 64 bits without sign. Raises ValueError with the words of Go's strconv.ParseUint."""
+    if not text.isascii() or not text.isdecimal():
+        raise ValueError(f"strconv.ParseUint: parsing {quote(text)}: invalid syntax")
+    if len(text) > _INT_LENGTH or int(text) >= 2 * _BEYOND:
+        raise ValueError(f"strconv.ParseUint: parsing {quote(text)}: value out of range")
+    return int(text)
 
 
 def parse_duration(text: str) -> float:
