@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from sagong.cluster.clock import RealClock
-from sagong.server.http import HttpServer, Limits
+from sagong.server.http import HttpServer
+from sagong.server.http_limits import Limits
 from sagong.server.messages import Answer, Duplex, Request, Response, Stream, Upgrade
 
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -127,6 +128,8 @@ async def test_requests_on_one_connection_are_answered_in_order() -> None:
         b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\nabc",
         b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
         b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /a HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 40\r\n\r\n",
+        b"POST /a HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET /a HTTP/1.1\r\n\r\n",
         b"GET /a HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
         b"GET /a HTTP/1.1\r\nHost: x\r\n folded: yes\r\n\r\n",

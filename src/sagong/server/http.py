@@ -21,7 +21,7 @@ import httptools
 from sagong.api.clock import Clock
 from sagong.server import wire
 from sagong.server.duplex import Gate, TransportDuplex
-from sagong.server.http_limits import TOO_LARGE, Limits, RefusedError, too_large
+from sagong.server.http_limits import TOO_LARGE, Framing, Limits, RefusedError, refusal, too_large
 from sagong.server.messages import Answer, Handler, Peer, Request, Response, Stream, Upgrade
 
 log = logging.getLogger(__name__)
@@ -210,17 +210,10 @@ class Connection(asyncio.Protocol):
         self._in_message = True
         self._head_size = 0
         headers = self._headers
-        if self._parser.get_http_version() == "1.1" and len(headers.get("host", ())) != 1:
-            raise RefusedError(400, "400 Bad Request: missing or repeated Host header")
-        coding = headers.get("transfer-encoding")
-        length = headers.get("content-length")
-        if coding is not None and (length is not None or len(coding) > 1 or coding[0].lower() != "chunked"):
-            raise RefusedError(400, "400 Bad Request: unsupported transfer encoding")
-        if length is not None and (len(length) > 1 or not length[0].isdecimal()):
-            raise RefusedError(400, "400 Bad Request: bad Content-Length")
-        if length is not None and int(length[0]) > self.server.limits.body:
-            raise too_large(self.server.limits.body)
-        if coding is not None or length is not None:
+        framing = Framing(self._parser.get_http_version(), self._parser.should_upgrade())
+        if (error := refusal(headers, framing, self.server.limits)) is not None:
+            raise error
+        if "transfer-encoding" in headers or "content-length" in headers:
             self.deadline = self.loop.time() + self.server.limits.body_seconds
             if headers.get("expect", [""])[0].lower() == "100-continue":
                 self.transport.write(wire.CONTINUE)
@@ -268,6 +261,9 @@ class Connection(asyncio.Protocol):
             log.exception("connection of %s", self.peer.address)
             self.transport.abort()
         finally:
+            self._refused = True
+            if not self._gate.lost:
+                self._resume()  # a TLS connection whose reading is paused would not end
             self.transport.close()
             self.server.connections.discard(self)
 

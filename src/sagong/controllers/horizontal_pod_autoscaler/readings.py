@@ -11,7 +11,7 @@ import msgspec
 
 from sagong.api.clock import parse_time
 from sagong.api.errors import ApiError, NotFoundError
-from sagong.api.go_duration import parse_duration
+from sagong.api.go_values import parse_duration
 from sagong.api.quantity import QuantityError, parse
 from sagong.api.resources import Resource
 from sagong.api.types.autoscaling import CrossVersionObjectReference

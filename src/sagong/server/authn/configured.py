@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sagong.api.clock import Clock
 from sagong.api.field_errors import text
-from sagong.api.go_duration import parse_duration
+from sagong.api.go_values import parse_duration
 from sagong.server.authn.authentication_config import (
     AuthenticationConfiguration,
     ClaimMappings,

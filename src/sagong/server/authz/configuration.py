@@ -10,7 +10,7 @@ import msgspec
 from sagong.api import names
 from sagong.api.errors import Cause
 from sagong.api.field_errors import Errors, text
-from sagong.api.go_duration import parse_duration
+from sagong.api.go_values import parse_duration
 from sagong.server.authn.authentication_config import ConfigurationError, read_configuration
 
 MODES = ("ABAC", "AlwaysAllow", "AlwaysDeny", "Node", "RBAC", "Webhook")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sagong.api.field_errors import text
-from sagong.api.go_duration import parse_duration
+from sagong.api.go_values import parse_duration
 from sagong.server.authn.authentication_config import ConfigurationError
 from sagong.server.authz.authorizer import ChainAuthorizer
 from sagong.server.authz.configuration import (
