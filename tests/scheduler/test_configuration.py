@@ -13,7 +13,7 @@ from sagong.cluster.clock import RealClock
 from sagong.cluster.scheduler import read
 from sagong.scheduler.configuration import ConfigurationError, KubeSchedulerConfiguration, parse
 from sagong.scheduler.cycle import Cycle, Placement
-from sagong.scheduler.framework import Bind, Filter, NodeFilter, QueueSort, Score
+from sagong.scheduler.framework import Bind, Filter, NodeFilter, QueueSort, Score, State
 from sagong.scheduler.plugins import Tools, default_profile, profiles_of
 from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.profile import Profile
@@ -180,3 +180,27 @@ def test_a_file_is_yaml_and_errors_name_it(tmp_path: Path) -> None:
     file.write_text("kind: {")
     with pytest.raises(ConfigurationError, match=str(file)):
         read(str(file))
+
+
+@pytest.mark.parametrize(
+    ("resources", "used", "asked", "expected"),
+    [
+        # 25 % and 25 %: even before, 50 % against 25 % after: 50 + (50 + 87 - 100) // 2
+        (["cpu", "memory"], {"cpu": "500m", "memory": "1Gi"}, {"cpu": "500m"}, 68),
+        # who asks for no GPU does not care: 87 before, 75 after
+        (["cpu", "memory", "gpu"], {"cpu": "1", "memory": "1Gi", "gpu": "3"}, {"cpu": "500m", "gpu": "0"}, 69),
+        # shares of 0.5, 0.25 and 0.5 deviate by 0.118, of 0.75, 0.25 and 0.75 by 0.236
+        (["cpu", "memory", "gpu"], {"cpu": "1", "memory": "1Gi", "gpu": "2"}, {"cpu": "500m", "gpu": "1"}, 69),
+        # what no node has does not count
+        (["cpu", "memory", "none"], {"cpu": "500m", "memory": "1Gi"}, {"cpu": "500m", "none": "1"}, 68),
+    ],
+)
+def test_the_balance_of_chosen_resources(resources: list[str], used: dict[str, Any], asked: dict[str, Any], expected: int) -> None:
+    args = {"resources": [{"name": name} for name in resources]}
+    chosen = profile(pluginConfig=[{"name": "NodeResourcesBalancedAllocation", "args": args}])
+    cluster = Cluster([node("a", allocatable={"gpu": "4"})], [pod("x", on="a", **used)])
+    plugin = next(found for found in chosen.at(Score) if found.name == "NodeResourcesBalancedAllocation")
+    snapshot = cluster.cache.snapshot()
+    rated = plugin.score(State(), PodInfo.of(pod("p", **asked)), snapshot.nodes, snapshot)
+    assert rated is not None
+    assert rated.tolist() == [expected]

@@ -215,6 +215,29 @@ def test_who_refuses_a_node_and_why(case: tuple[list[Node], list[Pod], Pod]) -> 
 
 
 @THOROUGH
+@given(clusters(), st.lists(st.tuples(st.integers(0, 5), few), max_size=4), st.data())
+def test_room_is_left_to_nominated_pods(
+    case: tuple[list[Node], list[Pod], Pod], nominations: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    made, placed, pod = case
+    plain = data.draw(st.booleans())
+    cluster, wanted, world = cluster_of(made, placed), PodInfo.of(pod), world_of(made, placed)
+    crowded = world_of(made, placed)
+    for number, (place, _) in enumerate(nominations):
+        name = made[place % len(made)].metadata.name
+        other = PodInfo.of(data.draw(pods(f"nominated-{number}", plain=plain)))
+        cluster.nominator.nominate(other, name)
+        if other.priority >= wanted.priority:
+            crowded.pods.setdefault(name, []).append(other)
+    expected = {}
+    for node in made:  # beside a node's own nominated pods, and without
+        name = node.metadata.name
+        beside = World(made, {**world.pods, name: crowded.on(node)}, ROOMS)
+        expected[name] = reference.refusal(beside, wanted, node) or reference.refusal(world, wanted, node)
+    assert {name: bool(found) for name, found in refusals(cluster, wanted).items()} == {name: bool(why) for name, why in expected.items()}
+
+
+@THOROUGH
 @given(clusters())
 def test_ratings(case: tuple[list[Node], list[Pod], Pod]) -> None:
     made, placed, pod = case

@@ -49,23 +49,29 @@ class Journal:
 
 
 class _Memory:
-    __slots__ = ("seen", "stamps", "values")
+    """`stale`: the rows whose values are to be computed again when they are asked for."""
+
+    __slots__ = ("seen", "stale", "stamps", "values")
 
     def __init__(self, size: int) -> None:
         self.values: Ints = np.zeros(size, np.int64)
         self.stamps: Ints = np.full(size, -1, np.int64)
+        self.stale: Bools = np.zeros(size, np.bool_)
         self.seen = -1
 
 
 class Memories:
-    """Values by key, those that were not asked for longest forgotten first. One journal tells which rows of them are stale."""
+    """Values by key, those that were not asked for longest forgotten first. One journal tells which rows of them are stale.
+
+    Only what is asked for is computed: a large cluster is rated in parts, and until a part's turn comes its changes add up to one call.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._kept: OrderedDict[Hashable, _Memory] = OrderedDict()
 
-    def recall(self, key: Hashable, exists: Bools, compute: Compute) -> Ints:
-        """Return the values for all rows, computing those of rows that changed; rows that do not exist have 0."""
+    def recall(self, key: Hashable, exists: Bools, rows: Ints | slice, compute: Compute) -> Ints:
+        """Return the values for some rows, computing those of rows that changed; rows that do not exist have 0."""
         memory = self._kept.get(key)
         if memory is None or len(memory.values) != len(exists):
             memory = self._kept[key] = _Memory(len(exists))
@@ -73,10 +79,14 @@ class Memories:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         if memory.seen != self._journal.end:
-            stale = self._journal.since(memory.seen, memory.stamps)
-            memory.stamps[stale] = self._journal.stamps[stale]
-            memory.values[stale] = 0
-            stale = stale[exists[stale]]
-            memory.values[stale] = compute(stale)
+            changed = self._journal.since(memory.seen, memory.stamps)
+            memory.stamps[changed] = self._journal.stamps[changed]
+            memory.values[changed] = 0
+            memory.stale[changed] = exists[changed]
             memory.seen = self._journal.end
-        return memory.values
+        stale = memory.stale[rows]
+        if stale.any():
+            found = np.flatnonzero(stale) if isinstance(rows, slice) else rows[stale]
+            memory.values[found] = compute(found)
+            memory.stale[found] = False
+        return memory.values[rows]

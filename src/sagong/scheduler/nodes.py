@@ -77,15 +77,15 @@ class Nodes:
         """Memory, in the same way."""
         return self._sums.rated_memory[self._picked]
 
-    def asked(self, resource: str) -> Ints | int:
-        """Return what is asked for of a resource; 0 when nowhere anything is."""
+    def asked(self, resource: str) -> Ints:
+        """Return what is asked for of a resource."""
         values = self._sums.asked.get(resource)
-        return 0 if values is None else values[self._picked]
+        return np.zeros(len(self), np.int64) if values is None else values[self._picked]
 
-    def capacity(self, resource: str) -> Ints | int:
-        """Return what there is of a resource; 0 when no node has any."""
+    def capacity(self, resource: str) -> Ints:
+        """Return what there is of a resource."""
         values = self.table.capacity.get(resource)
-        return 0 if values is None else values[self.rows]
+        return np.zeros(len(self), np.int64) if values is None else values[self.rows]
 
     def domains(self, key: str) -> Ints:
         """Return the numbers of a label's values, 0 where it is missing."""
@@ -99,13 +99,13 @@ class Nodes:
         def compute_rows(rows: Ints) -> Ints:
             return np.array(compute(list(Nodes(self.table, rows))), np.int64)
 
-        return self.table.of_node.recall(key, self.table.exists, compute_rows)[self.rows]
+        return self.table.of_node.recall(key, self.table.exists, self.rows, compute_rows)
 
     def by_pods(self, key: Hashable, compute: Callable[[Nodes], Ints]) -> Ints:
         """Return what follows from the nodes and the sums of their pods, computed once until one of them changes."""
         if self._are_few or self.supposed:
             return compute(self)
-        return self.table.of_pods.recall(key, self.table.exists, lambda rows: compute(Nodes(self.table, rows)))[self.rows]
+        return self.table.of_pods.recall(key, self.table.exists, self.rows, lambda rows: compute(Nodes(self.table, rows)))
 
     def ports(self, protocol: str, port: int) -> Mapping[int, Counter[str]]:
         """Return the addresses at which a host port is taken, by place among the rows."""

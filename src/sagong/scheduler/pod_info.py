@@ -193,6 +193,16 @@ def _term(namespace: str, term: PodAffinityTerm) -> Term:
     return _parsed(msgspec.json.encode(term), namespace if own else "")
 
 
+def shared_selector(selector: LabelSelector | None) -> Selector:
+    """Parse; equal selectors are one object, parsed once. Raises SelectorError."""
+    return NOTHING if selector is None else _decoded(msgspec.json.encode(selector))
+
+
+@functools.lru_cache(maxsize=MAX_TEMPLATES)
+def _decoded(encoded: bytes) -> Selector:
+    return from_label_selector(msgspec.json.decode(encoded, type=LabelSelector))
+
+
 @functools.lru_cache(maxsize=4096)
 def _parsed(encoded: bytes, namespace: str) -> Term:
     term = msgspec.json.decode(encoded, type=PodAffinityTerm)
@@ -207,6 +217,6 @@ def _parsed(encoded: bytes, namespace: str) -> Term:
 def _selector(selector: LabelSelector | None) -> Selector:
     """Parse; a malformed selector, which the API server lets nobody write, means nothing."""
     try:
-        return from_label_selector(selector)
+        return shared_selector(selector)
     except SelectorError:
         return NOTHING

@@ -33,31 +33,34 @@ class BalancedAllocation:
         if not any(asked.values()):
             return None
         counted = [(name, wanted) for name, wanted in asked.items() if wanted or name in _PLAIN]
-        unchanged = [(name, 0) for name, _ in counted]
 
         def rate(found: Nodes) -> Ints:
-            return _HALF + (_HALF + _evenness(found, counted) - _evenness(found, unchanged)) // 2
+            before, after = _evenness(found, counted)
+            rated: Ints = _HALF + (_HALF + after - before) // 2
+            return rated
 
         return nodes.by_pods((self, pod.needs), rate)
 
 
 def _evenness(nodes: Nodes, added: Sequence[tuple[str, int]]) -> Ints:
-    """Return 100 for equal shares of what is used and added, less the more they deviate. What a node has none of does not count."""
+    """Return, before and after, 100 for equal used shares, less the more they deviate. What a node has none of does not count."""
     shares, exist = [], []
     for name, amount in added:
         capacity = nodes.capacity(name)
-        exist.append(np.greater(capacity, 0))
-        shares.append(np.minimum((nodes.asked(name) + amount) / np.maximum(capacity, 1), 1.0))
+        exist.append(capacity > 0)
+        used = nodes.asked(name) + np.array([[0], [amount]])
+        shares.append(np.minimum(used / np.maximum(capacity, 1), 1.0))
     if len(shares) == 2:  # noqa: PLR2004 - cpu and memory, the common case
         deviation = abs(shares[0] - shares[1]) / 2 * (exist[0] & exist[1])
     else:
-        deviation = _deviation(np.array(shares), np.array(exist))
+        deviation = _deviation(np.array(shares), np.array(exist)[:, np.newaxis])
     even: Ints = ((1 - deviation) * MAX_SCORE).astype(np.int64)
     return even
 
 
 def _deviation(shares: Floats, exist: Bools) -> Floats:
-    """Return the standard deviation of each column's shares that exist."""
+    """Return the standard deviation of the shares that exist, along the first axis."""
+    exist = np.broadcast_to(exist, shares.shape)
     number = exist.sum(axis=0)
     mean = np.sum(shares, axis=0, where=exist) / np.maximum(number, 1)
     squares = np.sum((shares - mean) ** 2, axis=0, where=exist)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
-from sagong.api.selectors import EVERYTHING, Requirement, Selector, from_label_selector, from_labels
+from sagong.api.selectors import EVERYTHING, Selector, from_labels
 from sagong.api.types.apps import ReplicaSet, StatefulSet
 from sagong.api.types.core import ReplicationController, Service
 from sagong.api.types.meta import OwnerReference
 from sagong.scheduler.framework import Listers
-from sagong.scheduler.pod_info import PodInfo
+from sagong.scheduler.pod_info import PodInfo, shared_selector
 
 _OWNERS: dict[tuple[str, str], type] = {
     ("v1", "ReplicationController"): ReplicationController,
@@ -33,8 +34,13 @@ def default_selector(pod: PodInfo, listers: Listers) -> Selector:
         selector = service.spec.selector
         if selector and selector.items() <= pod.labels.items():
             labels |= selector
-    found = list(from_labels(labels).requirements)
-    found += _owner_selector(pod, listers).requirements
+    return _union(tuple(sorted(labels.items())), _owner_selector(pod, listers))
+
+
+@functools.lru_cache(maxsize=1024)
+def _union(labels: tuple[tuple[str, str], ...], selector: Selector) -> Selector:
+    """Return what demands both; equal ones are one object, which is parsed once for all pods of an owner."""
+    found = (*from_labels(dict(labels)).requirements, *selector.requirements)
     return Selector(dict.fromkeys(found)) if found else EVERYTHING
 
 
@@ -43,9 +49,9 @@ def _owner_selector(pod: PodInfo, listers: Listers) -> Selector:
     kind = _OWNERS.get((owner.apiVersion, owner.kind)) if owner is not None else None
     found = listers.get(kind, pod.namespace, owner.name) if kind is not None and owner is not None else None
     if isinstance(found, ReplicationController):
-        return Selector(Requirement(key, "=", (value,)) for key, value in found.spec.selector.items())
+        return from_labels(found.spec.selector)
     if isinstance(found, ReplicaSet | StatefulSet) and found.spec.selector is not None:
-        return from_label_selector(found.spec.selector)
+        return shared_selector(found.spec.selector)
     return EVERYTHING
 
 

@@ -103,12 +103,12 @@ class ResourcesFit:
         """Tell how much too much is asked for."""
         del state
         found = []
-        excess = int(node.pods[0]) + 1 - _only(node.capacity("pods"))
+        excess = int(node.pods[0]) + 1 - int(node.capacity("pods")[0])
         if excess > 0:
             found.append(Remedy(f"remove {excess} {'pod' if excess == 1 else 'pods'} from the node"))
         for name, wanted in self._checked(pod):
-            capacity = _only(node.capacity(name))
-            excess = wanted + _only(node.asked(name)) - capacity
+            capacity = int(node.capacity(name)[0])
+            excess = wanted + int(node.asked(name)[0]) - capacity
             if excess > 0:
                 text = amount_text(name, excess)
                 if excess >= wanted:
@@ -142,10 +142,6 @@ def _along(shape: Sequence[tuple[int, int]], utilization: Ints) -> Ints:
     return np.where(utilization <= shape[0][0], shape[0][1] * 10, found)
 
 
-def _only(values: Ints | int) -> int:
-    return values if isinstance(values, int) else int(values[0])
-
-
 def _used(resource: str, pod: PodInfo, nodes: Nodes) -> Ints | None:
     """Return what will be used of a resource; None if the pod is indifferent to it."""
     if resource == "cpu":
@@ -153,7 +149,7 @@ def _used(resource: str, pod: PodInfo, nodes: Nodes) -> Ints | None:
     if resource == "memory":
         return nodes.rated_memory + pod.rated[1]
     wanted = pod.asked.get(resource, 0)
-    return np.zeros(len(nodes), np.int64) + nodes.asked(resource) + wanted if wanted or resource == "ephemeral-storage" else None
+    return nodes.asked(resource) + wanted if wanted or resource == "ephemeral-storage" else None
 
 
 def _shortages(asked: Sequence[tuple[str, int]], nodes: Nodes) -> npt.NDArray[Any]:

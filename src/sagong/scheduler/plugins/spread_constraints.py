@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from sagong.api.nodes import matches_required_affinity, untolerated
-from sagong.api.selectors import Requirement, Selector, from_label_selector
+from sagong.api.selectors import Requirement, Selector
 from sagong.api.types.core import Node, PodSpec, TopologySpreadConstraint
 from sagong.scheduler.columns import Bools
 from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.plugins.node_affinity import matching
 from sagong.scheduler.plugins.taint_toleration import keeps_away
-from sagong.scheduler.pod_info import PodInfo
+from sagong.scheduler.pod_info import PodInfo, shared_selector
 
 HOSTNAME, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 HARD, SOFT = "DoNotSchedule", "ScheduleAnyway"
@@ -59,7 +59,7 @@ class Constraint:
 def parse(constraint: TopologySpreadConstraint, pod: PodInfo, selector: Selector | None) -> Constraint:
     """Parse; a selector that is given stands in for the constraint's own and its matchLabelKeys."""
     if selector is None:
-        selector = from_label_selector(constraint.labelSelector)
+        selector = shared_selector(constraint.labelSelector)
         same = [Requirement(key, "=", (pod.labels[key],)) for key in constraint.matchLabelKeys if key in pod.labels]
         if same and not selector.nothing:
             selector = Selector(dict.fromkeys((*same, *selector.requirements)))
