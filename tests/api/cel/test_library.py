@@ -76,6 +76,7 @@ def evaluate(expression: str) -> Any:
         ("jsonpatch.escapeKey('a/b~c')", "a~1b~0c"),
         ("[1, 3].sum() + [2, 1].min() + [2, 5].max()", 10),
         ("[1.5, 2.5].sum()", 4.0),
+        ("[dyn(duration('1s')), dyn(duration('2s'))].sum() == duration('3s')", True),
         ("[1, 2].isSorted() && !['b', 'a'].isSorted()", True),
         ("[1, 2, 1].indexOf(1) + [1, 2, 1].lastIndexOf(1)", 2),
         ("[3, 1, 2].sort()", [1, 2, 3]),

@@ -58,6 +58,8 @@ class Program:
             value = self._plan(frame)
         except RecursionError:
             raise EvaluationError("expression recursion limit exceeded") from None
+        except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+            raise EvaluationError(f"internal error: {error}") from error
         finally:
             if budget is not None and frame.cost <= limit:
                 budget.spend(frame.cost)

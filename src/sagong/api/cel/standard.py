@@ -137,7 +137,7 @@ def index_list(items: list[Any], at: Any) -> Any:
 def _position(at: Any) -> int:
     if isinstance(at, bool) or not isinstance(at, (int, float)):
         raise EvaluationError(f"unsupported index type '{type_of_value(at).name}' in list")
-    if at != int(at):
+    if not float(at).is_integer():
         raise EvaluationError(f"unsupported index value {at} in list")
     return int(at)
 

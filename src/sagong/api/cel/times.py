@@ -73,7 +73,10 @@ def format_timestamp(value: Timestamp) -> str:
 def in_zone(value: Timestamp, zone: str) -> datetime:
     """Return the moment as a date in a zone: a name, or an offset such as `-08:00`. Raises EvaluationError."""
     moment = _EPOCH + timedelta(microseconds=value.nanoseconds // 1000)
-    return moment.astimezone(_named_zone(zone)) if zone else moment
+    try:
+        return moment.astimezone(_named_zone(zone)) if zone else moment
+    except OverflowError:
+        raise EvaluationError("timestamp overflow") from None
 
 
 def _zone(text: str) -> tzinfo:

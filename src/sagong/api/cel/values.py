@@ -217,7 +217,7 @@ def is_a(value: Any, wanted: Type) -> bool:
         return True
     found = type_of_value(value)
     if wanted.kind in ("struct", "opaque"):
-        return found.name == wanted.name or found.kind == "dyn" or (wanted.kind == "struct" and found.kind == "map")
+        return found.name == wanted.name or found.kind == "dyn"
     return found.kind == wanted.kind
 
 

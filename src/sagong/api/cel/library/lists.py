@@ -9,7 +9,7 @@ from typing import Any
 
 from sagong.api.cel.declarations import Functions
 from sagong.api.cel.errors import EvaluationError
-from sagong.api.cel.values import INT_MAX, INT_MIN, UINT_MAX, Duration, UInt, compare, contains, equal, type_of_value
+from sagong.api.cel.values import INT_MAX, INT_MIN, UINT_MAX, Duration, UInt, compare, contains, equal, no_such_overload, type_of_value
 
 LISTS = Functions()
 _COMPARABLE = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")
@@ -20,17 +20,24 @@ def _is_sorted(items: list[Any]) -> bool:
     return all(compare(left, right) <= 0 for left, right in itertools.pairwise(items))
 
 
-def _summing(kind: str) -> Callable[[list[Any]], Any]:
-    def add_up(items: list[Any]) -> Any:
-        if kind == "duration":
-            return Duration(_within(sum(item.nanoseconds for item in items), INT_MIN, INT_MAX, "duration overflow"))
-        if kind == "double":
-            return sum(items, 0.0)
-        if kind == "uint":
-            return UInt(_within(sum(map(int, items)), 0, UINT_MAX, "unsigned integer overflow"))
-        return _within(sum(items), INT_MIN, INT_MAX, "integer overflow")
+def _summing(zero: Any) -> Callable[[list[Any]], Any]:
+    return lambda items: _sum(items) if items else zero
 
-    return add_up
+
+def _sum(items: list[Any]) -> Any:
+    """Add up what need not be of the type that was declared, when that is not known."""
+    kind = type(items[0])
+    if kind not in _SUMS or any(type(item) is not kind for item in items):
+        raise no_such_overload()
+    return _SUMS[kind](items)
+
+
+_SUMS: dict[type, Callable[[list[Any]], Any]] = {
+    int: lambda items: _within(sum(items), INT_MIN, INT_MAX, "integer overflow"),
+    UInt: lambda items: UInt(_within(sum(map(int, items)), 0, UINT_MAX, "unsigned integer overflow")),
+    float: lambda items: sum(items, 0.0),
+    Duration: lambda items: Duration(_within(sum(item.nanoseconds for item in items), INT_MIN, INT_MAX, "duration overflow")),
+}
 
 
 def _within(value: int, low: int, high: int, complaint: str) -> int:
@@ -111,8 +118,8 @@ def _declare() -> None:
         add("min", f"list_{kind}_min_{kind} list({kind}).() -> {kind}", _extreme("min", -1))
         add("sort", f"list_{kind}_sort list({kind}).() -> list({kind})", _sort)
         add("@sortByAssociatedKeys", f"list_{kind}_sortByAssociatedKeys list(T).(list({kind})) -> list(T)", _sort_by)
-    for kind in _ZEROS:
-        add("sum", f"list_{kind}_sum_{kind} list({kind}).() -> {kind}", _summing(kind))
+    for kind, zero in _ZEROS.items():
+        add("sum", f"list_{kind}_sum_{kind} list({kind}).() -> {kind}", _summing(zero))
     add("indexOf", "list_a_index_of_int list(A).(A) -> int", _index_of)
     add("lastIndexOf", "list_a_last_index_of_int list(A).(A) -> int", _last_index_of)
     add("slice", "list_slice list(T).(int, int) -> list(T)", _slice)
