@@ -10,7 +10,7 @@ import pytest
 from tests.scheduler.builders import NO_CLIENT, Cluster, Fixed, Objects, node, pod
 
 from sagong.cluster.clock import RealClock
-from sagong.cluster.scheduler import read
+from sagong.cluster.scheduler import check, read
 from sagong.scheduler.configuration import ConfigurationError, KubeSchedulerConfiguration, parse
 from sagong.scheduler.cycle import Cycle, Placement
 from sagong.scheduler.framework import Bind, Filter, NodeFilter, QueueSort, Score, State
@@ -204,3 +204,9 @@ def test_the_balance_of_chosen_resources(resources: list[str], used: dict[str, A
     rated = plugin.score(State(), PodInfo.of(pod("p", **asked)), snapshot.nodes, snapshot)
     assert rated is not None
     assert rated.tolist() == [expected]
+
+
+def test_an_unknown_plugin_keeps_the_process_from_starting() -> None:
+    check(configuration())
+    with pytest.raises(ConfigurationError, match='plugin "Gang" does not exist'):
+        check(configuration(profiles=[{"plugins": {"score": {"enabled": [{"name": "Gang"}]}}}]))

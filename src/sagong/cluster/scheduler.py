@@ -13,7 +13,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: no linear algebra here, and each thread costs memory
 
 from sagong.client.client import Client
-from sagong.client.config import load_kubeconfig
+from sagong.client.config import ClientConfig, load_kubeconfig
 from sagong.cluster import process
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.scheduler.app import Scheduler
@@ -21,6 +21,7 @@ from sagong.scheduler.configuration import ConfigurationError, KubeSchedulerConf
 from sagong.scheduler.plugins import Tools, profiles_of
 from sagong.scheduler.profile import Profile
 from sagong.scheduler.queue import Backoff
+from sagong.scheduler.sources import Sources
 
 
 def read(path: str) -> KubeSchedulerConfiguration:
@@ -38,6 +39,12 @@ def read(path: str) -> KubeSchedulerConfiguration:
         raise ConfigurationError(f"{path}: {error}") from error
 
 
+def check(configuration: KubeSchedulerConfiguration) -> None:
+    """Make the profiles once, to hear of unknown plugins before anything runs. Raises ConfigurationError."""
+    client = Client(ClientConfig("https://localhost"), clock=RealClock(), random=RealRandom())
+    profiles_of(Tools(client, RealClock(), Sources(client), RealRandom()), configuration)
+
+
 def main() -> int:
     """Schedule while the lease is ours; what keeps it from starting is one line on stderr."""
     parser = argparse.ArgumentParser(prog="kube-scheduler")
@@ -49,6 +56,7 @@ def main() -> int:
     health = process.HealthPort(options.port, certificate=options.pki / "scheduler.crt", key=options.pki / "scheduler.key")
     try:
         configuration = read(options.config)
+        check(configuration)
     except ConfigurationError as error:
         sys.stderr.write(f"kube-scheduler cannot start: {error}\n")
         return 1
