@@ -174,7 +174,8 @@ def test_after_a_reboot_everything_returns(api: ApiRig, kubelet: KubeletProcess,
     rig.power_off()
     rig.start_containerd()
     kubelet.start()
-    until(lambda: field(api, "rebooted", ".status.containerStatuses[0].restartCount") == "1" and ready(api, "rebooted"))
+    # the pods of all tests before this one come back at once
+    until(lambda: field(api, "rebooted", ".status.containerStatuses[0].restartCount") == "1" and ready(api, "rebooted"), 60)
     last = field(api, "rebooted", ".status.containerStatuses[0].lastState.terminated.exitCode")
     assert last not in ("", "0")
 
