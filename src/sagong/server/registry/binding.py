@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sagong.api.clock import format_time
-from sagong.api.errors import ApiError, BadRequestError, conflict
+from sagong.api.errors import BadRequestError, conflict
 from sagong.api.field_errors import Errors, text
 from sagong.api.resources import Resource, resource_of
 from sagong.api.types.core import Binding, Pod, PodCondition
@@ -52,7 +52,7 @@ def _check_target(binding: Binding) -> None:
     if not binding.target.name:
         errors.required("target.name", "")
     if errors:
-        raise ApiError(text(errors), reason="")
+        raise BadRequestError(text(errors))
 
 
 def _assign(pod: Pod, binding: Binding, now: str) -> None:
