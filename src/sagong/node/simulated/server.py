@@ -43,7 +43,8 @@ class SimulatedServer:
         if first in _STREAMS and len(rest) >= 2:  # noqa: PLR2004 - namespace and name
             node, pod = self._find(rest[0], rest[1])
             name = f"{pod.metadata.namespace}/{pod.metadata.name}"
-            raise HttpError(501, f"pod {name} runs on the simulated node {node}: there is no process to {_STREAMS[first]}")
+            # no ": " in the text: kubectl would take it for YAML and show nothing of it
+            raise HttpError(501, f"pod {name} runs on the simulated node {node}, which has no process to {_STREAMS[first]}")
         handler = self._routes.get(first)
         if handler is None:
             raise HttpError(404, "404 page not found")
