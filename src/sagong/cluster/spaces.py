@@ -84,6 +84,9 @@ def wire_commands(cluster: ClusterConfig, node: NodeConfig) -> Iterator[Command]
     length = ipaddress.ip_network(cluster.node_cidr).prefixlen
     yield [_ip(), "link", "add", node.link, "type", "veth", "peer", "name", "eth0", "netns", f"{node.space}/net"]
     yield [_ip(), "link", "set", node.link, "master", node_bridge(cluster), "up"]
+    # From a node's pod through another node's port to a pod of the first: where bridged packets pass the packet rules, the bridge
+    # sends it back on the wire that it came by, which it does only if told so.
+    yield [_ip(), "link", "set", node.link, "type", "bridge_slave", "hairpin", "on"]
     yield node.inside(_ip(), "link", "set", "lo", "up")
     yield node.inside(_ip(), "address", "add", f"{node.ip}/{length}", "dev", "eth0")
     yield node.inside(_ip(), "link", "set", "eth0", "up")
