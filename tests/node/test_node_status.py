@@ -52,12 +52,12 @@ def facts(**changes: Any) -> NodeFacts:
 
 
 def test_capacity_and_allocatable_are_written_as_upstream_writes_them() -> None:
-    assert facts().capacity == {"cpu": "2", "ephemeral-storage": "104857600Ki", "hugepages-2Mi": "0", "memory": "4194304Ki", "pods": "110"}
+    assert facts().capacity == {"cpu": "2", "ephemeral-storage": "100Gi", "hugepages-2Mi": "0", "memory": "4Gi", "pods": "110"}
     assert facts().allocatable == {
         "cpu": "2",
         "ephemeral-storage": "96636764160",
         "hugepages-2Mi": "0",
-        "memory": "4091904Ki",
+        "memory": "3996Mi",
         "pods": "110",
     }
     reserved = Reservations(kube={"cpu": "100m", "memory": "1Gi"}, max_pods=110, pods_per_core=10)

@@ -28,7 +28,7 @@ def capacity(machine: Machine, disk: FileSystem, reserved: Reservations) -> dict
     return {
         "cpu": str(machine.cpus),
         "ephemeral-storage": _kib(disk.capacity),
-        **{f"hugepages-{size}": quantity.canonical(f"{total // _KIB}Ki") for size, total in sorted(machine.huge_pages.items())},
+        **{f"hugepages-{size}": _kib(total) for size, total in sorted(machine.huge_pages.items())},
         "memory": _kib(machine.memory),
         "pods": str(pods),
     }
@@ -62,4 +62,4 @@ def _reserved(reserved: Reservations, resource: str, *, milli: bool = False) -> 
 
 
 def _kib(size: int) -> str:
-    return f"{size // _KIB}Ki"
+    return quantity.canonical(f"{size // _KIB}Ki")  # as the API server will show it, so that nothing seems to have changed

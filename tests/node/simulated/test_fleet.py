@@ -180,3 +180,15 @@ async def test_a_node_that_is_deleted_comes_back(tmp_path: Path) -> None:
             return await there()
 
         await until(back)
+
+
+async def test_a_node_that_has_not_changed_is_not_written(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as (client, made):
+
+        async def there() -> bool:
+            return made.node("sim-0") is not None
+
+        await until(there)
+        known, kept = await client.get(Node, "sim-0"), made.keeper.kept("sim-0")
+        later = kept.node.status(known, "2999-01-01T00:00:00Z")
+        assert not kept.reports.due(known.status, later.status)

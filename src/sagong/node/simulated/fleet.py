@@ -47,7 +47,7 @@ class Fleet:
         runtime = SimulatedRuntime(settings.behaviour, events, allocations, clock, random, address=self._address, ended=self._ended)
         self._nodes = Informer(client, Node, label_selector=SIMULATED)
         shared = Shared(settings, runtime, self.statuses, events, allocations, clock, random, address, port)
-        self.nodes = {name: SimulatedNode(name, number, shared, self._node) for number, name in enumerate(names)}
+        self.nodes = {name: SimulatedNode(name, number, shared, self.node) for number, name in enumerate(names)}
         self.keeper = Keeper(client, self._nodes, list(self.nodes.values()), self._recorder, shared)
         self._runtime = runtime
 
@@ -108,5 +108,6 @@ class Fleet:
     def _address(self, pod: Pod) -> str:
         return self.nodes[pod.spec.nodeName].next_address(pod)
 
-    def _node(self, name: str) -> Node | None:
+    def node(self, name: str) -> Node | None:
+        """Return a node's object as last seen."""
         return self._nodes.get("", name)
