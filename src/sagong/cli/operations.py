@@ -26,6 +26,8 @@ class StartOptions:
     proxy_metrics_port: int = 0
     nodes: int = 0
     node_cidr: str = ""
+    pod_cidr: str = ""
+    service_cidr: str = ""
     simulated: bool = False
     store: str = ""
     kubeconfig: bool = True

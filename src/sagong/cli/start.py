@@ -23,6 +23,8 @@ from sagong.cli.printers import Progress
 @click.option("--nodes", default=0, type=click.IntRange(0, 10000), metavar="N", help="How many nodes this machine carries (default 1).")
 @click.option("--simulated", is_flag=True, help="Let the nodes beside the first run pods in memory only.")
 @click.option("--node-cidr", default="", metavar="CIDR", help="The network between several nodes (default 192.168.96.0/24).")
+@click.option("--pod-cidr", default="", metavar="CIDR", help="The range of pods' addresses (default 10.244.0.0/16).")
+@click.option("--service-cidr", default="", metavar="CIDR", help="The range of Services' addresses (default 10.96.0.0/12).")
 @click.option("--no-kubeconfig", is_flag=True, help="Leave ~/.kube/config alone.")
 @click.option("--timeout", default=120.0, show_default=True, help="Seconds to wait for all of kube-system.")
 @click.option("--yes", "-y", is_flag=True, help="Install missing Debian packages without asking.")

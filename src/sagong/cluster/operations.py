@@ -185,6 +185,8 @@ def configure(options: StartOptions, existing: ClusterConfig | None) -> ClusterC
             "proxy_metrics_port",
             "nodes",
             "node_cidr",
+            "pod_cidr",
+            "service_cidr",
             "simulated",
             "store",
         )
@@ -193,6 +195,10 @@ def configure(options: StartOptions, existing: ClusterConfig | None) -> ClusterC
     if existing is not None:
         if asked.get("node_name", existing.node_name) != existing.node_name:
             raise ConfigError(f"this cluster's node is {existing.node_name!r} and cannot be renamed; start with another --data-dir")
+        for name in ("pod_cidr", "service_cidr"):
+            if asked.get(name, getattr(existing, name)) != getattr(existing, name):
+                option = f"--{name.replace('_', '-')}"
+                raise ConfigError(f"this cluster has {option} {getattr(existing, name)} and keeps it; start with another --data-dir")
         if existing.nodes > 1 and asked.get("simulated", existing.simulated) != existing.simulated:
             raise ConfigError(f"this cluster has {existing.nodes} nodes that are not simulated; start with another --data-dir")
         if asked.get("nodes", existing.nodes) < existing.nodes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import shutil
 import socket
@@ -14,6 +15,9 @@ from sagong.cluster.containerd import CNI_PLUGINS
 
 LEAST_FREE = 512 * 2**20
 """Bytes that the data directory's file system must have free."""
+
+LARGEST_POD_PREFIX, LARGEST_SERVICE_PREFIX = 24, 28
+"""A node's pods take a /24; Services need the server's and the DNS's address, and some more."""
 
 PROGRAMS = {
     "containerd": "containerd",
@@ -84,6 +88,25 @@ def check_ports(config: ClusterConfig) -> None:
             raise ConfigError(f"port {port}, which {part} needs, is taken by another program; stop it, or give another {option}")
 
 
+def check_ranges(config: ClusterConfig) -> None:
+    """Refuse ranges of addresses that are none, too small, overlap, or hold the node's own address: its packets would go astray."""
+    ranges = {"--pod-cidr": (config.pod_cidr, LARGEST_POD_PREFIX), "--service-cidr": (config.service_cidr, LARGEST_SERVICE_PREFIX)}
+    found: dict[str, ipaddress.IPv4Network] = {}
+    for option, (text, longest) in ranges.items():
+        try:
+            network = ipaddress.IPv4Network(text)
+        except ValueError as error:
+            raise ConfigError(f"{text!r} is no IPv4 range: {error}; give another {option}") from error
+        if network.prefixlen > longest:
+            raise ConfigError(f"{network} is too small, it must be a /{longest} at least; give another {option}")
+        if ipaddress.ip_address(config.node_ip) in network:
+            raise ConfigError(f"the node's address {config.node_ip} is in {network}; give another {option}, or another --node-ip")
+        found[option] = network
+    pods, services = found.values()
+    if pods.overlaps(services):
+        raise ConfigError(f"the ranges of pods {pods} and of Services {services} overlap; give another --pod-cidr")
+
+
 def taken(port: int) -> bool:
     """Say whether somebody listens on the TCP port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -99,6 +122,7 @@ def checks(config: ClusterConfig) -> Iterator[Callable[[], None]]:
     """Yield the checks in the order in which a user can act on them."""
     yield check_root
     yield check_packages
+    yield lambda: check_ranges(config)
     yield lambda: check_disk(config)
     yield lambda: check_ports(config)
 
