@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -152,6 +153,7 @@ def test_revisions_restore_templates_and_are_told_apart_by_meaning() -> None:
     found = world.list(ControllerRevision)[0]
     assert found.data["spec"]["template"]["$patch"] == "replace"
     assert template_of(found) == template()
+    assert json.dumps(found.data) == json.dumps(found.data, sort_keys=True), "upstream's clients compare the bytes"
     written_by_go = found.copy()
     written_by_go.data["spec"]["template"]["metadata"]["creationTimestamp"] = None
     world.replace(written_by_go)

@@ -84,7 +84,8 @@ def new_revision(owner: Any, number: int, hash_label: str = HASH_LABEL) -> Contr
             annotations=dict(owner.metadata.annotations),
             ownerReferences=[controller_reference(owner)],
         ),
-        data={"spec": {"template": {**msgspec.to_builtins(template), "$patch": "replace"}}},
+        # with sorted keys: upstream's clients compare the bytes
+        data={"spec": {"template": {"$patch": "replace", **msgspec.to_builtins(template, order="sorted")}}},
         revision=number,
     )
 
