@@ -85,6 +85,24 @@ async def test_metrics_are_prometheus_text(world: World, tmp_path: Path) -> None
     assert "kubelet_running_pods 1\n" in await found.metrics("")
 
 
+async def test_a_container_that_has_ended_does_not_hide_the_one_that_runs(world: World, tmp_path: Path) -> None:
+    running = await world.list_stats()
+    attributes = cri.ContainerAttributes(id="0", metadata=cri.ContainerMetadata(name="c"), labels={labels.POD_UID: "u1"})
+    ended = cri.ContainerStats(attributes=attributes, cpu=cri.CpuUsage(timestamp=1), memory=cri.MemoryUsage(timestamp=1))
+
+    async def both() -> list[cri.ContainerStats]:
+        return [*running, ended]
+
+    world.list_stats = both  # type: ignore[method-assign]  # what the runtime says after a container's restart
+    found = statistics(world, tmp_path, HandClock())
+    resource = await found.metrics("resource")
+    assert [line for line in resource.splitlines() if line.startswith("container_cpu")] == [
+        'container_cpu_usage_seconds_total{container="c",namespace="ns",pod="p"} 5'
+    ]
+    summary: Any = await found.summary(only_cpu_and_memory=True)
+    assert [container["cpu"]["usageCoreNanoSeconds"] for container in summary["pods"][0]["containers"]] == [5_000_000_000]
+
+
 def test_label_values_are_escaped() -> None:
     metric = Metric("m", "gauge", "help")
     metric.add(1.5, a='q"\\\n')

@@ -215,7 +215,9 @@ async def container_stats(runtime: Runtime) -> Mapping[str, Sequence[cri.Contain
     found: dict[str, list[cri.ContainerStats]] = {}
     try:
         for stats in await runtime.list_stats():
-            found.setdefault(stats.attributes.labels.get(labels.POD_UID, ""), []).append(stats)
+            # one that has ended, but is kept for its log, is listed without usage
+            if stats.cpu.usage_core_nano_seconds.value or stats.memory.working_set_bytes.value:
+                found.setdefault(stats.attributes.labels.get(labels.POD_UID, ""), []).append(stats)
     except CriError:
         return {}
     return found
