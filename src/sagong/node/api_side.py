@@ -34,13 +34,18 @@ class ApiSide:
         return [self.recorder.run(), self.services.run(), self.runtime_classes.run(), self.nodes.run()]
 
     async def follow_pods(self, changed: Callable[[Pod | None, Pod | None], None], ready: Callable[[], None]) -> None:
-        """Follow this node's pods, once Services are known: containers get them as variables. `ready` is called after the first list."""
+        """Follow this node's pods, once Services are known: containers get them as variables. `ready` is called after the first list.
+
+        Pods of the first list come in the order in which they were let in: an earlier kubelet's before those that still have to be.
+        """
         await self.services.wait_synced()
         await self.nodes.wait_synced()
-        self.pods.add_handler(changed)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.pods.run())
             await self.pods.wait_synced()
+            for pod in sorted(self.pods.list(), key=_let_in):
+                changed(None, pod)
+            self.pods.add_handler(changed)
             ready()
 
     def node(self) -> Node | None:
@@ -55,6 +60,11 @@ class ApiSide:
         """Return the runtime handler of a RuntimeClass, None when there is no such class."""
         found = self.runtime_classes.get("", runtime_class)
         return found.handler if found else None
+
+
+def _let_in(pod: Pod) -> tuple[bool, str, int]:
+    meta = pod.metadata
+    return not pod.status.startTime, pod.status.startTime or meta.creationTimestamp or "", int(meta.resourceVersion or 0)
 
 
 class NoApi:

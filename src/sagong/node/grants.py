@@ -32,6 +32,7 @@ class Grants:
         events: PodEvents,
         clock: Clock,
     ) -> None:
+        """`workers` returns those whose pods count."""
         self._allocations = allocations
         self._workers = workers
         self._admit = admit
@@ -46,9 +47,9 @@ class Grants:
 
     def look(self) -> None:
         """Judge every resize that waits: first what asks for no more, then by priority, quality of service and age."""
-        waiting = [worker for worker in self._workers() if worker.resizing and worker.counts]
+        waiting = [worker for worker in self._workers() if worker.resizing]
         for worker in sorted(waiting, key=_order):
-            others = [other.pod for other in self._workers() if other.counts and other is not worker]
+            others = [other.pod for other in self._workers() if other is not worker]
             rejection = self._admit(worker.wanted, others)
             if rejection is None:
                 self._allocations.allot(worker.wanted)

@@ -176,7 +176,7 @@ class Kubelet:
             host_ips=self.ips,
             allocatable=allocatable,
         )
-        self.grants = Grants(allocations, self.pods.all, self.gate.admit, self.events, clock)
+        self.grants = Grants(allocations, self.pods.counting, self.gate.admit, self.events, clock)
         self.pods.use(
             Machinery(
                 observer=self.observer,

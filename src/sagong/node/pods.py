@@ -140,6 +140,10 @@ class Pods:
         """Return all workers, also of pods that have finished and are still shown."""
         return list(self._workers.values())
 
+    def counting(self) -> list[PodWorker]:
+        """Return the workers whose pods use the node's resources, as the scheduler counts: what its source has dropped does not."""
+        return [worker for uid, worker in self._workers.items() if worker.counts and uid not in self._hidden]
+
     def known(self, uid: str) -> bool:
         """Tell whether a pod has a worker, waits for one, or is being removed."""
         return uid in self._workers or uid in self._waiting or uid in self._leaving
@@ -172,7 +176,7 @@ class Pods:
             return
         self._waiting.pop(uid, None)
         worker = PodWorker(pod, self._machinery, static=static)
-        others = [other.pod for other in self._workers.values() if other.counts]
+        others = [other.pod for other in self.counting()]
         self._workers[uid] = worker
         active = pod.status.phase not in TERMINAL and not meta.deletionTimestamp
         rejection = self._admit(worker.pod, others) if active and not pod.status.startTime else None
