@@ -21,17 +21,29 @@ Reasons = tuple[str, ...]
 
 @dataclass
 class World:
-    """Nodes, the pods on each of them, and the labels of namespaces."""
+    """Nodes, the pods on each of them, the labels of namespaces; and `moves`, pods that only in thought come to a node (1) or go (-1)."""
 
     nodes: list[Node]
     pods: dict[str, list[PodInfo]]
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    moves: tuple[tuple[str, PodInfo, int], ...] = ()
 
     def on(self, node: Node) -> list[PodInfo]:
+        """Return the pods of a node as they are thought to be."""
+        come = [pod for name, pod, by in self.moves if name == node.metadata.name and by > 0]
+        gone = [pod for name, pod, by in self.moves if name == node.metadata.name and by < 0]
+        found = [*self.really_on(node), *come]
+        for pod in gone:
+            found.remove(pod)
+        return found
+
+    def really_on(self, node: Node) -> list[PodInfo]:
         return self.pods.get(node.metadata.name, [])
 
-    def without(self, gone: PodInfo) -> World:
-        return World(self.nodes, {name: [p for p in pods if p is not gone] for name, pods in self.pods.items()}, self.namespaces)
+    def moving(self, by: int, node: Node, *pods: PodInfo) -> World:
+        """Return this world with more or fewer pods on a node."""
+        moves = (*self.moves, *((node.metadata.name, pod, by) for pod in pods))
+        return World(self.nodes, self.pods, self.namespaces, moves)
 
     def means(self, term: Term, pod: PodInfo) -> bool:
         return term.matches(pod.namespace, pod.labels, self.namespaces.get(pod.namespace, {}))
@@ -100,10 +112,17 @@ def _counts_on(constraint: TopologySpreadConstraint, pod: PodInfo, node: Node) -
 
 
 def _matching(world: World, constraint: TopologySpreadConstraint, pod: PodInfo, node: Node) -> int:
-    meant = _selector(constraint, pod)
-    if from_label_selector(constraint.labelSelector).empty and not any(key in pod.labels for key in constraint.matchLabelKeys):
-        return 0  # as upstream: a rule that means everything spreads nothing
-    return sum(other.namespace == pod.namespace and not other.leaving and meant(other.labels) for other in world.on(node))
+    """Count as upstream does, in two ways: of the pods that are there, none when the rule means everything, and none that is leaving; of
+    those that come or go in thought, each that the rule means.
+    """
+    rule = _selector(constraint, pod)
+
+    def meant(other: PodInfo) -> bool:
+        return other.namespace == pod.namespace and rule(other.labels)
+
+    everything = from_label_selector(constraint.labelSelector).empty and not any(key in pod.labels for key in constraint.matchLabelKeys)
+    there = 0 if everything else sum(meant(other) and not other.leaving for other in world.really_on(node))
+    return there + sum(by for name, other, by in world.moves if name == node.metadata.name and meant(other))
 
 
 def spread(world: World, pod: PodInfo, node: Node) -> Reasons:
@@ -299,15 +318,12 @@ SCORES: Mapping[str, Callable[[World, PodInfo, Sequence[Node]], list[int] | None
 def victims(world: World, pod: PodInfo, node: Node) -> list[PodInfo] | None:
     """Return whom to evict from a node for a pod; None when that does not help. No disruption budgets."""
     lower = sorted((o for o in world.on(node) if o.priority < pod.priority), key=lambda o: (-o.priority, o.pod.status.startTime or "~"))
-    without = world
-    for other in lower:
-        without = without.without(other)
+    without = world.moving(-1, node, *lower)
     if not lower or refusal(without, pod, node) is not None:
         return None
     gone = []
     for other in lower:
-        name = node.metadata.name
-        back = World(without.nodes, {**without.pods, name: [*without.on(node), other]}, without.namespaces)
+        back = without.moving(1, node, other)
         if refusal(back, pod, node) is None:
             without = back
         else:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.scheduler import reference
 from tests.scheduler.builders import HOST, ZONE, Cluster, namespaces
 from tests.scheduler.reference import World
 
-from sagong.api.selectors import from_label_selector
 from sagong.api.types.core import (
     Affinity,
     Container,
@@ -206,14 +205,6 @@ def refusals(cluster: Cluster, wanted: PodInfo) -> dict[str, tuple[str, tuple[st
     return found
 
 
-def spreads_over_everything(pod: Pod) -> bool:
-    """Say whether a constraint selects every pod: upstream counts none for it, but each that it moves in thought."""
-    return any(
-        from_label_selector(constraint.labelSelector).empty and not any(key in pod.metadata.labels for key in constraint.matchLabelKeys)
-        for constraint in pod.spec.topologySpreadConstraints
-    )
-
-
 @THOROUGH
 @given(clusters())
 def test_who_refuses_a_node_and_why(case: tuple[list[Node], list[Pod], Pod]) -> None:
@@ -229,20 +220,19 @@ def test_room_is_left_to_nominated_pods(
     case: tuple[list[Node], list[Pod], Pod], nominations: list[tuple[int, int]], data: st.DataObject
 ) -> None:
     made, placed, pod = case
-    assume(not spreads_over_everything(pod))
     plain = data.draw(st.booleans())
     cluster, wanted, world = cluster_of(made, placed), PodInfo.of(pod), world_of(made, placed)
-    crowded = world_of(made, placed)
+    crowd: dict[str, list[PodInfo]] = {}
     for number, (place, _) in enumerate(nominations):
         name = made[place % len(made)].metadata.name
         other = PodInfo.of(data.draw(pods(f"nominated-{number}", plain=plain)))
         cluster.nominator.nominate(other, name)
         if other.priority >= wanted.priority:
-            crowded.pods.setdefault(name, []).append(other)
+            crowd.setdefault(name, []).append(other)
     expected = {}
     for node in made:  # beside a node's own nominated pods, and without
         name = node.metadata.name
-        beside = World(made, {**world.pods, name: crowded.on(node)}, ROOMS)
+        beside = world.moving(1, node, *crowd.get(name, []))
         expected[name] = reference.refusal(beside, wanted, node) or reference.refusal(world, wanted, node)
     assert {name: bool(found) for name, found in refusals(cluster, wanted).items()} == {name: bool(why) for name, why in expected.items()}
 
@@ -285,7 +275,6 @@ def test_where_a_pod_goes(case: tuple[list[Node], list[Pod], Pod]) -> None:
 @given(clusters(), st.integers(3, 4))
 def test_whom_preemption_chooses(case: tuple[list[Node], list[Pod], Pod], priority: int) -> None:
     made, placed, pod = case
-    assume(not spreads_over_everything(pod))
     pod.spec.priority = priority - 1
     cluster, wanted, world = cluster_of(made, placed), PodInfo.of(pod), world_of(made, placed)
     snapshot = cluster.cache.snapshot()
