@@ -48,7 +48,7 @@ class Client:
 
     def __init__(self, config: ClientConfig, *, clock: Clock, random: Random, transport: Transport | None = None) -> None:
         self.config, self.clock, self.random = config, clock, random
-        self._transport = transport or Transport(config, clock)
+        self.transport = transport or Transport(config, clock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -58,7 +58,7 @@ class Client:
 
     async def close(self) -> None:
         """Drop all connections."""
-        self._transport.pool.close()
+        self.transport.pool.close()
 
     async def get(self, kind: type[T] | Resource | Endpoint[T], name: str, namespace: str = "", subresource: str = "") -> T:
         """Read one object."""
@@ -192,7 +192,7 @@ class Client:
             timeoutSeconds=str(timeout_seconds or ""),
         )
         path, headers = endpoint.resource.path(namespace), {"Accept": endpoint.accept}
-        async with self._transport.stream(Request("GET", path, query, headers)) as stream:
+        async with self.transport.stream(Request("GET", path, query, headers)) as stream:
             async for line in _lines(stream):
                 event, obj = endpoint.decode_event(line)
                 if isinstance(obj, Status):
@@ -210,20 +210,20 @@ class Client:
         time_limit: float = REQUEST_TIMEOUT,
     ) -> Response:
         """Ask any path. Raises ApiError for 400 and above."""
-        return await self._transport.request(Request(method, path, query or {}, headers or {"Accept": JSON}, body), time_limit)
+        return await self.transport.request(Request(method, path, query or {}, headers or {"Accept": JSON}, body), time_limit)
 
     def stream(
         self, path: str, *, query: Query | None = None, headers: Mapping[str, str] | None = None
     ) -> AbstractAsyncContextManager[Stream]:
         """Get any path and read the body as it comes, such as a pod's log."""
-        return self._transport.stream(Request("GET", path, query or {}, headers or {"Accept": "*/*"}))
+        return self.transport.stream(Request("GET", path, query or {}, headers or {"Accept": "*/*"}))
 
     def upgrade(
         self, path: str, protocol: str, *, method: str = "POST", query: Query | None = None, headers: Mapping[str, str] | None = None
     ) -> AbstractAsyncContextManager[Stream]:
         """Switch protocols (exec, attach, port-forward) and hand out the raw duplex stream; its `headers` name the subprotocol."""
         sent = {"Connection": "Upgrade", "Upgrade": protocol, **(headers or {})}
-        return self._transport.stream(Request(method, path, query or {}, sent))
+        return self.transport.stream(Request(method, path, query or {}, sent))
 
     async def _send(self, method: str, endpoint: Endpoint[T], path: str, query: Query, obj: T) -> T:
         answer = await self.raw(method, path, query=query, headers=_SENT, body=_encode(endpoint.filled(obj)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +14,13 @@ from sagong.client.tls import ResumingContext, client_context
 CONNECT_TIMEOUT = 10.0
 MAX_IDLE = 16
 REMEMBER_SECONDS = 3600.0
+
+Guard = Callable[[], None]
+"""Raises OSError when nothing may be written any more."""
+
+
+def always() -> None:
+    """Let everything be written."""
 
 
 class Pool:
@@ -31,22 +39,23 @@ class Pool:
         self._tls_stamp: tuple[float, ...] = ()
         self._remember_at = 0.0
 
-    async def send(self, request: bytes, *, again: bool) -> Connection:
+    async def send(self, request: bytes, *, again: bool, guard: Guard = always) -> Connection:
         """Send and wait for the head of the answer; `release` must follow.
 
         A kept connection that the server closed meanwhile is replaced by another; with `again` also when it closes on the
-        request, which must then be harmless to repeat. Raises ServerUnreachableError.
+        request, which must then be harmless to repeat. `guard` is asked last of all before anything is sent, and may raise.
+        Raises ServerUnreachableError.
         """
         while self._idle:
             connection = self._idle.pop()
             if connection.closed:
                 continue
             try:
-                return await self._begin(connection, request)
+                return await self._begin(connection, request, guard)
             except ServerUnreachableError:
                 if connection.answered or not again:
                     raise
-        return await self._begin(await self._connect(), request)
+        return await self._begin(await self._connect(), request, guard)
 
     def release(self, connection: Connection) -> None:
         """Keep a connection whose answer was read to the end; drop another."""
@@ -62,9 +71,10 @@ class Pool:
             connection.abort()
         self._idle.clear()
 
-    async def _begin(self, connection: Connection, request: bytes) -> Connection:
+    async def _begin(self, connection: Connection, request: bytes, guard: Guard) -> Connection:
         self._busy.add(connection)
         try:
+            guard()
             connection.send(request)
             await connection.wait_head()
         except BaseException:

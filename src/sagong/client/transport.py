@@ -17,7 +17,7 @@ from sagong.api.types.meta import Status
 from sagong.client.config import ClientConfig
 from sagong.client.connection import Connection
 from sagong.client.credentials import Bearer, bearer_of
-from sagong.client.pool import Pool
+from sagong.client.pool import Guard, Pool, always
 
 REQUEST_TIMEOUT = 60.0
 MAX_REQUESTS = 64
@@ -78,10 +78,13 @@ class Stream:
 class Transport:
     """Speaks for one identity. Several may share a pool, if TLS does not name one already."""
 
-    def __init__(self, config: ClientConfig, clock: Clock, *, pool: Pool | None = None, bearer: Bearer | None = None) -> None:
+    def __init__(
+        self, config: ClientConfig, clock: Clock, *, pool: Pool | None = None, bearer: Bearer | None = None, guard: Guard = always
+    ) -> None:
+        """`guard` is asked before each write."""
         self.config = config
         self.pool = pool or Pool(config)
-        self._clock = clock
+        self._clock, self.guard = clock, guard
         self._bearer = bearer or bearer_of(config, clock)
         self._static = f"Host: {self.pool.authority}\r\nUser-Agent: {config.user_agent}\r\n"
         self._slots = asyncio.Semaphore(MAX_REQUESTS)
@@ -133,7 +136,8 @@ class Transport:
 
     async def _send(self, request: Request) -> Connection:
         encoded = self._encode(request, await self._bearer.token())
-        return await self.pool.send(encoded, again=request.method in IDEMPOTENT)
+        guard = always if request.method == "GET" else self.guard
+        return await self.pool.send(encoded, again=request.method in IDEMPOTENT, guard=guard)
 
     def _encode(self, request: Request, token: str) -> bytes:
         target = quote(self.pool.prefix + request.path, safe="/:@!$&'()*+,;=~-._")

@@ -11,9 +11,11 @@ from pathlib import Path
 from sagong.client.accounts import Accounts
 from sagong.client.client import Client
 from sagong.client.config import load_kubeconfig
-from sagong.cluster import process
+from sagong.cluster import election, process
 from sagong.controllers.catalog import Settings, controllers, parts
 from sagong.controllers.runner import Runner
+
+NAME = "kube-controller-manager"
 
 
 def main() -> None:
@@ -43,7 +45,8 @@ def main() -> None:
         runners.append(runner)
         await runner.run()
 
-    process.run(lambda: process.lead(load_kubeconfig(options.kubeconfig), "kube-controller-manager", health, work, page))
+    kubeconfig = load_kubeconfig(options.kubeconfig)
+    process.run(lambda: process.lead(kubeconfig, NAME, health, work, page, election=options.election))
 
 
 def _is_on(name: str, wanted: str) -> bool:
@@ -53,7 +56,7 @@ def _is_on(name: str, wanted: str) -> bool:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="kube-controller-manager")
+    parser = argparse.ArgumentParser(prog=NAME)
     parser.add_argument("--kubeconfig", required=True)
     parser.add_argument("--pki", required=True, type=Path, help="where controller-manager.crt and .key, ca.crt and sa.key are")
     parser.add_argument("--port", type=int, default=10257)
@@ -61,7 +64,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--service-cidr", default="")
     parser.add_argument("--controllers", default="*", help="names, comma-separated; * for all, -name for not that")
     parser.add_argument("--use-service-account-credentials", action=argparse.BooleanOptionalAction, default=True)
-    return parser.parse_args()
+    election.add_flags(parser)
+    options = parser.parse_args()
+    try:
+        options.election = election.chosen(options, election.Election(NAME))
+    except ValueError as error:
+        parser.error(str(error))
+    return options
 
 
 if __name__ == "__main__":

@@ -19,8 +19,10 @@ import uvloop
 from sagong.api.errors import ApiError
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig
+from sagong.client.events import Recorder
 from sagong.client.leader import LeaderElector, LeadershipLostError
 from sagong.cluster.clock import RealClock, RealRandom
+from sagong.cluster.election import Election
 
 log = logging.getLogger(__name__)
 
@@ -63,27 +65,38 @@ async def lead(
     work: Callable[[Client], Awaitable[None]],
     pages: Pages | None = None,
     *,
-    lease: str | None = None,
+    election: Election | None = None,
 ) -> None:
-    """Serve the health port, and do the work while the lease `kube-system/<name>` is ours.
+    """Serve the health port, and do the work while the lease is ours.
 
-    `lease` is another name for it, or, when empty, says to work without one. A lost lease ends the process, as upstream does it: the
-    kubelet starts it anew.
+    A lost lease ends the process, as upstream does it: the kubelet starts it anew. The identity tells this process from others by the
+    port, which no two of a host can have; the one that is started in its place has the same and need not wait.
     """
-    async with Client(replace(config, user_agent=name), clock=RealClock(), random=RealRandom()) as client:
-        identity = f"{socket.gethostname()}_{name}"
-        elector = LeaderElector(client, name if lease is None else lease, identity)
-        server = await serve_health(health, pages or (lambda _: None))
-        async with server:
-            await answering(client)
-            if lease == "":
-                await work(client)
-                return
+    election = election or Election(name)
+    config = replace(config, user_agent=name)
+    async with Client(config, clock=RealClock(), random=RealRandom()) as client, await serve_health(health, pages or _no_page) as server:
+        await answering(client)
+        if not election.elect:
+            await work(client)
+            return
+        identity = f"{socket.gethostname()}_{name}-{server.sockets[0].getsockname()[1]}"
+        # a client of its own: renewing waits for nobody, and is not asked whether the lease is held
+        async with Client(config, clock=client.clock, random=client.random) as own:
+            recorder = Recorder(own, name)
+            elector = LeaderElector(own, election.name, identity, namespace=election.namespace, times=election.times, recorder=recorder)
+            client.transport.guard = elector.guard
             try:
-                await elector.run(lambda: work(client))
-            except LeadershipLostError as error:
-                log.error("%s", error)  # noqa: TRY400 - one line; the trace says nothing more
+                async with asyncio.TaskGroup() as group:
+                    telling = group.create_task(recorder.run())
+                    await elector.run(lambda: work(client))
+                    telling.cancel()
+            except* LeadershipLostError as errors:
+                log.error("leaderelection lost: %s", errors.exceptions[0])  # noqa: TRY400 - one line; the trace says nothing more
                 os._exit(1)
+
+
+def _no_page(_path: str) -> bytes | None:
+    return None
 
 
 async def answering(client: Client) -> None:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: no linear algebra here, and each thread costs memory
 
+from sagong.api.go_values import parse_duration
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig, load_kubeconfig
-from sagong.cluster import process
+from sagong.client.leader import LeaseTimes
+from sagong.cluster import election, process
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.scheduler.app import Scheduler
 from sagong.scheduler.configuration import ConfigurationError, KubeSchedulerConfiguration, parse
@@ -45,6 +47,13 @@ def check(configuration: KubeSchedulerConfiguration) -> None:
     profiles_of(Tools(client, RealClock(), Sources(client), RealRandom()), configuration)
 
 
+def elected(configuration: KubeSchedulerConfiguration) -> election.Election:
+    """Return the configuration's leader election. Raises ValueError for durations that cannot be read."""
+    wanted = configuration.leaderElection
+    times = LeaseTimes(parse_duration(wanted.leaseDuration), parse_duration(wanted.renewDeadline), parse_duration(wanted.retryPeriod))
+    return election.Election(wanted.resourceName, wanted.resourceNamespace, times, wanted.leaderElect)
+
+
 def main() -> int:
     """Schedule while the lease is ours; what keeps it from starting is one line on stderr."""
     parser = argparse.ArgumentParser(prog="kube-scheduler")
@@ -52,12 +61,14 @@ def main() -> int:
     parser.add_argument("--pki", required=True, type=Path)
     parser.add_argument("--port", type=int, default=10259)
     parser.add_argument("--config", default="", help="a KubeSchedulerConfiguration")
+    election.add_flags(parser)
     options = parser.parse_args()
     health = process.HealthPort(options.port, certificate=options.pki / "scheduler.crt", key=options.pki / "scheduler.key")
     try:
         configuration = read(options.config)
         check(configuration)
-    except ConfigurationError as error:
+        chosen = election.chosen(options, elected(configuration))
+    except (ConfigurationError, ValueError) as error:
         sys.stderr.write(f"kube-scheduler cannot start: {error}\n")
         return 1
     running: list[Scheduler] = []
@@ -74,10 +85,8 @@ def main() -> int:
     def page(path: str) -> bytes | None:
         return running[-1].page(path) if running else None
 
-    election = configuration.leaderElection
-    lease = election.resourceName if election.leaderElect else ""
     kubeconfig = load_kubeconfig(options.kubeconfig or configuration.clientConnection.kubeconfig)
-    process.run(lambda: process.lead(kubeconfig, "kube-scheduler", health, work, page, lease=lease))
+    process.run(lambda: process.lead(kubeconfig, "kube-scheduler", health, work, page, election=chosen))
     return 0
 
 
