@@ -15,6 +15,7 @@ from sagong.client.client import Client
 from sagong.client.config import ClientConfig
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.scheduler.app import Scheduler
+from sagong.scheduler.extenders import Extender
 from sagong.scheduler.plugins import Tools
 from sagong.scheduler.profile import Profile
 
@@ -87,7 +88,9 @@ def unscheduled(pod: Pod) -> Any:
 
 
 @asynccontextmanager
-async def scheduling(directory: Path, profiles: Callable[[Tools], Sequence[Profile]] | None = None) -> AsyncIterator[Rig]:
+async def scheduling(
+    directory: Path, profiles: Callable[[Tools], Sequence[Profile]] | None = None, extenders: Sequence[Extender] = ()
+) -> AsyncIterator[Rig]:
     """Run both; the scheduler has no more rights than its role gives."""
     async with running(directory) as api:
         api.pki.issue("system:kube-scheduler", file="scheduler")
@@ -100,7 +103,7 @@ async def scheduling(directory: Path, profiles: Callable[[Tools], Sequence[Profi
 
         await api.namespace(NAMESPACE)
         async with client("admin") as admin, client("scheduler") as own:
-            scheduler = Scheduler(own, clock=RealClock(), random=RealRandom(), profiles=profiles)
+            scheduler = Scheduler(own, clock=RealClock(), random=RealRandom(), profiles=profiles, extenders=extenders)
             task = asyncio.create_task(scheduler.run())
             try:
                 yield Rig(api, admin, scheduler)

@@ -30,6 +30,7 @@ class StartOptions:
     service_cidr: str = ""
     simulated: bool = False
     store: str = ""
+    scheduler_config: str = ""
     kubeconfig: bool = True
     timeout: float = 120.0
 

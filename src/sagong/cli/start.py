@@ -25,6 +25,7 @@ from sagong.cli.printers import Progress
 @click.option("--node-cidr", default="", metavar="CIDR", help="The network between several nodes (default 192.168.96.0/24).")
 @click.option("--pod-cidr", default="", metavar="CIDR", help="The range of pods' addresses (default 10.244.0.0/16).")
 @click.option("--service-cidr", default="", metavar="CIDR", help="The range of Services' addresses (default 10.96.0.0/12).")
+@click.option("--scheduler-config", default="", metavar="FILE", help="A KubeSchedulerConfiguration; the cluster keeps a copy.")
 @click.option("--no-kubeconfig", is_flag=True, help="Leave ~/.kube/config alone.")
 @click.option("--timeout", default=120.0, show_default=True, help="Seconds to wait for all of kube-system.")
 @click.option("--yes", "-y", is_flag=True, help="Install missing Debian packages without asking.")

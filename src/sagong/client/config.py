@@ -147,7 +147,11 @@ def _file(user: dict[str, Any], key: str, base: Path, path: str) -> str:
             _read(base / user[key], path, key)
             return str(base / user[key])
         return ""
-    content = _content(user, key, base, path) or b""
-    descriptor = os.memfd_create(key)  # lives as long as the process; nothing secret touches a disk
+    return memory_file(key, _content(user, key, base, path) or b"")
+
+
+def memory_file(name: str, content: bytes) -> str:
+    """Return the path of an anonymous file: it lives as long as the process, and nothing secret touches a disk."""
+    descriptor = os.memfd_create(name)
     os.write(descriptor, content)
     return f"/proc/{os.getpid()}/fd/{descriptor}"

@@ -19,7 +19,7 @@ import yaml
 from sagong import __version__
 from sagong.cli.operations import ImageLine, OperationError, PartStatus, PodAnswer, Report, StartOptions
 from sagong.client.config import KubeconfigError, load_kubeconfig
-from sagong.cluster import certificates, config, containerd, host, preflight, spaces, supervisor, user_kubeconfig
+from sagong.cluster import certificates, config, containerd, host, preflight, scheduler_settings, spaces, supervisor, user_kubeconfig
 from sagong.cluster.clock import RealClock
 from sagong.cluster.config import KUBERNETES_VERSION, ClusterConfig, ConfigError
 from sagong.cluster.launch import Launch
@@ -46,9 +46,11 @@ class HostOperations:
             for check in preflight.checks(cluster):
                 check()
             spaces.check(cluster)
+            scheduler_settings.check(cluster, options.scheduler_config)
             admin_file = user_kubeconfig.path()
             if options.kubeconfig:
                 user_kubeconfig.read(admin_file)
+            scheduler_settings.keep(cluster, options.scheduler_config)
             launch = Launch(cluster, RealClock(), report)
             launch.prepare()
             launch.run(options.timeout)

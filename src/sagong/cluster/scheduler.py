@@ -20,6 +20,7 @@ from sagong.cluster import election, process
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.scheduler.app import Scheduler
 from sagong.scheduler.configuration import ConfigurationError, KubeSchedulerConfiguration, parse
+from sagong.scheduler.extenders import Extender
 from sagong.scheduler.plugins import Tools, profiles_of
 from sagong.scheduler.profile import Profile
 from sagong.scheduler.queue import Backoff
@@ -42,7 +43,9 @@ def read(path: str) -> KubeSchedulerConfiguration:
 
 
 def check(configuration: KubeSchedulerConfiguration) -> None:
-    """Make the profiles once, to hear of unknown plugins before anything runs. Raises ConfigurationError."""
+    """Make profiles and extenders once, to hear of what is not there before anything runs. Raises ConfigurationError."""
+    for extender in configuration.extenders:
+        Extender(extender).close()
     client = Client(ClientConfig("https://localhost"), clock=RealClock(), random=RealRandom())
     profiles_of(Tools(client, RealClock(), Sources(client), RealRandom()), configuration)
 
@@ -78,7 +81,8 @@ def main() -> int:
 
     async def work(client: Client) -> None:
         backoff = Backoff(float(configuration.podInitialBackoffSeconds), float(configuration.podMaxBackoffSeconds))
-        scheduler = Scheduler(client, clock=RealClock(), random=RealRandom(), profiles=profiles, backoff=backoff)
+        extenders = [Extender(extender) for extender in configuration.extenders]
+        scheduler = Scheduler(client, clock=RealClock(), random=RealRandom(), profiles=profiles, backoff=backoff, extenders=extenders)
         running.append(scheduler)
         await scheduler.run()
 

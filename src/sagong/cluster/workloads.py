@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sagong.cluster import component_configs, metrics_addon
+from sagong.cluster import component_configs, metrics_addon, scheduler_settings
 from sagong.cluster.certificates import SIMULATED_NODES
 from sagong.cluster.config import ClusterConfig
 from sagong.cluster.images import PYTHON
@@ -31,6 +31,8 @@ def static_pods(config: ClusterConfig) -> dict[str, Manifest]:
     """Return the control plane by file name. The kubelet runs them before there is an API to ask."""
     data = config.data_dir
     pki, kubeconfigs = str(config.pki), str(config.kubeconfigs)
+    scheduler_file = scheduler_settings.file(config)
+    configured = ["--config", str(scheduler_file)] if scheduler_file.exists() else []
     return {
         **(_simulated_nodes(config) if config.simulated else {}),
         "kube-apiserver.yaml": _static(
@@ -72,8 +74,9 @@ def static_pods(config: ClusterConfig) -> dict[str, Manifest]:
                 pki,
                 "--port",
                 str(config.scheduler_port),
+                *configured,
             ],
-            mounts=[mount(pki), mount(kubeconfigs)],
+            mounts=[mount(pki), mount(kubeconfigs), *([mount(f"{data}/etc")] if configured else [])],
             port=config.scheduler_port,
             live="/healthz",
             request="100m",

@@ -15,6 +15,10 @@ from sagong.scheduler.binder import Binder, RejectedError
 from sagong.scheduler.cache import Cache
 from sagong.scheduler.cycle import Cycle, Placement
 from sagong.scheduler.evictor import Evictor
+from sagong.scheduler.extended import EVENTS as EXTENDER_EVENTS
+from sagong.scheduler.extended import NAME as EXTENDER
+from sagong.scheduler.extended import Extenders, Hold
+from sagong.scheduler.extenders import Extender
 from sagong.scheduler.follower import Follower
 from sagong.scheduler.framework import NoFit, Nomination, PluginError, PostFilter, QueueSort, Reads
 from sagong.scheduler.hints import Hints
@@ -62,6 +66,7 @@ class Scheduler:
         random: Random,
         profiles: Callable[[Tools], Sequence[Profile]] | None = None,
         backoff: Backoff | None = None,
+        extenders: Sequence[Extender] = (),
     ) -> None:
         self._client, self._clock, self._random = client, clock, random
         self.metrics = Metrics()
@@ -69,7 +74,8 @@ class Scheduler:
         self.nominator = Nominator(self.cache.table)
         self._sources = Sources(client)
         waiting = WaitingPods()
-        self._binder = Binder(clock, waiting)
+        self._extenders, self._hold = Extenders(extenders), Hold()
+        self._binder = Binder(clock, waiting, self._extenders)
         self._evictor = Evictor(client, clock, find_pod=lambda *key: self._sources.get(Pod, *key), cancel=self._binder.cancel)
         self._reports = Reports(client, clock)
         tools = Tools(client, clock, self._sources, random, self._evictor, waiting)
@@ -78,13 +84,15 @@ class Scheduler:
             profile.name: _Served(profile, Cycle(profile, random, self.nominator), Recorder(client, profile.name)) for profile in made
         }
         urgency = next((plugin.urgency for profile in made for plugin in profile.at(QueueSort)), None)
-        hints = Hints(made)
+        hints = Hints(made, {EXTENDER: EXTENDER_EVENTS} if self._extenders else {})
         self.queue = SchedulingQueue(clock, hints, backoff, urgency)
         self._follower = Follower(self.cache, self.queue, self.nominator, hints.interest, self._profiles)
-        self._sources.on_change = self._follower.other
-        self._sources.informer(Node).add_handler(self._follower.node)
-        self._sources.informer(Namespace).add_handler(self._follower.namespace)
-        self._sources.informer(Pod, field_selector=UNFINISHED).add_handler(self._follower.pod)
+        over = self._hold.over if self._extenders else lambda handler: handler
+        self._forget_assumed = over(self._follower.forget_assumed)
+        self._sources.on_change = over(self._follower.other)
+        self._sources.informer(Node).add_handler(over(self._follower.node))
+        self._sources.informer(Namespace).add_handler(over(self._follower.namespace))
+        self._sources.informer(Pod, field_selector=UNFINISHED).add_handler(over(self._follower.pod))
 
     async def run(self) -> None:
         """Schedule until cancelled."""
@@ -127,13 +135,23 @@ class Scheduler:
     async def _place(self, served: _Served, info: PodInfo, tasks: asyncio.TaskGroup) -> Placement | _Failure:
         """Choose a node and hold it, or make room on one."""
         await self._sources.follow(kind for plugin in served.profile.at(Reads) for kind in plugin.reads(info))
-        result = served.cycle.schedule(info, self.cache.snapshot())
-        if isinstance(result, NoFit) and result.nodes:
-            kinds = [kind for plugin in served.profile.at(PostFilter) for kind in plugin.post_filter_reads]
-            if await self._sources.follow(kinds):
+        if not self._extenders:
+            result = served.cycle.schedule(info, self.cache.snapshot())
+            if isinstance(result, NoFit) and result.nodes and await self._follow_victims(served):
                 result = served.cycle.schedule(info, self.cache.snapshot())
+            return await self._settled(served, info, result, tasks)
+        await self._follow_victims(served)
+        with self._hold:
+            result = await self._extenders.schedule(served.cycle, info, self.cache.snapshot())
+            return await self._settled(served, info, result, tasks)
+
+    async def _follow_victims(self, served: _Served) -> bool:
+        """Follow what preemption looks at; return whether that took a wait."""
+        return await self._sources.follow(kind for plugin in served.profile.at(PostFilter) for kind in plugin.post_filter_reads)
+
+    async def _settled(self, served: _Served, info: PodInfo, result: Placement | NoFit, tasks: asyncio.TaskGroup) -> Placement | _Failure:
         if isinstance(result, NoFit):
-            nomination = self._make_room(served, info, result, tasks) if result.nodes else Nomination("")
+            nomination = await self._make_room(served, info, result, tasks) if result.nodes else Nomination("")
             return _Failure(result.message(), "Unschedulable", result.rejected_by, nomination.node)
         self.cache.assume(info, result.node)
         try:
@@ -146,9 +164,13 @@ class Scheduler:
         self.cache.forget(info.uid)
         return _Failure(unfit.message(), "Unschedulable", unfit.rejected_by)
 
-    def _make_room(self, served: _Served, info: PodInfo, nofit: NoFit, tasks: asyncio.TaskGroup) -> Nomination:
+    async def _make_room(self, served: _Served, info: PodInfo, nofit: NoFit, tasks: asyncio.TaskGroup) -> Nomination:
         self.metrics.preemption_attempts += 1
-        nomination = served.cycle.post_filter(info, self.cache.snapshot(), nofit)
+        snapshot = self.cache.snapshot()
+        nomination = served.cycle.post_filter(info, snapshot, nofit)
+        if nomination.choices and self._extenders:
+            nomination = await self._extenders.preempt(info, snapshot, nomination)
+            nofit.preemption = nomination.message
         if nomination.node and nomination.victims:
             self.metrics.victims.observe(len(nomination.victims), ())
             self._evictor.begin(info)
@@ -188,9 +210,9 @@ class Scheduler:
             self._binder.unreserve(served.profile, info, placement)
             if isinstance(error, RejectedError):
                 self._failed(served, queued, _Failure(str(error), "Unschedulable", error.nofit.rejected_by), started, tasks)
-                self._follower.forget_assumed(info)
+                self._forget_assumed(info)
             else:
-                self._follower.forget_assumed(info)
+                self._forget_assumed(info)
                 self._failed(served, queued, _Failure(str(error)), started, tasks)
             return
         meta = info.pod.metadata

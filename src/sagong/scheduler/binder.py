@@ -11,6 +11,7 @@ import numpy as np
 from sagong.api.clock import Clock
 from sagong.api.errors import ApiError
 from sagong.scheduler.cycle import Placement
+from sagong.scheduler.extended import Extenders
 from sagong.scheduler.framework import Bind, NoFit, Permit, PluginError, PostBind, PreBind, Refusal, Reserve, Unfit, Wait
 from sagong.scheduler.permits import WaitingPod, WaitingPods
 from sagong.scheduler.pod_info import PodInfo
@@ -31,8 +32,8 @@ class RejectedError(Exception):
 class Binder:
     """Reserves, waits for permits, prepares, binds."""
 
-    def __init__(self, clock: Clock, waiting: WaitingPods) -> None:
-        self._clock, self._waiting = clock, waiting
+    def __init__(self, clock: Clock, waiting: WaitingPods, extenders: Extenders) -> None:
+        self._clock, self._waiting, self._extenders = clock, waiting, extenders
         self._sending = asyncio.Semaphore(CONCURRENT_BINDINGS)
         self._preparing: dict[str, asyncio.Task[None]] = {}
 
@@ -77,7 +78,8 @@ class Binder:
             announce()
             await self._preempted_in(pod, _prepare(working, pod, placement))
         async with self._sending:
-            await _bind(profile, pod, placement)
+            if not (self._extenders and await self._extenders.bind(pod, placement.node)):
+                await _bind(profile, pod, placement)
         for plugin in profile.at(PostBind):
             plugin.post_bind(placement.state, pod, placement.node)
 

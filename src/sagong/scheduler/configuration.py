@@ -13,6 +13,7 @@ import msgspec
 from sagong.api.field_errors import OMIT as OMITTED
 from sagong.api.field_errors import Errors, text
 from sagong.api.types.core import NodeAffinity, TopologySpreadConstraint
+from sagong.scheduler.extender_config import ExtenderConfig, check_extenders
 
 VERSION, KIND = "kubescheduler.config.k8s.io/v1", "KubeSchedulerConfiguration"
 _PERCENT = range(101)
@@ -238,6 +239,13 @@ class ProfileConfig(_Strict):
         raw = next((config.args for config in self.pluginConfig if config.name == plugin), msgspec.Raw(b"{}"))
         return msgspec.json.decode(raw, type=ARGS[plugin])
 
+    def ignoring(self, resources: list[str]) -> ProfileConfig:
+        """Return the profile with other resources that NodeResourcesFit leaves out."""
+        args = msgspec.structs.replace(self.args("NodeResourcesFit"), ignoredResources=resources)
+        config = PluginConfig(name="NodeResourcesFit", args=msgspec.Raw(msgspec.json.encode(args)))
+        others = [other for other in self.pluginConfig if other.name != config.name]
+        return msgspec.structs.replace(self, pluginConfig=[*others, config])
+
 
 class LeaderElection(_Strict):
     """Whether one of several schedulers works at a time; the lease's name."""
@@ -275,7 +283,14 @@ class KubeSchedulerConfiguration(_Strict):
     podInitialBackoffSeconds: int = 1
     podMaxBackoffSeconds: int = 10
     profiles: list[ProfileConfig] = msgspec.field(default_factory=lambda: [ProfileConfig()])
+    extenders: list[ExtenderConfig] = []
     delayCacheUntilActive: bool = False
+
+    def profile_configs(self) -> list[ProfileConfig]:
+        """Return the profiles; resources that an extender alone counts are ignored in each, instead of what its arguments say."""
+        resources = [resource for extender in self.extenders for resource in extender.managedResources]
+        ignored = [resource.name for resource in resources if resource.ignoredByScheduler]
+        return [profile.ignoring(ignored) for profile in self.profiles] if ignored else self.profiles
 
 
 def parse(document: bytes, duplicates: Sequence[str] = ()) -> KubeSchedulerConfiguration:
@@ -307,6 +322,7 @@ def _check(errors: Errors, found: KubeSchedulerConfiguration) -> None:
         errors.invalid("podInitialBackoffSeconds", found.podInitialBackoffSeconds, "must be greater than 0")
     if found.podMaxBackoffSeconds < found.podInitialBackoffSeconds:
         errors.invalid("podMaxBackoffSeconds", found.podMaxBackoffSeconds, "must be greater than or equal to PodInitialBackoffSeconds")
+    check_extenders(errors, "extenders", found.extenders)
     names: dict[str, int] = {}
     for place, profile in enumerate(found.profiles):
         path = f"profiles[{place}]"

@@ -1,5 +1,7 @@
 """One scheduling cycle: a pod and a snapshot in, a node or the reasons why not out. No I/O.
 
+`schedule` is the whole of it; its steps are there for `extended`, which asks extenders in between.
+
 PreFilter, Filter, Score, in upstream's order, each over all nodes at once. The node that a pod is nominated to is tried first. On large
 clusters not every node counts: the search goes on round-robin from where the last one stopped, until enough nodes fit
 (percentageOfNodesToScore).
@@ -34,6 +36,7 @@ from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.profile import Profile
 from sagong.scheduler.snapshot import Snapshot
 from sagong.scheduler.table import Table
+from sagong.scheduler.verdicts import Verdicts
 
 MIN_FEASIBLE = 100
 MIN_PERCENTAGE = 5
@@ -55,6 +58,36 @@ class Placement:
         return dict(zip((node.name for node in self.rated), self.totals.tolist(), strict=True))
 
 
+@dataclass(slots=True)
+class Attempt:
+    """A pod on its way through the steps. `rows`: those of the only nodes to try, None for all; `nofit`: what is known against the pod."""
+
+    pod: PodInfo
+    snapshot: Snapshot
+    state: State
+    nofit: NoFit
+    rows: Ints | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether no node need be looked at."""
+        return not self.nofit.nodes or self.nofit.at_once is not None
+
+    @property
+    def nodes(self) -> Nodes:
+        """The nodes to try; of all nodes a row is its own place among them."""
+        return Nodes(self.snapshot.table) if self.rows is None else Nodes(self.snapshot.table, self.rows)
+
+    @property
+    def order(self) -> Ints:
+        """Their places, in the order in which they are tried."""
+        return self.snapshot.order if self.rows is None else np.arange(len(self.rows))
+
+    def refusals(self, verdicts: Verdicts) -> Sequence[Refusal]:
+        """Return why nodes were refused."""
+        return verdicts.refusals(self.order, self.snapshot.order if self.rows is None else self.rows)
+
+
 class Cycle:
     """Schedules pods of one profile, one after the other. It is the Trial of its PostFilter plugins."""
 
@@ -65,23 +98,56 @@ class Cycle:
 
     def schedule(self, pod: PodInfo, snapshot: Snapshot) -> Placement | NoFit:
         """Choose a node. Raises PluginError."""
-        state = State()
-        if not len(snapshot):
-            return NoFit(0, state)
-        nofit, rows = self._pre_filter(state, pod, snapshot)
-        if nofit.at_once is not None:
-            return nofit
-        feasible = self._nominated(state, pod, snapshot)
+        attempt = self.begin(pod, snapshot)
+        if attempt.over:
+            return attempt.nofit
+        feasible = self.nominated(attempt)
         if feasible is None:
-            feasible = self._search(state, pod, snapshot, rows, nofit)
-        if not len(feasible):
-            return nofit
-        nodes = Nodes(snapshot.table, feasible)
-        totals = self._rate(state, pod, nodes, snapshot) if len(feasible) > 1 else np.zeros(1, np.int64)
+            feasible, verdicts = self.search(attempt)
+            if not len(feasible):
+                attempt.nofit.refusals = attempt.refusals(verdicts)
+                return attempt.nofit
+        return self.choose(attempt, feasible)
+
+    def begin(self, pod: PodInfo, snapshot: Snapshot) -> Attempt:
+        """Ask the PreFilter plugins. Raises PluginError."""
+        attempt = Attempt(pod, snapshot, state := State(), NoFit(len(snapshot), state))
+        if len(snapshot):
+            self._pre_filter(attempt)
+        return attempt
+
+    def nominated(self, attempt: Attempt) -> Ints | None:
+        """Return the row of the node that the pod is nominated to, None if it does not fit there."""
+        snapshot = attempt.snapshot
+        node = snapshot.get(attempt.pod.pod.status.nominatedNodeName)
+        if node is None or self.on(attempt.state, attempt.pod, snapshot.table, node).unfit() is not None:
+            return None
+        return np.array([node.row], np.int64)
+
+    def search(self, attempt: Attempt) -> tuple[Ints, Verdicts]:
+        """Return the rows of nodes that fit, in the order of the search; and why the others do not. Raises PluginError."""
+        nofit, rows = attempt.nofit, attempt.rows
+        nodes, order = attempt.nodes, attempt.order
+        wanted = enough(len(order), self._profile.percentage_of_nodes_to_score)
+        start = self._next % max(len(order), 1)
+        turned = np.concatenate((order[start:], order[:start]))
+        found, verdicts = self._filtering.search(attempt.state, attempt.pod, nodes, turned, wanted=wanted)
+        nofit.seen = len(order)
+        if len(found) and len(found) >= wanted:
+            nofit.seen = int(np.flatnonzero(turned == found[-1])[0]) + 1
+        self._next = (self._next + nofit.seen) % nofit.nodes
+        return found if rows is None else rows[found], verdicts
+
+    def choose(self, attempt: Attempt, feasible: Ints, extra: Ints | int = 0) -> Placement:
+        """Return the best of the nodes that fit; `extra` is added to what plugins rate them. Raises PluginError."""
+        nodes = Nodes(attempt.snapshot.table, feasible)
+        totals: Ints = np.zeros(len(feasible), np.int64) + extra
+        if len(feasible) > 1:
+            self._rate(attempt, nodes, totals)
         tied = np.flatnonzero(totals == totals.max())
-        chosen = snapshot.table.infos[feasible[tied[int(self._random.uniform() * len(tied))]]]
+        chosen = attempt.snapshot.table.infos[feasible[tied[int(self._random.uniform() * len(tied))]]]
         assert chosen is not None
-        return Placement(chosen.name, state, nofit.seen or 1, nodes, totals)
+        return Placement(chosen.name, attempt.state, attempt.nofit.seen or 1, nodes, totals)
 
     def post_filter(self, pod: PodInfo, snapshot: Snapshot, nofit: NoFit) -> Nomination:
         """Try to make room; the message is added to `nofit`. Raises PluginError."""
@@ -114,20 +180,18 @@ class Cycle:
         found: list[int] = table.stamps[rows].tolist()
         return found
 
-    # Steps
-
-    def _pre_filter(self, state: State, pod: PodInfo, snapshot: Snapshot) -> tuple[NoFit, Ints | None]:
-        """Return what is known against the pod, and the rows of the only nodes to try, None for all.
+    def _pre_filter(self, attempt: Attempt) -> None:
+        """Note what is known against the pod, and the rows of the only nodes to try.
 
         A refusal that preemption may resolve does not end the round: preemption will need every plugin's notes.
         """
-        nofit = NoFit(len(snapshot), state)
+        state, nofit, snapshot = attempt.state, attempt.nofit, attempt.snapshot
         names: frozenset[str] | None = None
         narrowed: set[str] = set()
         for plugin in self._profile.at(PreFilter):
             name = plugin.name
             try:
-                verdict = plugin.pre_filter(state, pod, snapshot)
+                verdict = plugin.pre_filter(state, attempt.pod, snapshot)
             except PluginError as error:
                 raise PluginError(f'running PreFilter plugin "{name}": {error}') from error
             if verdict is SKIP:
@@ -135,50 +199,24 @@ class Cycle:
             elif isinstance(verdict, Unfit):
                 nofit.at_once = verdict
                 if not verdict.resolvable:
-                    return nofit, None
+                    return
             elif isinstance(verdict, frozenset):
                 narrowed.add(name)
                 names = verdict if names is None else names & verdict
                 if not names:
                     nofit.at_once, nofit.narrowed_by = _nowhere(narrowed), frozenset(narrowed)
-                    return nofit, None
-        if names is None:
-            return nofit, None
-        nofit.narrowed_by = frozenset(narrowed)
-        nofit.others = Unfit("", (f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(narrowed))}]",), resolvable=False)
-        return nofit, np.array([node.row for name in sorted(names) if (node := snapshot.get(name)) is not None], np.int64)
+                    return
+        if names is not None:
+            nofit.narrowed_by = frozenset(narrowed)
+            nofit.others = Unfit("", (f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(narrowed))}]",), resolvable=False)
+            found = [node.row for name in sorted(names) if (node := snapshot.get(name)) is not None]
+            attempt.rows = np.array(found, np.int64)
 
-    def _nominated(self, state: State, pod: PodInfo, snapshot: Snapshot) -> Ints | None:
-        node = snapshot.get(pod.pod.status.nominatedNodeName)
-        if node is None or self.on(state, pod, snapshot.table, node).unfit() is not None:
-            return None
-        return np.array([node.row], np.int64)
-
-    def _search(self, state: State, pod: PodInfo, snapshot: Snapshot, rows: Ints | None, nofit: NoFit) -> Ints:
-        """Return the rows of nodes that fit, in the order of the search; note in `nofit` why the others that were seen do not."""
-        if rows is None:
-            nodes, order = Nodes(snapshot.table), snapshot.order  # a row is its own place among all
-        else:
-            nodes, order = Nodes(snapshot.table, rows), np.arange(len(rows))
-        wanted = enough(len(order), self._profile.percentage_of_nodes_to_score)
-        start = self._next % max(len(order), 1)
-        turned = np.concatenate((order[start:], order[:start]))
-        found, verdicts = self._filtering.search(state, pod, nodes, turned, wanted=wanted)
-        if not len(found):
-            nofit.refusals = verdicts.refusals(order, order if rows is None else rows)
-        nofit.seen = len(order)
-        if len(found) and len(found) >= wanted:
-            nofit.seen = int(np.flatnonzero(turned == found[-1])[0]) + 1
-        self._next = (self._next + nofit.seen) % nofit.nodes
-        return found if rows is None else rows[found]
-
-    def _rate(self, state: State, pod: PodInfo, nodes: Nodes, snapshot: Snapshot) -> Ints:
-        totals: Ints = np.zeros(len(nodes), np.int64)
+    def _rate(self, attempt: Attempt, nodes: Nodes, totals: Ints) -> None:
         for plugin in self._profile.at(Score):
-            scores = plugin.score(state, pod, nodes, snapshot)
+            scores = plugin.score(attempt.state, attempt.pod, nodes, attempt.snapshot)
             if scores is not None:
                 totals += self._profile.weight_of(plugin.name) * scores
-        return totals
 
 
 def _nowhere(plugins: set[str]) -> Unfit:

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from sagong.scheduler.candidates import Candidate
 from sagong.scheduler.columns import Ints
 from sagong.scheduler.events import Change
 from sagong.scheduler.node_info import NodeInfo
@@ -204,6 +205,8 @@ class Nomination:
     node: str | None
     victims: tuple[PodInfo, ...] = ()
     message: str = ""
+    choices: tuple[Candidate, ...] = ()
+    """All that would do: extenders that have a say in preemption choose among them."""
 
 
 class Named(Protocol):

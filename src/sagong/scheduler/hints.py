@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from sagong.scheduler.events import Change
 from sagong.scheduler.framework import GateHint, Plugin, PreEnqueue, QueueingHint
@@ -17,9 +18,11 @@ _Registered = tuple[Mapping[str, int], _Hint | None]
 class Hints:
     """Over the profiles that are served."""
 
-    def __init__(self, profiles: Iterable[Profile]) -> None:
+    def __init__(self, profiles: Iterable[Profile], others: Mapping[str, Mapping[str, int]] = MappingProxyType({})) -> None:
+        """Take what `others` than plugins wait for, by name."""
         profiles = list(profiles)
-        self._plugins: dict[str, dict[str, _Registered]] = {profile.name: _registered(profile) for profile in profiles}
+        more = {name: (events, None) for name, events in others.items()}
+        self._plugins: dict[str, dict[str, _Registered]] = {profile.name: {**_registered(profile), **more} for profile in profiles}
         self._gates: dict[str, Sequence[PreEnqueue]] = {profile.name: profile.at(PreEnqueue) for profile in profiles}
         self._gate_hints = {plugin.name: plugin for profile in profiles for plugin in profile.at(GateHint)}
         self._events: dict[str, Mapping[str, int]] = {}

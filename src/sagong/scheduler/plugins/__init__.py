@@ -150,7 +150,8 @@ def default_profile(tools: Tools, name: str = "default-scheduler") -> Profile:
 
 def profiles_of(tools: Tools, configuration: KubeSchedulerConfiguration, registry: Registry = REGISTRY) -> list[Profile]:
     """Return the profiles of a configuration. Raises ConfigurationError."""
-    return [profile_of(tools, profile, configuration.percentageOfNodesToScore or 0, registry) for profile in configuration.profiles]
+    percentage = configuration.percentageOfNodesToScore or 0
+    return [profile_of(tools, profile, percentage, registry) for profile in configuration.profile_configs()]
 
 
 def profile_of(tools: Tools, config: ProfileConfig, percentage: int = 0, registry: Registry = REGISTRY) -> Profile:

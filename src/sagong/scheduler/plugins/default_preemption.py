@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -18,6 +17,7 @@ from sagong.api.clock import Random
 from sagong.api.selectors import SelectorError, from_label_selector
 from sagong.api.types.core import Pod
 from sagong.api.types.policy import PodDisruptionBudget
+from sagong.scheduler.candidates import Candidate, best_candidate, started_of
 from sagong.scheduler.events import DELETE, Change, on
 from sagong.scheduler.framework import Listers, NoFit, Nomination, OnOneNode, Refusal, Trial, Unfit
 from sagong.scheduler.node_info import NodeInfo
@@ -30,31 +30,6 @@ _NO_VICTIMS = Unfit(_NAME, ("No preemption victims found for incoming pod",), re
 _NOT_HELPFUL = Unfit(_NAME, ("Preemption is not helpful for scheduling",), resolvable=False)
 REASON = "PreemptionByScheduler"
 MAX_MEMORIES = 8
-_NEVER_STARTED = "~"  # later than any time
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A node, the pods to evict from it, most important first, and how many of them a disruption budget protects.
-
-    `cost` and `started`, the earliest start of the most important victims, are what candidates are compared by.
-    """
-
-    node: str
-    victims: tuple[PodInfo, ...]
-    violations: int
-    cost: tuple[int, int, int, int]
-    started: str
-
-    @classmethod
-    def of(cls, node: str, victims: Sequence[PodInfo], violations: int) -> Candidate:
-        """Weigh the victims."""
-        priorities = [victim.priority for victim in victims]
-        # shifted, so that many pods of a negative priority do not come cheaper than few
-        total = sum(priority + 2**31 for priority in priorities)
-        top = max(priorities)
-        started = min(victim.pod.status.startTime or _NEVER_STARTED for victim in victims if victim.priority == top)
-        return cls(node, tuple(victims), violations, (violations, top, total, len(priorities)), started)
 
 
 _NEVER: tuple[int, None] = (-1, None)
@@ -129,7 +104,7 @@ class DefaultPreemption:
             failure = NoFit(len(snapshot), nofit.state, refusals, _NOT_HELPFUL)
             return Nomination("", message=f"preemption: {failure.message()}")
         best = best_candidate(candidates)
-        return Nomination(best.node, best.victims)
+        return Nomination(best.node, best.victims, choices=tuple(candidates))
 
     def _candidates(self, pod: PodInfo, snapshot: Snapshot, nofit: NoFit, trial: Trial) -> tuple[list[Candidate], list[Refusal]]:
         """Try the nodes on which fewer pods could help, from a random one on, until there are enough candidates."""
@@ -196,16 +171,6 @@ def select_victims(attempt: OnOneNode, pod: PodInfo, budgets: Sequence[PodDisrup
     if not victims:
         return _NO_VICTIMS
     return Candidate.of(attempt.node.name, sorted(victims, key=_importance), violations)
-
-
-def best_candidate(candidates: Sequence[Candidate]) -> Candidate:
-    """Return the one that harms least.
-
-    The fewest protected victims; then the lowest greatest priority; the lowest sum of priorities; the fewest victims; the latest start
-    of the most important.
-    """
-    least = min(candidate.cost for candidate in candidates)
-    return max((candidate for candidate in candidates if candidate.cost == least), key=lambda candidate: candidate.started)
 
 
 class _Memory:
@@ -298,4 +263,4 @@ def _protects(budget: PodDisruptionBudget, pod: PodInfo) -> bool:
 
 
 def _importance(pod: PodInfo) -> tuple[int, str]:
-    return -pod.priority, pod.pod.status.startTime or _NEVER_STARTED
+    return -pod.priority, started_of(pod)
