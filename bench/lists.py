@@ -1,7 +1,8 @@
 """Lists and fan-out against any Kubernetes: `python -m bench.lists --kubeconfig FILE [--process PATTERN]`; prints JSON.
 
-Makes pods that no node runs, lists all of them, lists with a label that none has, then lets watchers follow updates of some of them.
-With a pattern of the API server's command line, its resident memory is told before, with the pods, and after everything.
+Makes pods that no node runs, lists all of them (JSON, protobuf, in pages), lists with selectors that find nothing or one pod, then lets
+watchers follow updates of some of them, made by one writer and by several. With a pattern of the API server's command line, its
+resident memory and the processor time that each part took are told too. The load generator reads with as little work as it can.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -22,41 +26,138 @@ from bench.api import NAMESPACE, Target, head, pod, prepare, read_kubeconfig, re
 
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 MAKERS = 32
+PAGE = 500
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+CHANGED = b'"type":"MODIFIED"'
+SELECTIVE = {
+    "label_of_none": "labelSelector=app%3Dnobody",
+    "labels_of_none": "labelSelector=app+in+(a,b),!x,tier+notin+(c)",
+    "node_of_none": "fieldSelector=spec.nodeName%3Dnobody",
+    "phase_of_none": "fieldSelector=status.phase%3DRunning",
+    "node_and_phase_of_none": "fieldSelector=spec.nodeName%3Dnone,status.phase!%3DPending",
+    "one_name": "fieldSelector=metadata.name%3Dp-1",
+}
 
 
-class Api:
-    """One kept connection."""
+class Api(asyncio.Protocol):
+    """One kept connection, one request at a time. Bodies are measured, not kept, unless asked for."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
 
     async def open(self) -> Api:
         target = self.target
-        tls = target.tls()
-        self.reader, self.writer = await asyncio.open_connection(
-            target.host, target.port, ssl=tls, server_hostname=target.host, limit=1 << 20
-        )
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self, target.host, target.port, ssl=target.tls(), server_hostname=target.host)
         return self
 
-    def send(self, method: str, path: str, body: bytes = b"", media: str = "application/json") -> None:
-        self.writer.write(head(self.target, method, path, len(body), media) + body)
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
 
-    async def call(self, method: str, path: str, body: bytes = b"", media: str = "application/json") -> int:
-        """Send a request, read the whole answer; return how long its body is."""
-        self.send(method, path, body, media)
-        top = await self.reader.readuntil(b"\r\n\r\n")
-        assert top.split(b" ", 2)[1] in (b"200", b"201"), top
-        length = re.search(rb"(?i)content-length: (\d+)", top)
-        if length:
-            size = int(length[1])
-            await self.reader.readexactly(size)
-            return size
-        size = 0
-        while chunk := int(await self.reader.readline(), 16):
-            await self.reader.readexactly(chunk + 2)
-            size += chunk
-        await self.reader.readline()
-        return size
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(exc or ConnectionResetError("closed"))
+
+    def close(self) -> None:
+        self.done = asyncio.get_running_loop().create_future()
+        self.done.cancel()
+        self.transport.close()
+
+    async def call(
+        self, method: str, path: str, body: bytes = b"", media: str = "application/json", *, keep: bool = False, accept: str = ""
+    ) -> int:
+        """Send a request, read the whole answer; return how long its body is, `content` holds it when it is to be kept."""
+        self.head, self.size, self.left, self.keep = bytearray(), 0, -1, keep
+        self.content: list[bytes] = []
+        self.done = asyncio.get_running_loop().create_future()
+        top = head(self.target, method, path, len(body), media)
+        self.transport.write((top.replace(b"application/json", accept.encode(), 1) if accept else top) + body)
+        await self.done
+        return self.size
+
+    def data_received(self, data: bytes) -> None:
+        if self.left < 0:
+            self.head += data
+            top, end, data = bytes(self.head).partition(b"\r\n\r\n")
+            if not end:
+                return
+            assert top.split(b" ", 2)[1] in (b"200", b"201"), top + data
+            length = re.search(rb"(?i)content-length: (\d+)", top)
+            self.chunked = length is None
+            self.left = int(length[1]) if length else 1 << 62
+        if self.keep:
+            self.content.append(data)
+        self.size += len(data)
+        self.left -= len(data)
+        if not self.left or (self.chunked and data.endswith(b"0\r\n\r\n")):
+            self.done.set_result(None)
+
+
+class Follower(asyncio.Protocol):
+    """A watch that counts events."""
+
+    def __init__(self, target: Target, since: str, wanted: int, ready: Callable[[], None], seen: Callable[[], None]) -> None:
+        self.request = head(target, "GET", f"{PODS}?watch=1&resourceVersion={since}", 0)
+        self.wanted, self.ready, self.seen = wanted, ready, seen
+        self.count, self.tail = 0, b""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        transport.write(self.request)
+
+    def data_received(self, data: bytes) -> None:
+        if self.ready is not None:
+            assert data.startswith(b"HTTP/1.1 200"), data
+            self.ready()
+            self.ready = None  # type: ignore[assignment]
+        around = len(CHANGED) - 1
+        self.count += data.count(CHANGED) + (self.tail + data[:around]).count(CHANGED)
+        self.tail = (self.tail + data)[-around:] if len(data) < around else data[-around:]
+        if self.count >= self.wanted:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        assert self.count == self.wanted, (self.count, exc)
+        self.seen()
+
+
+class Server:
+    """The API server's process from outside: its memory and the processor time it has used."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pids: list[str] = []
+        if pattern:
+            listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout.splitlines()
+            self.pids = [line.split(None, 1)[0] for line in listed if pattern in line and "bench" not in line]
+
+    def resident(self) -> float | None:
+        """Return megabytes."""
+        return self._memory("VmRSS")
+
+    def peak(self) -> float | None:
+        """Return the most megabytes since `forget_peak`."""
+        return self._memory("VmHWM")
+
+    def _memory(self, name: str) -> float | None:
+        if not self.pids:
+            return None
+        sizes = []
+        for pid in self.pids:
+            with Path("/proc", pid, "status").open() as file:
+                sizes += [int(line.split()[1]) for line in file if line.startswith(f"{name}:")]
+        return round(sum(sizes) / 1024, 1)
+
+    def forget_peak(self) -> None:
+        for pid in self.pids:
+            Path("/proc", pid, "clear_refs").write_text("5")
+
+    def seconds(self) -> float:
+        """Return the processor time used so far."""
+        used = 0
+        for pid in self.pids:
+            fields = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
+            used += int(fields[11]) + int(fields[12])
+        return used / os.sysconf("SC_CLK_TCK")
 
 
 def named(name: str) -> bytes:
@@ -72,90 +173,102 @@ async def make(target: Target, count: int) -> None:
         api = await Api(target).open()
         for n in names:
             await api.call("POST", PODS, named(f"p-{n}"))
-        api.writer.close()
+        api.close()
 
     await asyncio.gather(*(maker() for _ in range(MAKERS)))
 
 
-async def timed(target: Target, path: str, rounds: int) -> dict[str, Any]:
+async def timed(target: Target, server: Server, path: str, rounds: int, accept: str = "") -> dict[str, Any]:
+    """Measure one request, time and again."""
     api = await Api(target).open()
     took, size = [], 0
+    resident, before = server.resident(), server.seconds()
+    server.forget_peak()
     for _ in range(rounds):
         began = time.perf_counter()
-        size = await api.call("GET", path)
+        size = await api.call("GET", path, accept=accept)
         took.append(time.perf_counter() - began)
-    api.writer.close()
-    return {"median_ms": round(statistics.median(took) * 1000, 2), "min_ms": round(min(took) * 1000, 2), "bytes": size, "rounds": rounds}
+    used = server.seconds() - before
+    api.close()
+    found = {"median_ms": round(statistics.median(took) * 1000, 2), "min_ms": round(min(took) * 1000, 2), "bytes": size, "rounds": rounds}
+    if server.pids:
+        found |= {"server_cpu_ms": round(used / rounds * 1000, 2), "extra_mb": round(server.peak() - resident, 1)}  # type: ignore[operator]
+    return found
 
 
-async def fan_out(target: Target, watchers: int, updates: int) -> dict[str, Any]:
+async def paged(target: Target, server: Server) -> dict[str, Any]:
+    """List in pages."""
+    api = await Api(target).open()
+    began, before, pages, token = time.perf_counter(), server.seconds(), 0, ""
+    while token or not pages:
+        await api.call("GET", f"{PODS}?limit={PAGE}" + (f"&continue={token}" if token else ""), keep=True)
+        pages += 1
+        found = re.search(rb'"continue":"([^"]*)"', b"".join(api.content))
+        token = found[1].decode() if found else ""
+    took = time.perf_counter() - began
+    api.close()
+    return {"ms": round(took * 1000, 1), "pages": pages, "server_cpu_ms": round((server.seconds() - before) * 1000, 1)}
+
+
+async def fan_out(target: Target, server: Server, watchers: int, updates: int, writers: int) -> dict[str, Any]:
     """Let every watcher see every update; count events per second from the first update to the last watcher's last event."""
-    last = asyncio.Event()
-    finished, first = 0, json.loads(await body_of(target, f"{PODS}?limit=1"))["metadata"]["resourceVersion"]
+    loop = asyncio.get_running_loop()
+    api = await Api(target).open()
+    await api.call("GET", f"{PODS}?limit=1", keep=True)
+    first = json.loads(b"".join(api.content))["metadata"]["resourceVersion"]
+    begun, ended = asyncio.Semaphore(0), asyncio.Semaphore(0)
+    for _ in range(watchers):
+        await loop.create_connection(
+            lambda: Follower(target, first, updates, begun.release, ended.release),
+            target.host,
+            target.port,
+            ssl=target.tls(),
+            server_hostname=target.host,
+        )
+    for _ in range(watchers):
+        await begun.acquire()
+    numbers = iter(range(updates))
 
-    async def follow() -> None:
-        nonlocal finished
-        api = await Api(target).open()
-        api.send("GET", f"{PODS}?watch=1&resourceVersion={first}")
-        await api.reader.readuntil(b"\r\n\r\n")
-        ready.release()
-        seen = 0
-        while seen < updates:
-            data = await api.reader.read(1 << 20)
-            assert data, "the watch ended"
-            seen += data.count(b'"type":"MODIFIED"')
-        api.writer.close()
-        finished += 1
-        if finished == watchers:
-            last.set()
-
-    ready = asyncio.Semaphore(0)
-    async with asyncio.TaskGroup() as group:
-        for _ in range(watchers):
-            group.create_task(follow())
-        for _ in range(watchers):
-            await ready.acquire()
-        api = await Api(target).open()
-        began = time.perf_counter()
-        for n in range(updates):
-            patch = json.dumps({"metadata": {"labels": {"n": str(n)}}}).encode()
+    async def write(api: Api) -> None:
+        for n in numbers:
+            patch = json.dumps({"metadata": {"labels": {"n": f"{writers}-{n}"}}}).encode()
             await api.call("PATCH", f"{PODS}/p-{n}", patch, "application/merge-patch+json")
-        await last.wait()
-        took = time.perf_counter() - began
-        api.writer.close()
-    return {"watchers": watchers, "updates": updates, "seconds": round(took, 2), "events_per_second": round(watchers * updates / took)}
+        api.close()
 
-
-async def body_of(target: Target, path: str) -> bytes:
-    reader, writer = await asyncio.open_connection(target.host, target.port, ssl=target.tls(), server_hostname=target.host)
-    writer.write(head(target, "GET", path, 0).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-    answer = await reader.read()
-    writer.close()
-    content = answer.partition(b"\r\n\r\n")[2]
-    return content if content.startswith(b"{") else content.partition(b"\r\n")[2].partition(b"\r\n")[0]
-
-
-def resident(pattern: str) -> float | None:
-    """Return the resident megabytes of the processes whose command line matches."""
-    if not pattern:
-        return None
-    listed = subprocess.run(["ps", "-eo", "rss=,args="], capture_output=True, text=True, check=True).stdout.splitlines()
-    sizes = [int(line.split(None, 1)[0]) for line in listed if pattern in line and "bench" not in line]
-    return round(sum(sizes) / 1024, 1)
+    everyone = [await Api(target).open() for _ in range(writers)]
+    began, before = time.perf_counter(), server.seconds()
+    await asyncio.gather(*map(write, everyone))
+    written = time.perf_counter() - began
+    for _ in range(watchers):
+        await ended.acquire()
+    took, used = time.perf_counter() - began, server.seconds() - before
+    api.close()
+    found = {"watchers": watchers, "updates": updates, "writers": writers, "seconds": round(took, 2), "seconds_writing": round(written, 2)}
+    found["events_per_second"] = round(watchers * updates / took)
+    if used:
+        found |= {"server_cpu_s": round(used, 2), "events_per_cpu_second": round(watchers * updates / used)}
+    return found
 
 
 async def run(target: Target, options: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {"pods": options.pods}
+    server = Server(options.process)
     await prepare(target, 0, 0)
-    memory = {"before": resident(options.process)}
-    began = time.perf_counter()
-    await make(target, options.pods)
+    memory = {"before": server.resident()}
+    began, before = time.perf_counter(), server.seconds()
+    if not options.kept:
+        await make(target, options.pods)
     found["creates_per_second"] = round(options.pods / (time.perf_counter() - began))
-    memory["with_pods"] = resident(options.process)
-    found["list"] = await timed(target, PODS, 5)
-    found["list_by_a_label_of_none"] = await timed(target, f"{PODS}?labelSelector=app%3Dnobody", 50)
-    found["fan_out"] = await fan_out(target, options.watchers, options.updates)
-    memory["after"] = resident(options.process)
+    found["create_server_cpu_us"] = round((server.seconds() - before) / options.pods * 1e6)
+    memory["with_pods"] = server.resident()
+    found["list"] = await timed(target, server, PODS, 5)
+    found["list_protobuf"] = await timed(target, server, PODS, 1, PROTOBUF)
+    found["list_pages"] = await paged(target, server)
+    for name, query in SELECTIVE.items():
+        found[f"list_{name}"] = await timed(target, server, f"{PODS}?{query}", 50)
+    for writers in options.writers:
+        found[f"fan_out_{writers}"] = await fan_out(target, server, options.watchers, min(options.updates, options.pods), writers)
+    memory["after"] = server.resident()
     return found | {"resident_mb": memory}
 
 
@@ -165,12 +278,15 @@ def main() -> None:
     parser.add_argument("--pods", type=int, default=10_000)
     parser.add_argument("--watchers", type=int, default=200)
     parser.add_argument("--updates", type=int, default=500)
+    parser.add_argument("--writers", type=int, nargs="*", default=[1, 16], help="one fan-out with each number of writers")
+    parser.add_argument("--kept", action="store_true", help="the pods are there already; leave them there")
     parser.add_argument("--process", default="", help="a part of the API server's command line")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         target = read_kubeconfig(options.kubeconfig, directory)
         found = uvloop.run(run(target, options))
-        asyncio.run(request(target, "DELETE", f"/api/v1/namespaces/{NAMESPACE}"))
+        if not options.kept:
+            asyncio.run(request(target, "DELETE", f"/api/v1/namespaces/{NAMESPACE}"))
     json.dump(found, sys.stdout, indent=2)
     sys.stdout.write("\n")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sagong.api.field_errors import quote
@@ -60,16 +60,29 @@ def parse(selector: str) -> FieldSelector:
     return FieldSelector(tuple(terms))
 
 
+def selectable_fields(resource: Resource) -> tuple[str, ...]:
+    """Return the fields that can be selected."""
+    if resource.module:
+        return _SELECTABLE.get((resource.group, resource.kind), _DEFAULT).fields
+    extra: tuple[str, ...] = getattr(resource.extra, "selectable_fields", ())
+    return (_NAME, _NAMESPACE, *extra) if resource.namespaced else (_NAME, *extra)
+
+
+def read_fields(kind: str, fields: Iterable[str]) -> Iterator[str]:
+    """Return the paths that `field_value` reads in Structs of a kind, for those fields."""
+    for field in fields:
+        special = _SPECIAL.get((kind, field))
+        yield from special.reads if special is not None else (field,)
+
+
 def parse_for(selector: str, resource: Resource) -> FieldSelector:
     """Parse a field selector for one resource; old names are translated. Raises SelectorError for a field it does not have."""
-    fields, aliases, complaint = _SELECTABLE.get((resource.group, resource.kind), _DEFAULT) if resource.module else _CUSTOM
-    extra: tuple[str, ...] = getattr(resource.extra, "selectable_fields", ())
-    if not resource.namespaced and not resource.module:
-        fields = (_NAME,)
+    _, aliases, complaint = _SELECTABLE.get((resource.group, resource.kind), _DEFAULT) if resource.module else _CUSTOM
+    fields = selectable_fields(resource)
     terms = []
     for term in parse(selector).terms:
         name = aliases.get(term.field, term.field)
-        if name not in fields and name not in extra:
+        if name not in fields:
             raise SelectorError(complaint(term.field))
         terms.append(term._replace(field=name))
     return FieldSelector(tuple(terms))
@@ -78,7 +91,7 @@ def parse_for(selector: str, resource: Resource) -> FieldSelector:
 def field_value(obj: Any, path: str) -> str:
     """Return a field as selectors compare it: booleans as true and false, numbers in decimal, what is absent as empty."""
     if special := _SPECIAL.get((type(obj).__name__, path)):
-        return special(obj)
+        return special.value(obj)
     value = obj
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
@@ -145,9 +158,20 @@ _SELECTABLE: dict[tuple[str, str], _Selectable] = {
         complaint=lambda label: f"field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: {label}",
     ),
 }
-_SPECIAL: dict[tuple[str, str], Callable[[Any], str]] = {
-    ("Pod", "status.podIP"): lambda pod: pod.status.podIPs[0].ip if pod.status.podIPs else "",
-    ("Pod", "status.podIPs"): lambda _: "",  # accepted and never filled, as upstream
-    ("Job", "status.successful"): lambda job: str(job.status.succeeded),
-    ("Event", "source"): lambda event: event.source.component or event.reportingComponent,
+
+
+class _Special(NamedTuple):
+    """A field whose value is not what stands at its path."""
+
+    value: Callable[[Any], str]
+    reads: tuple[str, ...]
+
+
+_SPECIAL: dict[tuple[str, str], _Special] = {
+    ("Pod", "status.podIP"): _Special(lambda pod: pod.status.podIPs[0].ip if pod.status.podIPs else "", ("status.podIPs",)),
+    ("Pod", "status.podIPs"): _Special(lambda _: "", ()),  # accepted and never filled, as upstream
+    ("Job", "status.successful"): _Special(lambda job: str(job.status.succeeded), ("status.succeeded",)),
+    ("Event", "source"): _Special(
+        lambda event: event.source.component or event.reportingComponent, ("source.component", "reportingComponent")
+    ),
 }

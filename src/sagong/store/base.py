@@ -5,7 +5,7 @@ One store revision is one resourceVersion. Reads and watches are answered from m
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -110,6 +110,10 @@ class Watch(Protocol):
     @property
     def pending(self) -> bool:
         """Whether events that are visible already wait to be read; when none do, the reader has seen all up to `Store.revision`."""
+        ...
+
+    def notify(self, wake: Callable[[], None]) -> None:
+        """Let `wake` be called, in the middle of a publication, whenever events wait or the stream has ended: it must not take long."""
         ...
 
     def close(self) -> None:

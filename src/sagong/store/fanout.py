@@ -22,6 +22,7 @@ class LogWatch:
         self._capacity = capacity
         self._detach = detach
         self._waiter: asyncio.Future[None] | None = None
+        self._wake: Callable[[], None] | None = None
         self._closed = False
         self._error: Exception | None = None
 
@@ -54,6 +55,10 @@ class LogWatch:
         """Whether visible events wait to be read."""
         return bool(self._queue)
 
+    def notify(self, wake: Callable[[], None]) -> None:
+        """Let `wake` be called whenever events wait or the stream has ended."""
+        self._wake = wake
+
     def close(self) -> None:
         """End the stream; what was queued is dropped."""
         self._queue = []
@@ -65,6 +70,8 @@ class LogWatch:
         if len(self._queue) > self._limit:
             self._queue = []
             self.fail(SlowWatcherError(f"watcher of {self.prefix} is more than {self._limit} events behind"))
+        elif self._wake is not None:
+            self._wake()
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -77,6 +84,8 @@ class LogWatch:
         if not self._closed:
             self._closed = True
             self._detach(self)
+            if self._wake is not None:
+                self._wake()
             if self._waiter is not None and not self._waiter.done():
                 self._waiter.set_result(None)
 

@@ -60,6 +60,12 @@ class CustomKind:
         return [version.row for version in self.versions.values() if version.spec.served]
 
     @functools.cached_property
+    def converts(self) -> bool:
+        """Whether reading an object may change more of it than its version: a converter is asked."""
+        conversion = self.definition.spec.conversion
+        return conversion is not None and conversion.strategy == "Webhook"
+
+    @functools.cached_property
     def storage(self) -> CustomVersion:
         """The version that objects are stored in."""
         return next(version for version in self.versions.values() if version.spec.storage)

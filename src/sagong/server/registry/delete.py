@@ -24,7 +24,6 @@ from sagong.server.negotiation import body_media
 from sagong.server.registry.options import integer, list_options
 from sagong.server.registry.read import page
 from sagong.server.registry.registry import Registry
-from sagong.server.registry.selection import selection
 from sagong.server.registry.splice import ListParts
 from sagong.server.registry.strategies import strategy_of
 from sagong.server.registry.write import MODIFIED, WRITE_TRIES, Call
@@ -208,8 +207,8 @@ async def delete_collection(registry: Registry, exchange: Exchange, row: Resourc
     info, request = exchange.info, exchange.request
     options = delete_options(request)
     _warn(exchange, row, options)
-    chosen = selection(request, registry.storage, row, info.name)
-    found, parts = await page(registry, row, info.namespace, list_options(request, watch=False), chosen.matcher)
+    chosen = registry.selection(exchange, row)
+    found, parts = await page(registry, row, info.namespace, list_options(request, watch=False), chosen)
     for entry in found:
         obj = registry.storage.decode(row, entry.value, entry.revision)
         call = Call(exchange.user, obj.metadata.namespace, obj.metadata.name, dry_run=bool(options.dryRun), warnings=exchange.warnings)

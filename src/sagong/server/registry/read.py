@@ -21,7 +21,7 @@ from sagong.server.registry.options import (
 )
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.render import compressed
-from sagong.server.registry.selection import Matcher, selection
+from sagong.server.registry.selection import Matcher, Selection
 from sagong.server.registry.splice import ListParts
 from sagong.store.base import CompactedError, Entry, FutureRevisionError, Store
 
@@ -53,16 +53,18 @@ async def list_(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     info, request = exchange.info, exchange.request
     renderer = registry.renderer(exchange, row)
     options = list_options(request, watch=False)
-    chosen = selection(request, registry.storage, row, info.name)
+    chosen = registry.selection(exchange, row)
     if chosen.name is not None and (info.namespace or not row.namespaced) and not options.continue_token and options.match != EXACT:
         await registry.wait_fresh(options.revision or 0)
         entry = registry.store.get(list_prefix(row, info.namespace) + chosen.name)
         if entry is not None and row.module is None:
             (entry,) = await row.extra.read([entry])
-        found: Sequence[Entry] = [entry] if entry is not None and (not chosen.matcher or chosen.matcher(entry.value)) else []
+        found: Sequence[Entry] = (
+            [entry] if entry is not None and (not chosen.matcher or chosen.matcher(entry.key, entry.value, entry.revision)) else []
+        )
         parts = ListParts(str(registry.store.revision))
     else:
-        found, parts = await page(registry, row, info.namespace, options, chosen.matcher)
+        found, parts = await page(registry, row, info.namespace, options, chosen)
     return await compressed(renderer.response(renderer.list(found, parts)), request)
 
 
@@ -72,7 +74,7 @@ def list_prefix(row: Resource, namespace: str) -> str:
 
 
 async def page(
-    registry: Registry, row: Resource, namespace: str, options: ListOptions, matcher: Matcher | None
+    registry: Registry, row: Resource, namespace: str, options: ListOptions, selection: Selection
 ) -> tuple[Sequence[Entry], ListParts]:
     """Return the entries of one page, as `row` serves them, and the metadata of its list.
 
@@ -81,9 +83,8 @@ async def page(
     prefix = list_prefix(row, namespace)
     where = await _from_where(registry, prefix, options)
     at, limit = where.at, where.limit
-    revision = at if at > 0 else registry.store.revision
     try:
-        found = _collect(registry.store, where, matcher) if row.module is not None else await _collect_custom(registry, row, where, matcher)
+        found, revision = await _find(registry, row, where, selection)
     except CompactedError:
         if options.continue_token:
             raise ContinueExpiredError(encode_continue(where.start.removeprefix(prefix), -1)) from None
@@ -94,7 +95,7 @@ async def page(
     if limit and len(found) > limit:
         last = found[limit - 1].key
         parts.continue_ = encode_continue(last.removeprefix(prefix) + "\0", revision)
-        if matcher is None:
+        if selection.matcher is None:
             parts.remaining = len(_read(registry.store, where, last + "\0", 0))
         found = found[:limit]
     return found, parts
@@ -122,6 +123,21 @@ async def _from_where(registry: Registry, prefix: str, options: ListOptions) -> 
     return _Where(prefix, "", options.revision if exact else 0, options.limit if options.revision else 0)
 
 
+async def _find(registry: Registry, row: Resource, where: _Where, selection: Selection) -> tuple[Sequence[Entry], int]:
+    """Return what is selected: all, or one more than the limit; and at which revision. Raises CompactedError, FutureRevisionError."""
+    store = registry.store
+    latest = where.at <= 0 or where.at == store.revision
+    if selection.matcher is not None and latest and (index := registry.indexes.of(row, selection)) is not None:
+        found = await index.select(where.prefix, selection, where.start, where.limit and where.limit + 1)
+        if where.at <= 0 or where.at == store.revision:
+            revision = store.revision
+            return found if row.module is not None else await row.extra.read(found), revision
+    revision = where.at if where.at > 0 else store.revision
+    if row.module is not None:
+        return _collect(store, where, selection.matcher), revision
+    return await _collect_custom(registry, row, where, selection.matcher), revision
+
+
 def _collect(store: Store, where: _Where, matcher: Matcher | None) -> list[Entry]:
     """Return what is selected: all, or one more than the limit."""
     found: list[Entry] = []
@@ -129,7 +145,7 @@ def _collect(store: Store, where: _Where, matcher: Matcher | None) -> list[Entry
     while True:
         count = limit and (limit + 1 if matcher is None else max(PAGE, limit + 1))
         batch = _read(store, where, start, count)
-        found += batch if matcher is None else (entry for entry in batch if matcher(entry.value))
+        found += batch if matcher is None else (entry for entry in batch if matcher(entry.key, entry.value, entry.revision))
         if not limit or len(found) > limit or len(batch) < count:
             return found
         start = batch[-1].key + "\0"
@@ -142,7 +158,7 @@ async def _collect_custom(registry: Registry, row: Resource, where: _Where, matc
     while True:
         count = limit and (limit + 1 if matcher is None else max(PAGE, limit + 1))
         batch = await row.extra.read(_read(registry.store, where, start, count))
-        found += batch if matcher is None else (entry for entry in batch if matcher(entry.value))
+        found += batch if matcher is None else (entry for entry in batch if matcher(entry.key, entry.value, entry.revision))
         if not limit or len(found) > limit or len(batch) < count:
             return found
         start = batch[-1].key + "\0"

@@ -16,8 +16,10 @@ from sagong.server.contract import Authorizer, Connector, Issuer, RuleLister, Se
 from sagong.server.exchange import Exchange
 from sagong.server.messages import JSON, Response
 from sagong.server.negotiation import representation
+from sagong.server.registry.indexes import Indexes
 from sagong.server.registry.options import too_large_revision
 from sagong.server.registry.render import RenderCache, Renderer
+from sagong.server.registry.selection import Selection, selection
 from sagong.server.registry.storage import Storage
 from sagong.server.webhooks.client import WebhookClient
 from sagong.store.base import Store, StoreWriteError
@@ -48,6 +50,15 @@ class Registry:
     encryption: Encryption | None = None
     families: list[Callable[[], Iterable[Metric | Histogram]]] = field(default_factory=list)
     rendered: RenderCache = field(default_factory=RenderCache)
+    indexes: Indexes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what follows from the rest."""
+        self.indexes = Indexes(self.storage, self.clock)
+
+    def selection(self, exchange: Exchange, row: Resource) -> Selection:
+        """Return what a request about objects of `row` selects. Raises BadRequestError."""
+        return selection(exchange.request, row, self.indexes.reader(row), exchange.info.name)
 
     def renderer(self, exchange: Exchange, row: Resource) -> Renderer:
         """Return what renders the answer to a request about objects of `row`."""

@@ -24,7 +24,7 @@ from sagong.server.registry.options import ListOptions, list_options
 from sagong.server.registry.read import list_prefix
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.render import Renderer, event_line, to_protobuf
-from sagong.server.registry.selection import Matcher, selection
+from sagong.server.registry.selection import Matcher
 from sagong.store.base import CompactedError, Event, SlowWatcherError, StoreWriteError, Watch
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ async def watch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     info, request = exchange.info, exchange.request
     options = list_options(request, watch=True)
     renderer = registry.renderer(exchange, row)
-    chosen = selection(request, registry.storage, row, info.name)
+    chosen = registry.selection(exchange, row)
     prefix = list_prefix(row, info.namespace)
     if chosen.name is not None and (info.namespace or not row.namespaced):
         prefix += chosen.name
@@ -150,7 +150,7 @@ class _WatchStream:
         if self._row.module is None:
             entries = await self._row.extra.read(entries)
         for entry in entries:
-            if self._matcher is None or self._matcher(entry.value):
+            if self._matcher is None or self._matcher(entry.key, entry.value, entry.revision):
                 buffer.append(self._line(b"ADDED", entry.value, entry.revision))
                 size += len(buffer[-1])
                 if size > FLUSH:
@@ -204,8 +204,8 @@ class _WatchStream:
     def _event(self, event: Event) -> bytes | None:
         value, previous = event.value, event.previous
         matcher = self._matcher
-        now = value is not None and (matcher is None or matcher(value))
-        before = previous is not None and (matcher is None or matcher(previous))
+        now = value is not None and (matcher is None or matcher(event.key, value, event.revision))
+        before = previous is not None and (matcher is None or matcher(event.key, previous, event.previous_revision))
         if now:
             assert value is not None
             return self._line(b"MODIFIED" if before else b"ADDED", value, event.revision)
