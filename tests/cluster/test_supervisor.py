@@ -48,6 +48,21 @@ def pids(spec: Path, name: str) -> list[int]:
     return [int(line) for line in file.read_text().split()] if file.exists() else []
 
 
+def test_what_a_killed_child_has_left_is_cleared_before_it_starts_again(tmp_path: Path) -> None:
+    remains = tmp_path / "remains"
+    remains.mkdir()
+    sweep = ["/bin/sh", "-c", f"echo swept; rm {remains}/*"]
+    child = Child("one", ["/bin/echo", "started"], f"{tmp_path}/log", before=sweep, remains=str(remains))
+    for left in ((), ("a", "b")):
+        for name in left:
+            (remains / name).touch()
+        child.start(0.0)
+        assert child.process is not None
+        child.process.wait(10)
+    assert (tmp_path / "log").read_text().split() == ["started", "swept", "started"]
+    assert list(remains.iterdir()) == []
+
+
 def test_a_killed_child_comes_back_at_once_and_alone(spec: Path, running: subprocess.Popen[bytes]) -> None:
     eventually(lambda: len(pids(spec, "one")) == len(pids(spec, "two")) == 1)
     began = time.monotonic()

@@ -111,3 +111,13 @@ def test_v2_sets_one_resource_at_a_time_and_reads_it_back(tmp_path: Path) -> Non
     assert fs.amounts("/kubepods") == Amounts(1012, None, 1 << 20)
     fs.resize("/kubepods", "cpu", Amounts(2, 5000))
     assert fs.amounts("/kubepods") == Amounts(2, 5000, 1 << 20)
+
+
+def test_what_the_runtime_makes_in_an_unused_v2_tree_is_removed_with_the_rest(tmp_path: Path) -> None:
+    """On a hybrid machine: controllers in v1, and runc makes each cgroup in v2 as well."""
+    for tree in ("memory", "unified"):
+        (tmp_path / tree / "kubepods/besteffort/podu1/c1").mkdir(parents=True)
+    cgroups = Cgroups(CgroupV1(tmp_path))
+    assert list(cgroups.pod_uids()) == ["u1"]
+    cgroups.remove_pod("u1")
+    assert [path.name for path in tmp_path.glob("*/kubepods/besteffort/*")] == []

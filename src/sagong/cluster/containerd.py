@@ -73,7 +73,7 @@ def toml(node: NodeConfig, cni_dir: Path, cni_template_file: Path) -> str:
     plugins = next((p for p in CNI_PLUGINS if Path(p, "bridge").exists()), CNI_PLUGINS[0])
     return f"""version = 2
 root = "{node.containerd_root}"
-state = "{node.run_dir}/containerd"
+state = "{node.containerd_state}"
 oom_score = 0
 disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp",
     "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper",
@@ -95,6 +95,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.proc
   enable_unprivileged_icmp = true
   ignore_image_defined_volumes = false
   max_container_log_line_size = 16384
+  # Below our own directory, where it is plain whose they are.
+  netns_mounts_under_state_dir = true
 
   # Mirrors, private authorities and plain HTTP, by registry: <directory>/<host>/hosts.toml.
   [plugins."io.containerd.grpc.v1.cri".registry]
@@ -113,6 +115,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.proc
 
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = false
+        Root = "{node.runc_root}"
         BinaryName = "{shutil.which("runc") or "/usr/sbin/runc"}"
 """
 

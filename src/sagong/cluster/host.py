@@ -27,7 +27,7 @@ def clear_network(config: ClusterConfig) -> None:
                 if name.startswith("sagong"):
                     run(nft, "delete", "table", family, name)
     for node in config.all_nodes:
-        for lease in Path(node.data_dir, "cni", "sagong").glob("[0-9]*"):
+        for lease in node.addresses.glob("[0-9]*"):
             lease.unlink(missing_ok=True)
 
 

@@ -21,7 +21,19 @@ from sagong.api.types.core import ContainerStatus, Node, Pod
 from sagong.cli.operations import OperationError, PartStatus, Report
 from sagong.client.client import Client
 from sagong.client.config import load_kubeconfig
-from sagong.cluster import certificates, component_configs, config, containerd, images, manifests, preflight, spaces, supervisor, workloads
+from sagong.cluster import (
+    certificates,
+    component_configs,
+    config,
+    containerd,
+    images,
+    manifests,
+    preflight,
+    remains,
+    spaces,
+    supervisor,
+    workloads,
+)
 from sagong.cluster.clock import RealRandom
 from sagong.cluster.config import ClusterConfig, write_file
 from sagong.cluster.manifests import Manifest
@@ -120,7 +132,7 @@ class Launch:
         spec = {
             "pid_file": f"{cluster.run_dir}/supervisor.pid",
             "children": [
-                *({"name": "containerd", "argv": _containerd_argv(node), "log": f"{node.log_dir}/containerd.log"} for node in nodes),
+                *({"name": "containerd", "argv": _containerd_argv(node), **_sweep(node)} for node in nodes),
                 *({"name": "kubelet", "argv": _kubelet_argv(node), "log": f"{node.log_dir}/kubelet.log"} for node in nodes),
             ],
         }
@@ -251,6 +263,13 @@ def _state(pod: Pod) -> str:
 
 def _containerd_argv(node: NodeConfig) -> list[str]:
     return node.inside(preflight.find("containerd") or "containerd", "--config", str(containerd.config_file(node)))
+
+
+def _sweep(node: NodeConfig) -> dict[str, object]:
+    """Return what clears up after a containerd that was killed, and where its log is."""
+    places = remains.Places(node.containerd_state, node.containerd_socket, node.runc_root, node.addresses)
+    command = [sys.executable, "-P", "-S", str(Path(remains.__file__)), *map(str, vars(places).values())]
+    return {"log": f"{node.log_dir}/containerd.log", "before": command, "remains": str(places.bundles)}
 
 
 def _kubelet_argv(node: NodeConfig) -> list[str]:

@@ -53,6 +53,21 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.data_dir, "containerd")
 
     @property
+    def containerd_state(self) -> Path:
+        """Where the runtime keeps what does not outlive the machine."""
+        return Path(self.run_dir, "containerd")
+
+    @property
+    def runc_root(self) -> Path:
+        """Where runc keeps the state of containers."""
+        return Path(self.run_dir, "runc")
+
+    @property
+    def addresses(self) -> Path:
+        """Where host-local notes which pod has which address."""
+        return Path(self.data_dir, "cni", "sagong")
+
+    @property
     def directories(self) -> tuple[str, ...]:
         """Everything that is the node's own."""
         return (self.data_dir, self.run_dir, self.log_dir, self.kubelet_dir, self.pod_log_dir, self.container_log_dir)

@@ -23,6 +23,7 @@ from typing import IO
 SETTLED = 10.0
 LONGEST_PAUSE = 10.0
 STOP_WAIT = 10.0
+BEFORE_WAIT = 30.0
 
 
 @dataclass(slots=True)
@@ -33,6 +34,9 @@ class Child:
     argv: list[str]
     log: str
     env: dict[str, str] = field(default_factory=dict)
+    before: list[str] = field(default_factory=list)
+    """A command to run before each start, while there is anything in the directory `remains`."""
+    remains: str = ""
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = 0.0
@@ -41,6 +45,9 @@ class Child:
     def start(self, now: float) -> None:
         """Start the process in a session of its own, output appended to its log."""
         with Path(self.log).open("ab") as log:
+            if self.before and _occupied(self.remains):
+                with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                    subprocess.run(self.before, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False, timeout=BEFORE_WAIT)  # noqa: S603
             self.process = subprocess.Popen(  # noqa: S603 - the command line is our own
                 self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env={**os.environ, **self.env}
             )
@@ -66,6 +73,13 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def _occupied(directory: str) -> bool:
+    try:
+        return bool(os.listdir(directory))  # noqa: PTH208 - no names are wanted
+    except OSError:
+        return False
 
 
 def lock(path: Path) -> IO[str] | None:
@@ -114,7 +128,7 @@ def supervise(children: list[Child], wake: int) -> None:
 
 
 def main() -> None:
-    """Run from the JSON file named on the command line: {"pid_file", "children": [{"name", "argv", "log", "env"}]}."""
+    """Run from the JSON file named on the command line: {"pid_file", "children": [{"name", "argv", "log", "env", "before", "remains"}]}."""
     spec = json.loads(Path(sys.argv[1]).read_text())
     held = lock(Path(spec["pid_file"]))
     if held is None:

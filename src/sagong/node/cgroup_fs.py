@@ -88,6 +88,7 @@ class CgroupV1:
     def __init__(self, mount: Path) -> None:
         listed = [entry for entry in mount.iterdir() if entry.is_dir() and not entry.is_symlink()]
         self._trees = {name: entry for entry in listed for name in entry.name.split(",") if entry.name != "unified"}
+        self._unified = [entry for entry in listed if entry.name == "unified"]
         self.traits = Traits(swap=(self._folder("memory", "/") / "memory.memsw.limit_in_bytes").exists())
 
     def make(self, path: str) -> None:
@@ -120,8 +121,8 @@ class CgroupV1:
         return Amounts(_number(cpu / "cpu.shares"), quota if quota > 0 else None, memory if 0 < memory < _UNLIMITED else None)
 
     def folders(self, path: str) -> Sequence[Path]:
-        """Return the folders that exist."""
-        return [folder for tree in dict.fromkeys(self._trees.values()) if (folder := _join(tree, path)).is_dir()]
+        """Return the folders that exist; where the v2 tree is mounted too, the runtime makes its cgroups there as well."""
+        return [folder for tree in dict.fromkeys([*self._trees.values(), *self._unified]) if (folder := _join(tree, path)).is_dir()]
 
     def usage(self, path: str) -> Usage:
         """Return what the cgroup uses now."""

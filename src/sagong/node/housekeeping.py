@@ -16,6 +16,7 @@ from sagong.api.types.core import Pod, PodSpec
 from sagong.api.types.meta import ObjectMeta
 from sagong.node.cri.client import CriError, Runtime
 from sagong.node.kills import Killer
+from sagong.node.leases import Leases
 from sagong.node.logs_layout import LogFiles
 from sagong.node.observe import ContainerRun, Observed, Observer
 from sagong.node.ports import CgroupManager, VolumeManager
@@ -34,6 +35,7 @@ class Housekeeper:
     runtime: Runtime
     observer: Observer
     killer: Killer
+    leases: Leases
     volumes: VolumeManager
     cgroups: CgroupManager
     logs: LogFiles
@@ -70,6 +72,7 @@ class Housekeeper:
 
     async def relist(self, *, collect: bool = False) -> None:
         """Wake the workers of pods that look different; end pods that nobody knows. Raises CriError."""
+        await self.leases.prune()
         pods = await self.observer.uids()
         for uid, observed in pods.items():
             looks = _signature(observed)
@@ -105,7 +108,8 @@ class Housekeeper:
                 await self.runtime.remove_container(run.id)
             for sandbox in observed.sandboxes:
                 await self.runtime.remove_sandbox(sandbox.id)
-            await asyncio.to_thread(remove_tree, self.logs.pod(pod))
+            for folder in self.logs.of_pod(uid):
+                await asyncio.to_thread(remove_tree, folder)
             self.logs.prune_links()
         except (CriError, OSError) as error:
             log.warning("pod %s not removed yet: %s", uid, error)
@@ -128,7 +132,7 @@ class Housekeeper:
                 await self.runtime.remove_sandbox(sandbox.id)
 
     async def _remove_strangers(self, pods: Mapping[str, Observed]) -> None:
-        uids = {*pods, *self.volumes.pod_uids(), *self.cgroups.pod_uids()}
+        uids = {*pods, *self.volumes.pod_uids(), *self.cgroups.pod_uids(), *self.logs.pod_uids()}
         strangers = [pods.get(uid, Observed(uid=uid)) for uid in uids if not self.known(uid)]
         await asyncio.gather(*(self.remove(_skeleton(observed)) for observed in strangers))
 

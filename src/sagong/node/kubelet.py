@@ -41,6 +41,7 @@ from sagong.node.image_collector import ImageCollector
 from sagong.node.images import Images, Rate
 from sagong.node.kills import Killer
 from sagong.node.lease import NodeLease
+from sagong.node.leases import Leases
 from sagong.node.log_rotation import LogRotator
 from sagong.node.logs_layout import LogFiles
 from sagong.node.mirrors import Mirrors
@@ -202,6 +203,7 @@ class Kubelet:
             runtime=self.runtime,
             observer=self.observer,
             killer=killer,
+            leases=Leases(self.runtime, Path(config.runtime_socket)),
             volumes=self.volumes,
             cgroups=self.cgroups,
             logs=self.logs,

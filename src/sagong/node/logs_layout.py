@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sagong.api.types.core import Pod
 
 _LINK_NAME_LIMIT = 255
+_PARTS = 3  # namespace, name, uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,14 @@ class LogFiles:
     def container(self, pod: Pod, name: str) -> Path:
         """Return the directory of a container."""
         return self.pod(pod) / name
+
+    def pod_uids(self) -> Sequence[str]:
+        """List the pods that have a directory."""
+        return [entry.name.rsplit("_", 1)[1] for entry in _folders(self.pods)]
+
+    def of_pod(self, uid: str) -> Sequence[Path]:
+        """Return the directories of the pod of that uid, whatever its name."""
+        return [entry for entry in _folders(self.pods) if entry.name.rsplit("_", 1)[1] == uid]
 
     def make(self, pod: Pod, container: str = "") -> None:
         """Make the directory of a pod, or of a container in it. Raises OSError."""
@@ -50,3 +60,8 @@ class LogFiles:
         for link in self.containers.iterdir() if self.containers.is_dir() else ():
             if link.is_symlink() and not link.exists():
                 link.unlink(missing_ok=True)
+
+
+def _folders(directory: Path) -> Sequence[Path]:
+    """Return the directories of pods; what is named otherwise is not ours."""
+    return [entry for entry in directory.iterdir() if entry.name.count("_") == _PARTS - 1] if directory.is_dir() else []

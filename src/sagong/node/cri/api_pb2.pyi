@@ -1440,6 +1440,34 @@ class SnapshotMounts(_message.Message):
     mounts: _containers.RepeatedCompositeFieldContainer[SnapshotMount]
     def __init__(self, mounts: _Optional[_Iterable[_Union[SnapshotMount, _Mapping]]] = ...) -> None: ...
 
+class Lease(_message.Message):
+    __slots__ = ("id", "created_at")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    created_at: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListLeasesRequest(_message.Message):
+    __slots__ = ("filters",)
+    FILTERS_FIELD_NUMBER: _ClassVar[int]
+    filters: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, filters: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListLeasesResponse(_message.Message):
+    __slots__ = ("leases",)
+    LEASES_FIELD_NUMBER: _ClassVar[int]
+    leases: _containers.RepeatedCompositeFieldContainer[Lease]
+    def __init__(self, leases: _Optional[_Iterable[_Union[Lease, _Mapping]]] = ...) -> None: ...
+
+class DeleteLeaseRequest(_message.Message):
+    __slots__ = ("id", "sync")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SYNC_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    sync: bool
+    def __init__(self, id: _Optional[str] = ..., sync: _Optional[bool] = ...) -> None: ...
+
 class ContainerAssignments(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]

@@ -20,6 +20,7 @@ _MAX_MESSAGE = 16 * 1024 * 1024
 _RUNTIME = "/runtime.v1.RuntimeService/"
 _IMAGE = "/runtime.v1.ImageService/"
 _SNAPSHOTS = "/containerd.services.snapshots.v1.Snapshots/"
+_LEASES = "/containerd.services.leases.v1.Leases/"
 _EVENTS = "/containerd.services.events.v1.Events/Subscribe"
 _NAMESPACE = (("containerd-namespace", "k8s.io"),)
 
@@ -272,6 +273,15 @@ class Runtime:
     async def remove_snapshot(self, snapshotter: str, key: str) -> None:
         """Remove a view. NOT_FOUND when there is none."""
         await self._snapshots("Remove", cri.SnapshotRequest(snapshotter=snapshotter, key=key), cri.Nothing)
+
+    async def leases(self) -> Sequence[cri.Lease]:
+        """List containerd's leases, which keep from its collector what is just being made."""
+        answer = await self._call.unary(_LEASES + "List", cri.ListLeasesRequest(), cri.ListLeasesResponse, CALL_TIMEOUT, _NAMESPACE)
+        return list(answer.leases)
+
+    async def remove_lease(self, lease: str) -> None:
+        """Remove a lease, and with it what nothing else holds. NOT_FOUND when there is none."""
+        await self._call.unary(_LEASES + "Delete", cri.DeleteLeaseRequest(id=lease, sync=True), cri.Nothing, CALL_TIMEOUT, _NAMESPACE)
 
     async def pull_image(self, image: str, auth: cri.AuthConfig | None, sandbox: cri.PodSandboxConfig) -> str:
         """Pull the image; return its reference."""

@@ -1,0 +1,199 @@
+"""What a containerd that was killed leaves half made, removed before it starts again: nothing of it is known to containerd itself.
+
+    network namespace, address   made first; containerd writes the sandbox down only when its network stands
+    shim, bundle                 started next; the task is there once runc has written init.pid
+
+containerd is not running when this runs, so nobody is about to use any of it. Whatever has an init.pid is left alone: it runs, or a shim
+keeps its exit code. What containerd or the kubelet finds missing later is no error for them.
+Runs by itself, with the standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SETTLE_SECONDS = 2.0
+_SANDBOX = "io.kubernetes.cri.sandbox-id"
+_NAMESPACE = "k8s.io"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where one containerd keeps things."""
+
+    state: Path
+    socket: Path
+    runc: Path
+    """runc's state, which its namespaces lie below"""
+    addresses: Path
+    """host-local's files, one an address"""
+
+    @property
+    def bundles(self) -> Path:
+        """The directories of tasks."""
+        return self.state / "io.containerd.runtime.v2.task" / _NAMESPACE
+
+    @property
+    def network_namespaces(self) -> Path:
+        """The files that hold network namespaces."""
+        return self.state / "io.containerd.grpc.v1.cri" / "netns"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One container's directory, as its task was made. `sandbox` is the container whose shim it has, which may be itself."""
+
+    id: str
+    made: bool
+    sandbox: str = ""
+    network_namespace: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What is to be removed: ids of bundles, ids of shims, paths of namespaces, names of addresses."""
+
+    bundles: Sequence[str] = ()
+    shims: Sequence[str] = ()
+    network_namespaces: Sequence[str] = ()
+    addresses: Sequence[str] = ()
+
+    def summary(self) -> str:
+        """Return one line for the log."""
+        counts = (f"{len(found)} {name.replace('_', ' ')}" for name, found in vars(self).items() if found)
+        return ", ".join(counts) or "nothing"
+
+
+def plan(bundles: Sequence[Bundle], shims: Iterable[str], namespaces: Iterable[str], addresses: dict[str, str]) -> Remains:
+    """Return what nobody will ask for any more. `shims` are ids of running shims, `addresses` names the container that has each."""
+    made = [bundle for bundle in bundles if bundle.made]
+    needed = {bundle.sandbox for bundle in made} | {bundle.id for bundle in made}
+    taken = {bundle.network_namespace for bundle in made}
+    return Remains(
+        bundles=[bundle.id for bundle in bundles if not bundle.made],
+        shims=sorted(set(shims) - needed),
+        network_namespaces=sorted(set(namespaces) - taken),
+        addresses=sorted(address for address, owner in addresses.items() if owner not in needed),
+    )
+
+
+def look(places: Places) -> tuple[Remains, dict[str, list[int]], Sequence[Bundle]]:
+    """Return what remains, the processes of shims by id, and the bundles."""
+    bundles = [_bundle(path) for path in _entries(places.bundles)]
+    shims = _shims(str(places.socket))
+    namespaces = [str(path) for path in _entries(places.network_namespaces)]
+    addresses = {path.name: _owner(path) for path in _entries(places.addresses) if path.name[:1].isdigit() or ":" in path.name}
+    return plan(bundles, shims, namespaces, addresses), shims, bundles
+
+
+def sweep(places: Places) -> Remains:
+    """Remove what remains. Shims that are just making a container are waited for, a little."""
+    remains, shims, bundles = look(places)
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while (remains.bundles or remains.shims) and _busy(shims) and time.monotonic() < deadline:
+        time.sleep(0.02)
+        remains, shims, bundles = look(places)
+    for shim in remains.shims:
+        for pid in shims.get(shim, ()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    by_id = {bundle.id: bundle for bundle in bundles}
+    for name in {*remains.bundles, *remains.shims}:
+        _run("runc", "--root", str(places.runc / _NAMESPACE), "delete", "--force", name)
+    for name in remains.bundles:
+        _remove_bundle(places.bundles / name, by_id[name].address if name in remains.shims else "")
+    for path in remains.network_namespaces:
+        _run("umount", "-l", path)
+        Path(path).unlink(missing_ok=True)
+    for name in remains.addresses:
+        (places.addresses / name).unlink(missing_ok=True)
+    return remains
+
+
+def _remove_bundle(path: Path, address: str) -> None:
+    _run("umount", "-l", str(path / "rootfs"))
+    work = path / "work"
+    if work.is_symlink():
+        shutil.rmtree(work.readlink(), ignore_errors=True)
+    if address.startswith("unix://"):
+        Path(address.removeprefix("unix://")).unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _bundle(path: Path) -> Bundle:
+    try:
+        config = json.loads((path / "config.json").read_bytes())
+    except (OSError, ValueError):
+        config = {}
+    listed = (config.get("linux") or {}).get("namespaces") or []
+    network = next((str(found.get("path", "")) for found in listed if found.get("type") == "network"), "")
+    sandbox = str((config.get("annotations") or {}).get(_SANDBOX, path.name))
+    try:
+        address = (path / "address").read_text().strip()
+    except OSError:
+        address = ""
+    made = (path / "init.pid").exists() and not path.name.startswith(".")  # renamed so before it is removed
+    return Bundle(path.name, made, sandbox, network, address)
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.read_text().split()[0]
+    except (OSError, IndexError):
+        return ""
+
+
+def _shims(socket: str) -> dict[str, list[int]]:
+    """Return the processes of this containerd's shims by the id they were started for: those that serve, and those that start them."""
+    found: dict[str, list[int]] = {}
+    for entry in _entries(Path("/proc")):
+        if not entry.name.isdigit():
+            continue
+        try:
+            words = (entry / "cmdline").read_text().split("\0")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if words[0].rsplit("/", 1)[-1].startswith("containerd-shim") and socket in words and "-id" in words[:-1]:
+            found.setdefault(words[words.index("-id") + 1], []).append(int(entry.name))
+    return found
+
+
+def _busy(shims: dict[str, list[int]]) -> bool:
+    """Say whether a shim runs runc."""
+    for pid in (pid for pids in shims.values() for pid in pids):
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            names = [Path(f"/proc/{child}/comm").read_text().strip() for child in children]
+        except OSError:
+            continue
+        if "runc" in names:
+            return True
+    return False
+
+
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return list(directory.iterdir())
+    except OSError:
+        return []
+
+
+def _run(*command: str) -> None:
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(command, check=False, capture_output=True, timeout=10)  # noqa: S603 - our own words
+
+
+if __name__ == "__main__":
+    places = Places(*map(Path, sys.argv[1:5]))
+    sys.stderr.write(f"removed what a killed containerd has left: {sweep(places).summary()}\n")

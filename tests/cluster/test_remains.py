@@ -1,0 +1,71 @@
+"""What is taken for the remains of a killed containerd, and what is not; and their removal, on directories as containerd makes them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sagong.cluster import remains
+from sagong.cluster.remains import Bundle, Places, Remains, plan
+
+RUNNING = Bundle("sandbox", made=True, sandbox="sandbox", network_namespace="/n/1")
+CONTAINER = Bundle("container", made=True, sandbox="sandbox", network_namespace="/proc/7/ns/net")
+
+
+@pytest.mark.parametrize(
+    ("bundles", "shims", "namespaces", "addresses", "expected"),
+    [
+        ((RUNNING, CONTAINER), ("sandbox",), ("/n/1",), {"10.0.0.2": "sandbox"}, Remains()),
+        # killed while the network was made
+        ((RUNNING,), ("sandbox",), ("/n/1", "/n/2"), {"10.0.0.3": "new"}, Remains(network_namespaces=["/n/2"], addresses=["10.0.0.3"])),
+        # killed while the sandbox's task was made
+        (
+            (RUNNING, Bundle("new", made=False, sandbox="new", network_namespace="/n/2")),
+            ("sandbox", "new"),
+            ("/n/1", "/n/2"),
+            {"10.0.0.2": "sandbox", "10.0.0.3": "new"},
+            Remains(["new"], ["new"], ["/n/2"], ["10.0.0.3"]),
+        ),
+        # killed while a container was made: its shim is the sandbox's, and goes on
+        ((RUNNING, Bundle("half", made=False, sandbox="sandbox")), ("sandbox",), ("/n/1",), {}, Remains(["half"])),
+        # the sandbox's process is gone, but its shim may have a container's exit code
+        ((CONTAINER,), ("sandbox",), (), {"10.0.0.2": "sandbox"}, Remains()),
+        # a shim whose bundle was removed already
+        ((), ("gone",), (), {}, Remains(shims=["gone"])),
+    ],
+)
+def test_what_remains(
+    bundles: tuple[Bundle, ...], shims: tuple[str, ...], namespaces: tuple[str, ...], addresses: dict[str, str], expected: Remains
+) -> None:
+    found = plan(bundles, shims, namespaces, addresses)
+    assert [list(part) for part in vars(found).values()] == [list(part) for part in vars(expected).values()]
+
+
+def test_remains_are_removed_and_what_runs_is_not(tmp_path: Path) -> None:
+    places = Places(tmp_path / "state", tmp_path / "sock", tmp_path / "runc", tmp_path / "addresses")
+    places.addresses.mkdir()
+    places.network_namespaces.mkdir(parents=True)
+    for number, (name, made) in enumerate((("runs", True), ("half", False), (".leaving", True))):
+        bundle = places.bundles / name
+        (bundle / "rootfs").mkdir(parents=True)
+        (tmp_path / "work" / name).mkdir(parents=True)
+        (bundle / "work").symlink_to(tmp_path / "work" / name)
+        namespace = places.network_namespaces / f"cni-{name}"
+        namespace.touch()
+        config = {"linux": {"namespaces": [{"type": "pid"}, {"type": "network", "path": str(namespace)}]}}
+        (bundle / "config.json").write_text(json.dumps(config))
+        (places.addresses / f"10.0.0.{number}").write_text(f"{name}\r\neth0")
+        if made:
+            (bundle / "init.pid").write_text("1")
+    (places.addresses / "last_reserved_ip.0").write_text("10.0.0.9")
+    command = [sys.executable, "-P", "-S", remains.__file__, *map(str, vars(places).values())]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == "removed what a killed containerd has left: 2 bundles, 2 network namespaces, 2 addresses\n"
+    assert [path.name for path in places.bundles.iterdir()] == ["runs"]
+    assert [path.name for path in places.network_namespaces.iterdir()] == ["cni-runs"]
+    assert sorted(path.name for path in places.addresses.iterdir()) == ["10.0.0.0", "last_reserved_ip.0"]
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["runs"]
