@@ -6,14 +6,14 @@ Reasons and codes are those of the API conventions (metav1.StatusReason); messag
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from sagong.api.types.meta import Status, StatusCause, StatusDetails
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """One cause of an error: a machine-readable reason, a message, and the path of the field it is about."""
 
     reason: str

@@ -5,7 +5,6 @@ Rules take `errors: Errors` and a path (`spec.containers[0]`), and call one of i
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import re
@@ -113,6 +112,8 @@ def show(value: object) -> str:
 
 def diff(old: object, new: object) -> str:
     """Show what changed as a unified diff of the JSON of internal types, as messages about immutable specs have it."""
+    import difflib  # noqa: PLC0415 - for few messages
+
     before, after = (f"{json.dumps(go_json(side), indent=1, ensure_ascii=False)}\n".splitlines(keepends=True) for side in (old, new))
     return "".join(list(difflib.unified_diff(before, after))[2:])
 

@@ -18,6 +18,7 @@ from sagong.cluster.clock import RealClock, RealRandom
 from sagong.server.config import ServerConfig
 
 if TYPE_CHECKING:
+    from sagong.server.app import ApiServer
     from sagong.store.encryption.encryption import Encryption
 
 log = logging.getLogger(__name__)
@@ -31,23 +32,34 @@ class ApiServerConfig(ServerConfig, kw_only=True):
 
 async def run(config: ApiServerConfig) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError, ValueError, StoreOpenError for what it cannot use."""
-    from sagong.server.app import ApiServer  # noqa: PLC0415 - other processes read the configuration without the server
-    from sagong.store.sqlite import SqliteStore  # noqa: PLC0415 - the same
+    from sagong.store.sqlite import SqliteStore  # noqa: PLC0415 - other processes read the configuration without the store
 
     clock, random = RealClock(), RealRandom()
     encryption = _encryption(config.encryption_config, random)
-    store = await SqliteStore.open(config.store, seal=encryption)
+    # The server is loaded while the store waits for the disk.
+    store, made = await asyncio.gather(SqliteStore.open(config.store, seal=encryption), _server())
     try:
-        server = ApiServer(config, store, clock=clock, random=random, encryption=encryption)
+        server = made(config, store, clock=clock, random=random, encryption=encryption, loaded=_settle)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
-        gc.collect()
-        gc.freeze()  # what is there now stays; no collection needs to walk it again
         log.info("serving on %s:%d", config.address, config.port)
         await server.serve()
     finally:
         await store.close()
+
+
+async def _server() -> type[ApiServer]:
+    from sagong.server.app import ApiServer  # noqa: PLC0415 - see above
+
+    return ApiServer
+
+
+def _settle() -> None:
+    """Collect garbage again now that all is loaded: what is there stays, and no collection needs to walk it again."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def _encryption(path: str, random: RealRandom) -> Encryption | None:
@@ -67,6 +79,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname).1s %(asctime)s %(name)s: %(message)s", stream=sys.stderr)
     from sagong.store.base import StoreOpenError  # noqa: PLC0415 - other processes read the configuration without the store
 
+    gc.disable()  # until `_settle`
     try:
         config = msgspec.json.decode(Path(arguments.config).read_bytes(), type=ApiServerConfig)
         uvloop.run(run(config))

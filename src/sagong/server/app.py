@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sagong.api.clock import Clock, Random
@@ -19,6 +20,7 @@ from sagong.server.discovery import Discovery
 from sagong.server.dispatch import Dispatch, Page
 from sagong.server.flowcontrol import limiters
 from sagong.server.http import HttpServer
+from sagong.server.messages import nothing
 from sagong.server.metrics import Metrics
 from sagong.server.objects import ServerObjects
 from sagong.server.openapi import OpenApi
@@ -31,12 +33,26 @@ from sagong.store.base import Store
 if TYPE_CHECKING:
     from sagong.store.encryption.encryption import Encryption
 
+_WARM_AFTER = 0.1
+
 
 class ApiServer:
     """`await serve()` runs until `stop()`; `ready` is set once the port answers."""
 
-    def __init__(self, config: ServerConfig, store: Store, *, clock: Clock, random: Random, encryption: Encryption | None = None) -> None:
-        """Put everything together; `encryption` is what the store seals with. Raises OSError, ValueError for files that cannot be used."""
+    def __init__(
+        self,
+        config: ServerConfig,
+        store: Store,
+        *,
+        clock: Clock,
+        random: Random,
+        encryption: Encryption | None = None,
+        loaded: Callable[[], None] = nothing,
+    ) -> None:
+        """Put everything together; `encryption` is what the store seals with, `loaded` is called when all that writes need is imported.
+
+        Raises OSError, ValueError for files that cannot be used.
+        """
         self.config, self.store, self.clock, self.random = config, store, clock, random
         self.table = ResourceTable()
         self.registry = Registry(store, Storage(store, self.table), self.table, clock, random)
@@ -47,13 +63,14 @@ class ApiServer:
         self.aggregator = Aggregator(store, self.objects, behind, clock, self._discovery_changed)
         self.discovery = Discovery(self.table, f"{config.advertise_address}:{config.port}", self.aggregator)
         self.ready = asyncio.Event()
+        self._loaded = loaded
         self._bootstrapped = False
         self.openapi = OpenApi(self.table, pages.VERSION["gitVersion"].partition("+")[0], self.aggregator)
         self.pages: dict[str, Page] = pages.of(self.discovery, self.openapi, self._checks())
         self._parts = parts.plug(config, self.registry, self.objects, self.pages, resolver)
         self._definitions = Definitions(self.registry, (self.discovery.changed, self.openapi.changed))
         metrics = Metrics(store, self.table)
-        metrics.more += [*self.registry.families, self.aggregator.metrics]
+        metrics.more += [self.registry.metrics, self.aggregator.metrics]
         self.pages["/metrics"] = metrics.page
         limiting = limiters.plug(config, self.registry, self.objects, self.pages, metrics)
         audit, auditing = parts.audit_of(config, self.registry)
@@ -98,9 +115,11 @@ class ApiServer:
                 loop.cancel()
 
     async def _warm(self) -> None:
-        """Read what the first writes will need, beside the first requests."""
+        """Read what the first writes will need, after the first requests: whoever waits for readiness is not to wait for this too."""
         await self.ready.wait()
+        await self.clock.sleep(_WARM_AFTER)
         await asyncio.to_thread(serving.warm)
+        self._loaded()
 
     def stop(self) -> None:
         """Begin to shut down; `serve` returns when requests under way are answered."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from sagong.api.types.authentication import TokenRequest, TokenReview
 from sagong.api.types.base import ApiStruct
@@ -17,8 +16,7 @@ from sagong.server.messages import Answer, Request
 T = TypeVar("T", bound=ApiStruct)
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """Who asks, as authentication found: user.Info of upstream."""
 
     name: str
@@ -47,8 +45,7 @@ class Attributes(Struct, frozen=True):
     label_selector: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """Whether it may, and why (or why not); `reason` ends up in the Forbidden message.
 
     Not allowed is no opinion: somebody else may still allow, unless it is `denied`. `error` is what kept the authorizer from an opinion.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from sagong.api.errors import RequestTooLargeError
 from sagong.server.messages import TEXT, Response
@@ -13,8 +14,7 @@ from sagong.server.status import error_response
 TOO_LARGE = 413
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Bounds on what one client may cost; sizes in bytes, times in seconds. Defaults are upstream's where it has them."""
 
     head: int = 1 << 20

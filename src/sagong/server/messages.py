@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
+
+from msgspec import Struct
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """Who is at the other end: its address, and the DER of the client certificate when TLS verified one."""
 
     address: str = ""
@@ -62,9 +62,15 @@ class Request:
         values = self.query.get(name)
         return values is not None and values[0].lower() not in ("0", "false")
 
+    @property
+    def wants_websocket(self) -> bool:
+        """Whether the client wants to go on with WebSocket."""
+        return (
+            "upgrade" in self.headers and self.header("upgrade").lower() == "websocket" and "upgrade" in self.header("connection").lower()
+        )
 
-@dataclass(slots=True)
-class Response:
+
+class Response(Struct):
     """An answer whose body is complete."""
 
     body: bytes = b""
@@ -82,8 +88,7 @@ def nothing() -> None:
     """Do nothing when a stream has ended."""
 
 
-@dataclass(slots=True)
-class Stream:
+class Stream(Struct):
     """An answer sent in chunks as they come; a chunk is written before the next is asked for (backpressure).
 
     `ended` is called once when it is over, however it ended.
@@ -116,8 +121,7 @@ class Duplex(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Upgrade:
+class Upgrade(Struct):
     """101 Switching Protocols: the head is sent, then `run` owns the connection until it returns.
 
     With another `status` (200 for CONNECT-like tunnels) the head says that instead. `ended` is called when it is over.

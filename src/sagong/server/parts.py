@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
+
+from sagong.api.clock import Random
 from sagong.api.types.authentication import TokenReview
-from sagong.server.admission import plugins
+from sagong.api.types.base import ApiStruct
+from sagong.server.admission.chain import Chain
+from sagong.server.admission.plugin import Plugin
 from sagong.server.aggregation.resolve import Resolver
 from sagong.server.allocators.services import Allocator, AllocatorConfig
-from sagong.server.authn import reviews
 from sagong.server.authn.chain import Authentication
 from sagong.server.authn.discovery import CONFIGURATION_PATH, JWKS_PATH, TokenDiscovery
 from sagong.server.authn.issuer import TokenIssuer
@@ -22,10 +25,11 @@ from sagong.server.bootstrap.authentication_config import RequestHeaderConfig
 from sagong.server.bootstrap.objects import BootstrapConfig
 from sagong.server.bootstrap.start import Bootstrap
 from sagong.server.config import ServerConfig
-from sagong.server.connect.connector import KubeletConnector, tls_sides
-from sagong.server.contract import Authenticator, Authorizer, Objects
+from sagong.server.connect.tls import TlsSides, tls_sides
+from sagong.server.contract import Attributes, Authenticator, Authorizer, Connector, Objects
 from sagong.server.dispatch import Page
 from sagong.server.event_ttl import expire_events
+from sagong.server.messages import Answer, Request
 from sagong.server.pipeline import Auditor
 from sagong.server.registry.registry import Registry
 from sagong.server.reloading import ReloadedFile
@@ -34,8 +38,7 @@ from sagong.server.webhooks.resolver import Services
 from sagong.store.compactor import compact_regularly
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What the pipeline asks first, and what runs beside it."""
 
     authenticator: Authenticator
@@ -45,7 +48,10 @@ class Parts:
 
 
 def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict[str, Page], resolver: Resolver) -> Parts:
-    """Make the parts and plug them into the registry. Raises OSError, ValueError for files that cannot be used."""
+    """Make the parts and plug them into the registry. Raises OSError, ValueError for files that cannot be used.
+
+    What only some requests need is imported by the first of them, or beside the first requests (`serving.warm`).
+    """
     store, clock, random = registry.store, registry.clock, registry.random
     key = signing_key(_read(config.service_account_key)) if config.service_account_key else None
     webhooks = registry.webhooks = WebhookClient(Services(resolver, ("127.0.0.1", config.port)), clock)
@@ -58,7 +64,7 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
     registry.authorizer, registry.rules, registry.allocator = authorizer, chain.rbac, allocator
     registry.tokens = _Reviewer(authentication)
     tls = tls_sides(config.kubelet_ca, config.kubelet_certificate, config.kubelet_key)
-    registry.connector = KubeletConnector(objects, authorizer, tls, random)
+    registry.connector = _Connector(objects, authorizer, tls, random)
     if key is not None:
         registry.issuer = TokenIssuer(
             objects, key=key, issuer=config.service_account_issuer, api_audiences=config.audiences, clock=clock, random=random
@@ -67,7 +73,13 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
         documents = TokenDiscovery(config.service_account_issuer, [key.verification], external_address=address)
         pages[CONFIGURATION_PATH] = lambda _: documents.configuration()
         pages[JWKS_PATH] = lambda _: documents.keys()
-    registry.admission = plugins.chain(objects, registry, authorizer, chain.rbac, config.kubelet_labels)
+
+    def admission() -> Sequence[Plugin]:
+        from sagong.server.admission import plugins  # noqa: PLC0415 - see above
+
+        return plugins.in_order(objects, registry, authorizer, chain.rbac, config.kubelet_labels)
+
+    registry.admission = Chain(admission)
     bootstrap = Bootstrap(_bootstrap_config(config), store, clock=clock, random=random)
     loops = (
         bootstrap.run,
@@ -80,11 +92,29 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
     return Parts(authentication, authorizer, bootstrap, loops)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reviewer:
+class _Connector(Struct):
+    """A KubeletConnector, made with the first request that needs it."""
+
+    objects: Objects
+    authorizer: Authorizer
+    tls: TlsSides
+    random: Random
+    made: Connector | None = None
+
+    async def connect(self, request: Request, attributes: Attributes, parent: ApiStruct, path: str) -> Answer:
+        if self.made is None:
+            from sagong.server.connect.connector import KubeletConnector  # noqa: PLC0415 - see `plug`
+
+            self.made = KubeletConnector(self.objects, self.authorizer, self.tls, self.random)
+        return await self.made.connect(request, attributes, parent, path)
+
+
+class _Reviewer(Struct, frozen=True):
     authentication: Authentication
 
     async def review_token(self, review: TokenReview) -> TokenReview:
+        from sagong.server.authn import reviews  # noqa: PLC0415 - see `plug`
+
         return await reviews.review_token(review, self.authentication)
 
 

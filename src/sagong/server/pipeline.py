@@ -12,7 +12,7 @@ from sagong.api.clock import Clock, Random
 from sagong.api.errors import ApiError, BadRequestError, NotFoundError, ServiceUnavailableError, TimeoutApiError
 from sagong.api.field_errors import quote
 from sagong.api.go_values import parse_duration
-from sagong.server import impersonation, websockets
+from sagong.server import impersonation
 from sagong.server.authz.authorizer import forbidden_error
 from sagong.server.contract import Attributes, Authenticator, Authorizer
 from sagong.server.exchange import ANONYMOUS, REQUEST_SECONDS, Exchange
@@ -112,7 +112,9 @@ class Pipeline:
             if not exchange.long_running:
                 self._set_deadline(exchange, started)
             answer = await self._pass(exchange)
-            if isinstance(answer, Stream) and websockets.asked(request):
+            if isinstance(answer, Stream) and request.wants_websocket:
+                from sagong.server import websockets  # noqa: PLC0415 - few clients ask for it
+
                 answer = websockets.upgrade(request, answer, events=exchange.info.verb == "watch")
         except ApiError as error:
             return error_response(error)

@@ -19,11 +19,6 @@ _BEARER = "base64url.bearer.authorization.k8s.io."
 _LENGTH = 4
 
 
-def asked(request: Request) -> bool:
-    """Tell whether the client wants to go on with WebSocket."""
-    return "upgrade" in request.header("connection").lower() and request.header("upgrade").lower() == "websocket"
-
-
 def upgrade(request: Request, stream: Stream, *, events: bool) -> Upgrade:
     """Return the answer that sends what `stream` does over WebSocket; `events`: it is a watch."""
     offered = [name.strip() for value in request.headers.get("sec-websocket-protocol", ()) for name in value.split(",")]

@@ -39,7 +39,7 @@ class SqliteStore:
     @classmethod
     async def open(cls, path: str | Path, *, durable: bool = True, seal: Seal | None = None) -> SqliteStore:
         """Open or create the store at `path`. `durable` False skips the fsync: for tests; `seal` encrypts. Raises StoreOpenError."""
-        file = SqliteFile(Path(path), durable=durable, seal=seal)
+        file = await asyncio.to_thread(SqliteFile, Path(path), durable=durable, seal=seal)  # a new file waits for the disk
         try:
             log, needless = _load(file)
         except BaseException:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import sqlite3
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
+
+from msgspec import Struct
 
 from sagong.store.base import StoreClosedError, StoreWriteError
 from sagong.store.sqlite_file import Row, SqliteFile
@@ -23,8 +24,7 @@ _MANY_NEEDLESS = 20_000  # so many are not left to an idle moment
 _REFUSALS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_TOOBIG}
 
 
-@dataclass(slots=True, eq=False)
-class Unit:
+class Unit(Struct, eq=False):
     """Rows that become durable together, and who waits for them. `epoch` counts the failures that the loop has dealt with."""
 
     rows: Sequence[Row]
@@ -32,8 +32,7 @@ class Unit:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Compaction:
+class Compaction(Struct, frozen=True):
     """Forget rows; `revision` becomes the oldest."""
 
     revision: int

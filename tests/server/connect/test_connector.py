@@ -42,7 +42,8 @@ from sagong.api.types.core import (
 )
 from sagong.api.types.meta import ObjectMeta
 from sagong.cluster.clock import RealClock, RealRandom
-from sagong.server.connect.connector import KubeletConnector, tls_sides
+from sagong.server.connect.connector import KubeletConnector
+from sagong.server.connect.tls import tls_sides
 from sagong.server.contract import Attributes, Decision, T, User
 from sagong.server.http import HttpServer
 from sagong.server.messages import Answer, Peer, Request, Response

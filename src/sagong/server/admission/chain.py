@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 from sagong.server.admission.plugin import Plugin, Review
 
 
 class Chain:
-    """Plugins in order. Which of them a kind of write concerns is worked out once."""
+    """Plugins in order, made with the first write. Which of them a kind of write concerns is worked out once."""
 
-    def __init__(self, plugins: Sequence[Plugin]) -> None:
-        self._plugins = tuple(plugins)
+    def __init__(self, make: Callable[[], Sequence[Plugin]]) -> None:
+        self._make = functools.cache(make)
         self._mutating: dict[tuple[str | bool, ...], tuple[Plugin, ...]] = {}
         self._validating: dict[tuple[str | bool, ...], tuple[Plugin, ...]] = {}
 
@@ -35,6 +36,6 @@ class Chain:
         key = (review.operation, row.group, row.plural, row.namespaced, subresource)
         plugins = known.get(key)
         if plugins is None:
-            able = [plugin for plugin in self._plugins if getattr(type(plugin), method) is not getattr(Plugin, method)]
+            able = [plugin for plugin in self._make() if getattr(type(plugin), method) is not getattr(Plugin, method)]
             plugins = known[key] = tuple(plugin for plugin in able if plugin.handles(review.operation, row, subresource))
         return plugins

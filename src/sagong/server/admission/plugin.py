@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from msgspec import Struct, field
 
 from sagong.api.errors import Cause, ForbiddenError, forbidden
 from sagong.api.resources import Resource
@@ -25,8 +26,7 @@ def exempt(row: Resource) -> bool:
     return row.group == "admissionregistration.k8s.io"
 
 
-@dataclass(slots=True)
-class Review:
+class Review(Struct):
     """One write before its chain. `obj` is None for a deletion, `old` for a creation; that of a connection are its options, as JSON.
 
     A plugin that changed the object after others had seen it sets `again`: then the chain mutates once more, in `round` 1.

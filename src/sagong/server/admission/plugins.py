@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sagong.server.admission.certificates import CertificateApproval, CertificateSigning, CertificateSubjectRestriction
-from sagong.server.admission.chain import Chain
 from sagong.server.admission.claim_resize import PersistentVolumeClaimResize
 from sagong.server.admission.default_classes import DefaultIngressClass, DefaultStorageClass
 from sagong.server.admission.default_toleration_seconds import DefaultTolerationSeconds
 from sagong.server.admission.limit_ranger import LimitRanger
 from sagong.server.admission.namespace_lifecycle import NamespaceLifecycle
 from sagong.server.admission.node_restriction import NodeRestriction
+from sagong.server.admission.plugin import Plugin
 from sagong.server.admission.pod_resize import PodResizeValidator
 from sagong.server.admission.pod_security import PodSecurity
 from sagong.server.admission.policies.plugins import MutatingAdmissionPolicy, ValidatingAdmissionPolicy
@@ -30,34 +30,32 @@ from sagong.server.contract import Authorizer, Objects
 from sagong.server.registry.registry import Registry
 
 
-def chain(objects: Objects, registry: Registry, authorizer: Authorizer, rbac: Rbac, node_labels: Collection[str]) -> Chain:
-    """Return the admission chain. `node_labels`: see NodeRestriction."""
+def in_order(objects: Objects, registry: Registry, authorizer: Authorizer, rbac: Rbac, node_labels: Collection[str]) -> Sequence[Plugin]:
+    """Return the plugins of the admission chain. `node_labels`: see NodeRestriction."""
     webhooks = AdmissionWebhooks(objects, registry)
-    return Chain(
-        [
-            NamespaceLifecycle(objects),
-            LimitRanger(objects),
-            NodeRestriction(objects, authorizer, node_labels),
-            ServiceAccounts(objects, registry.clock, registry.random),
-            TaintNodesByCondition(),
-            PodSecurity(objects),
-            Priority(objects),
-            DefaultTolerationSeconds(),
-            DefaultStorageClass(objects),
-            StorageObjectInUseProtection(),
-            PersistentVolumeClaimResize(objects),
-            RuntimeClasses(objects),
-            CertificateApproval(authorizer),
-            CertificateSigning(authorizer),
-            CertificateSubjectRestriction(),
-            DefaultIngressClass(objects),
-            PodTopologyLabels(objects),
-            PodResizeValidator(objects),
-            RbacEscalation(EscalationCheck(authorizer, rbac)),
-            MutatingAdmissionPolicy(objects, registry),
-            MutatingAdmissionWebhook(webhooks),
-            ValidatingAdmissionPolicy(objects, registry),
-            ValidatingAdmissionWebhook(webhooks),
-            ResourceQuotas(objects, registry.clock),
-        ]
+    return (
+        NamespaceLifecycle(objects),
+        LimitRanger(objects),
+        NodeRestriction(objects, authorizer, node_labels),
+        ServiceAccounts(objects, registry.clock, registry.random),
+        TaintNodesByCondition(),
+        PodSecurity(objects),
+        Priority(objects),
+        DefaultTolerationSeconds(),
+        DefaultStorageClass(objects),
+        StorageObjectInUseProtection(),
+        PersistentVolumeClaimResize(objects),
+        RuntimeClasses(objects),
+        CertificateApproval(authorizer),
+        CertificateSigning(authorizer),
+        CertificateSubjectRestriction(),
+        DefaultIngressClass(objects),
+        PodTopologyLabels(objects),
+        PodResizeValidator(objects),
+        RbacEscalation(EscalationCheck(authorizer, rbac)),
+        MutatingAdmissionPolicy(objects, registry),
+        MutatingAdmissionWebhook(webhooks),
+        ValidatingAdmissionPolicy(objects, registry),
+        ValidatingAdmissionWebhook(webhooks),
+        ResourceQuotas(objects, registry.clock),
     )

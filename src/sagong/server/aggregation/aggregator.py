@@ -24,7 +24,6 @@ from sagong.server.aggregation.bell import Bell
 from sagong.server.aggregation.connections import Connections, FetchError
 from sagong.server.aggregation.documents import VersionDocument
 from sagong.server.aggregation.openapi import RemoteOpenApi
-from sagong.server.aggregation.proxy import proxy, unavailable
 from sagong.server.aggregation.resolve import SERVICE_NAME, slices
 from sagong.server.aggregation.services import AVAILABLE, PREFIX, Backend, GroupVersion, available, backend_of, with_condition
 from sagong.server.bootstrap.api_services import PRIORITIES
@@ -72,6 +71,8 @@ class Aggregator:
 
     async def pass_on(self, exchange: Exchange, backend: Backend) -> Answer:
         """Have the backend answer."""
+        from sagong.server.aggregation.proxy import proxy, unavailable  # noqa: PLC0415 - for servers with others behind
+
         if backend.name not in self._available:
             return unavailable()
         return await proxy(exchange.request, exchange.user, backend, self._connections)

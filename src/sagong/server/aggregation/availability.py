@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sagong.api.types.apiregistration import APIServiceCondition
 from sagong.api.types.core import Service
@@ -16,8 +17,7 @@ from sagong.server.aggregation.services import AVAILABLE, Backend
 ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What was found out about an APIService."""
 
     available: bool

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from sagong.server.aggregation.resolve import ResolveError, Resolver
 from sagong.server.aggregation.services import Backend
@@ -20,8 +21,7 @@ _BODY_LIMIT = 64 << 20
 _MOST_CONTEXTS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """A whole answer, and where it came from."""
 
     url: str

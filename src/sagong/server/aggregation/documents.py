@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from sagong.server.aggregation.connections import Connections, FetchError
 from sagong.server.aggregation.services import Backend
@@ -16,8 +16,7 @@ _ACCEPT = ", ".join(_FORM.format(version) for version in ("v2", "v2beta1"))
 _OK, _NOT_MODIFIED, _UNAVAILABLE = 200, 304, 503
 
 
-@dataclass(frozen=True, slots=True)
-class VersionDocument:
+class VersionDocument(Struct, frozen=True):
     """The resources of one group version in the aggregated form. `fresh` False: it could not be asked for lately."""
 
     resources: tuple[dict[str, Any], ...] = ()

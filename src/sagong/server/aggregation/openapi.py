@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from sagong.api.clock import Clock
 from sagong.api.openapi import merging
@@ -20,8 +20,7 @@ DOWNLOADER = User("system:aggregator")
 _OK, _NOT_MODIFIED, _NOT_FOUND = 200, 304, 404
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(Struct):
     """What a backend said. `url` "": it has no version 3 of the group version; then `v3` is made from version 2."""
 
     until: float

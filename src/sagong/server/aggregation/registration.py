@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sagong.api.types.apiextensions import CustomResourceDefinition
 from sagong.api.types.apiregistration import APIService, APIServiceSpec
@@ -13,8 +14,7 @@ from sagong.server.bootstrap.api_services import ALWAYS, MANAGED, ON_START, PRIO
 GROUP_PRIORITY, VERSION_PRIORITY = 1000, 100
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """What is to be written. Deletions carry the object seen."""
 
     create: tuple[APIService, ...] = ()

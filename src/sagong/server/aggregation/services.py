@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from sagong.api.types.apiregistration import APIService, APIServiceCondition
 
@@ -13,8 +13,7 @@ DEFAULT_PORT = 443
 GroupVersion = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(Struct, frozen=True):
     """The server behind one group version. Equal ones need no new connection settings."""
 
     name: str

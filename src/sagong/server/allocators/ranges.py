@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sagong.api.clock import Random
 
@@ -23,8 +24,7 @@ class FullError(AllocationError):
     """Nothing is left."""
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """Integers from `first` on, `size` of them; the first `static` are kept for those who ask by name."""
 
     first: int

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from sagong.api.clock import Clock, Random
 from sagong.api.errors import ApiError, invalid
@@ -23,8 +24,7 @@ from sagong.store.base import Store, StoreWriteError
 REPAIR_SECONDS = 180.0
 
 
-@dataclass(frozen=True, slots=True)
-class AllocatorConfig:
+class AllocatorConfig(Struct, frozen=True):
     """`service_cidrs`: the families of the cluster, the default first; their ranges are the ServiceCIDR objects'."""
 
     service_cidrs: Sequence[str]
@@ -36,8 +36,7 @@ class AllocatorConfig:
         return list(dict.fromkeys(f"IPv{ipaddress.ip_network(cidr).version}" for cidr in self.service_cidrs))
 
 
-@dataclass(slots=True)
-class TakenForService:
+class TakenForService(Struct):
     """A `Reservation`. Addresses are freed behind the answer, by `Allocator.run`."""
 
     allocator: Allocator

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec import Struct
 
 from sagong.api.clock import Clock
 from sagong.server.contract import User
@@ -27,8 +27,7 @@ class CertificateError(Exception):
     """The certificate proves nothing; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """What a certificate says. `user` is None when it has no common name; `for_users`, `for_proxies`: whose authority signed it."""
 
     common_name: str

@@ -9,7 +9,9 @@ import base64
 import binascii
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sagong.api.errors import UnauthorizedError
 from sagong.server.authn.certificates import CertificateError, Certificates
@@ -26,8 +28,7 @@ _PROTOCOLS = "sec-websocket-protocol"
 _TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io."  # noqa: S105 - a prefix, not a token
 
 
-@dataclass(slots=True)
-class Authentication:
+class Authentication(Struct):
     """The `Authenticator` of the server. `anonymous_paths` None: anybody anywhere; otherwise on those paths only."""
 
     certificates: Certificates

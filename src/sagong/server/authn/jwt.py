@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from msgspec import Struct
 
 _CURVES: dict[str, tuple[str, hashes.HashAlgorithm]] = {
     "secp256r1": ("ES256", hashes.SHA256()),
@@ -33,8 +33,7 @@ class KeyFileError(ValueError):
     """A key file holds no key that can sign or verify tokens; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """A token taken apart, not verified. `claims` is what it says."""
 
     key_id: str
@@ -44,8 +43,7 @@ class Token:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationKey:
+class VerificationKey(Struct, frozen=True):
     """A public key; `key_id` is the hash of its DER, from which nobody finds the key."""
 
     public: PublicKey
@@ -81,8 +79,7 @@ class VerificationKey:
         return {"use": "sig", "kid": self.key_id, "alg": self.algorithm, **own}
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
+class SigningKey(Struct, frozen=True):
     """A private key."""
 
     private: PrivateKey

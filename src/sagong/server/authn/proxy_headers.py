@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from sagong.server.contract import User
 
 
-@dataclass(frozen=True, slots=True)
-class ProxyHeaders:
+class ProxyHeaders(Struct, frozen=True):
     """Which headers say what. `allowed_names`: the common names that a proxy's certificate may have; none: any."""
 
     allowed_names: Sequence[str] = ()

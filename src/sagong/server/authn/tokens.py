@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct
 
 from sagong.api.clock import Clock, parse_time
 from sagong.api.types.core import Secret
@@ -22,8 +21,7 @@ class InvalidTokenError(Exception):
     """The token is of a kind that is known, and not valid; the message is for TokenReview and the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenAnswer:
+class TokenAnswer(Struct, frozen=True):
     """Whose token it is, and for which of the audiences asked for it is meant."""
 
     user: User
@@ -45,6 +43,8 @@ class TokenFile:
         """Read the file. Raises OSError, ValueError."""
         self._api_audiences = api_audiences
         self._users: dict[str, User] = {}
+        import csv  # noqa: PLC0415 - few servers have one
+
         with path.open(newline="", encoding="utf-8") as file:
             for record in csv.reader(file):
                 if len(record) < 3:  # noqa: PLR2004 - token, user, uid

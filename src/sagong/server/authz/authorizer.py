@@ -6,7 +6,8 @@ A decision of RBAC depends on the question and on the roles and bindings alone, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sagong.api.errors import ForbiddenError, forbidden
 from sagong.api.field_errors import quote
@@ -22,8 +23,7 @@ _MOST_DECISIONS, _LONGEST_PATH = 20_000, 1000
 _ANYTHING = Decision(allowed=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(Struct, frozen=True):
     """An authorizer of one function that does not wait."""
 
     decide: Callable[[Attributes], Decision]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from sagong.api.field_errors import quote
 from sagong.api.types.rbac import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject
@@ -18,8 +18,7 @@ _SERVICE_ACCOUNT = "system:serviceaccount:"
 _Subject = tuple[str, str]  # "User" or "Group", its name
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """A binding, seen from one of its subjects. `namespace` is "" for a ClusterRoleBinding."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from sagong.server.authz.authorizer import ChainAuthorizer
 from sagong.server.config import ServerConfig
@@ -14,8 +14,7 @@ from sagong.server.webhooks.client import WebhookClient
 _DEFAULT = ["Node", "RBAC"]
 
 
-@dataclass(slots=True)
-class Current:
+class Current(Struct):
     """The authorizer that the file asks for now."""
 
     authorizer: Authorizer

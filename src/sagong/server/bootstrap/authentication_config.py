@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sagong.api.types.core import ConfigMap
 from sagong.api.types.meta import ObjectMeta
@@ -20,8 +21,7 @@ _BUNDLES = ("client-ca-file", "requestheader-client-ca-file")
 _END = "-----END CERTIFICATE-----"
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHeaderConfig:
+class RequestHeaderConfig(Struct, frozen=True):
     """Which headers an authenticating proxy sets, and how it proves to be one. `ca` is PEM."""
 
     ca: str

@@ -6,9 +6,10 @@ A `Wanted` object is created when it is absent. When it is there, its `merge(liv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+from msgspec import Struct
 
 from sagong.api.types.base import ApiStruct
 from sagong.api.types.core import ConfigMap, Namespace, NamespaceSpec, NamespaceStatus
@@ -26,8 +27,7 @@ _SYSTEM_CRITICAL = 2_000_000_000
 Merge = Callable[[Any, Any], None]
 
 
-@dataclass(frozen=True, slots=True)
-class BootstrapConfig:
+class BootstrapConfig(Struct, frozen=True):
     """What the server's own objects say about it. `client_ca` is PEM, "" when client certificates are not accepted."""
 
     service_cidrs: Sequence[str]
@@ -37,8 +37,7 @@ class BootstrapConfig:
     request_header: RequestHeaderConfig | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """An object that is to be there."""
 
     obj: ApiStruct

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlencode
+
+from msgspec import Struct
 
 _CHUNK = 64 * 1024
 _HEAD_LIMIT = 256 * 1024
@@ -20,8 +21,7 @@ class BackendError(Exception):
     """The backend cannot be reached, or does not speak HTTP; the message begins as Go's does (`dial tcp ...`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True):
     """Where a request goes. `tls` None: plain HTTP; `query` is encoded already; `server_name` "": the host's own name."""
 
     host: str

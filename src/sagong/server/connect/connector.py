@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
-
 from msgspec import structs
 
 from sagong.api.clock import Random
@@ -14,7 +12,8 @@ from sagong.server.authz.authorizer import forbidden_error
 from sagong.server.connect.backend import Location, query
 from sagong.server.connect.logs import log
 from sagong.server.connect.proxying import forward, upgrade
-from sagong.server.connect.targets import Reader, Targets, TlsSides, container_of, split_name
+from sagong.server.connect.targets import Reader, Targets, container_of, split_name
+from sagong.server.connect.tls import TlsSides
 from sagong.server.contract import Attributes, Authorizer
 from sagong.server.messages import Answer, Request
 
@@ -78,17 +77,3 @@ class KubeletConnector:
         decision = await self._authorizer.authorize(asked)
         if not decision.allowed:
             raise forbidden_error(asked, decision.reason)
-
-
-def tls_sides(ca_file: str, certificate: str, key: str) -> TlsSides:
-    """Return the TLS sides; without an authority, kubelets are not verified, as upstream does it. Paths of PEM files."""
-    kubelet, lax, others = (ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) for _ in range(3))
-    for context in (lax, others):
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    for context in (kubelet, lax):
-        if certificate:
-            context.load_cert_chain(certificate, key)
-    if not ca_file:
-        return TlsSides(lax, lax, others)
-    kubelet.load_verify_locations(ca_file)
-    return TlsSides(kubelet, lax, others)

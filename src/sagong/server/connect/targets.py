@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from sagong.api.clock import Random
 from sagong.api.errors import ApiError, BadRequestError, ServiceUnavailableError, not_found
@@ -14,6 +14,7 @@ from sagong.api.field_errors import quote
 from sagong.api.pods import all_containers
 from sagong.api.types.core import EndpointAddress, Endpoints, EndpointSubset, Node, Pod, Service
 from sagong.server.connect.backend import Location
+from sagong.server.connect.tls import TlsSides
 from sagong.server.contract import T
 
 S = TypeVar("S")
@@ -31,8 +32,7 @@ class Reader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A name as `[scheme:]name[:port]`."""
 
     scheme: str
@@ -60,15 +60,6 @@ def container_of(pod: Pod, wanted: str) -> str:
         return pod.spec.containers[0].name
     choice = f", choose one of: [{' '.join(names)}]" if pod.spec.containers else ""
     raise BadRequestError(f"a container name must be specified for pod {pod.metadata.name}{choice}")
-
-
-@dataclass(frozen=True, slots=True)
-class TlsSides:
-    """TLS towards kubelets, verified or not, with the client certificate; towards anybody else, without one and not verified."""
-
-    kubelet: ssl.SSLContext
-    lax: ssl.SSLContext
-    others: ssl.SSLContext
 
 
 class Targets:

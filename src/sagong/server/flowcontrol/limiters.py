@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
+from sagong.api.clock import Clock
+from sagong.api.exposition import Histogram, Metric
 from sagong.server.config import ServerConfig
 from sagong.server.contract import Objects
 from sagong.server.dispatch import Page
 from sagong.server.exchange import Exchange
-from sagong.server.flowcontrol import dumps
 from sagong.server.flowcontrol.consumer import Consumer
 from sagong.server.flowcontrol.fairness import Fairness, too_many
-from sagong.server.flowcontrol.metrics import families
 from sagong.server.messages import Answer
 from sagong.server.metrics import Metrics
 from sagong.server.registry.registry import Registry
+
+DUMPS = "/debug/api_priority_and_fairness/"
 
 
 class Stage(Protocol):
@@ -27,8 +30,7 @@ class Stage(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Limiting:
+class Limiting(Struct, frozen=True):
     """The stage, and what runs beside it."""
 
     stage: Stage
@@ -41,9 +43,21 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
         return Limiting(InFlight(config.max_requests_inflight, config.max_mutating_requests_inflight))
     total = config.max_requests_inflight + config.max_mutating_requests_inflight
     fairness = Fairness(registry.store, registry.table, registry.clock, total)
-    pages[dumps.PATH] = dumps.Dumps(fairness.levels, registry.clock)
-    metrics.more.append(lambda: families(fairness))
+    pages[DUMPS] = lambda exchange: _dump(fairness, registry.clock, exchange)
+    metrics.more.append(lambda: _families(fairness))
     return Limiting(fairness, (Consumer(fairness, registry.store, objects, registry.clock).run,))
+
+
+def _dump(fairness: Fairness, clock: Clock, exchange: Exchange) -> Answer:
+    from sagong.server.flowcontrol.dumps import Dumps  # noqa: PLC0415 - loaded for those who look
+
+    return Dumps(fairness.levels, clock)(exchange)
+
+
+def _families(fairness: Fairness) -> Iterator[Metric | Histogram]:
+    from sagong.server.flowcontrol.metrics import families  # noqa: PLC0415 - the same
+
+    return families(fairness)
 
 
 class InFlight:

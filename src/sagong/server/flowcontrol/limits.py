@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sagong.api.types.flowcontrol import PriorityLevelConfiguration
 from sagong.server.flowcontrol.queues import Demand
@@ -30,8 +32,7 @@ class Bounds(NamedTuple):
         return self.nominal - (self.nominal - self.least) // 2
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """Where a level stands in the borrowing: its bounds, what it could use (smoothed), and what it has."""
 
     bounds: Bounds

@@ -12,13 +12,13 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 GUESS_SECONDS = 0.003
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """How a level queues. `queues` 0: what does not fit is turned away; `unlimited`: everything fits."""
 
     queues: int = 0
@@ -60,8 +60,7 @@ class Ticket:
         self.started = -1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Struct, frozen=True):
     """What a level could have used since somebody asked last, in seats: time-weighted average, deviation, peak."""
 
     average: float = 0.0
@@ -69,8 +68,7 @@ class Demand:
     peak: int = 0
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """Counts since the beginning, for the dumps."""
 
     dispatched: int = 0
@@ -79,8 +77,7 @@ class Tally:
     cancelled: int = 0
 
 
-@dataclass(slots=True)
-class _Integral:
+class _Integral(Struct):
     since: float
     area: float = 0.0
     squares: float = 0.0

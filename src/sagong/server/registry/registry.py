@@ -60,6 +60,10 @@ class Registry:
         """Return what a request about objects of `row` selects. Raises BadRequestError."""
         return selection(exchange.request, row, self.indexes.reader(row), exchange.info.name)
 
+    def metrics(self) -> Iterable[Metric | Histogram]:
+        """Return the metrics of the parts."""
+        return [family for families in self.families for family in families()]
+
     def renderer(self, exchange: Exchange, row: Resource) -> Renderer:
         """Return what renders the answer to a request about objects of `row`."""
         return Renderer(self.storage, row, representation(exchange.request), exchange.request, self.clock)

@@ -75,6 +75,7 @@ def warm() -> None:
     tables: tuple[Mapping[Any, str], ...] = (_VERBS, _SPECIAL, _OBJECT, _SCALE, _CONNECT, *_SUBRESOURCES.values())
     for where in {where for table in tables for where in table.values()}:
         _load(where)
+    importlib.import_module("sagong.server.admission.plugins")
 
 
 @functools.cache

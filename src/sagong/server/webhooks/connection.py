@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from dataclasses import dataclass, field
 
 import httptools
+from msgspec import Struct, field
 
 from sagong.server.webhooks.certificate_names import mismatch
 from sagong.server.webhooks.endpoint import Endpoint
@@ -29,8 +29,7 @@ class StaleConnectionError(CallError):
     """The other side had closed a kept connection before it read the call: to be tried again on a new one."""
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(Struct):
     """An answer, whole. Header names are in lower case."""
 
     status: int = 0

@@ -6,10 +6,12 @@ import functools
 import posixpath
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sagong.api.field_errors import quote
 from sagong.server.webhooks.resolver import Address, Services
@@ -43,8 +45,7 @@ class EndpointError(ValueError):
     """Nobody can be called with such a configuration; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """One place to call. `address` is asked for each new connection, and raises ApiError when there is none now."""
 
     authority: str
