@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.server.harness import TABLE, config_map, pod, running
 
-from sagong.server.registry import registry
+from sagong.api import protobuf
+from sagong.api.protobuf import PROTOBUF
+from sagong.api.types.core import ConfigMapList
+from sagong.server.registry import registry, render, splice
+
+PARTIAL = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 
@@ -95,6 +103,55 @@ async def test_large_lists_are_compressed(tmp_path: Path) -> None:
         zipped = await api("GET", MAPS, Accept_Encoding="gzip")
         assert zipped.header("content-encoding") == "gzip"
         assert len(zipped.raw) < len(plain.raw) / 10
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/json", TABLE, PARTIAL, PROTOBUF, f"{PROTOBUF};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"]
+)
+@pytest.mark.parametrize("count", [0, 1, 2, 30])
+async def test_a_list_that_is_made_while_it_is_sent_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accept: str, count: int
+) -> None:
+    async with running(tmp_path) as api:
+        for index in range(count):
+            await api.ok("POST", MAPS, config_map(f"m{index:02}", filler="x" * 100 * (index % 4)))
+        whole = await api("GET", MAPS, Accept=accept)
+        monkeypatch.setattr(render, "GZIP_FROM", 0)
+        monkeypatch.setattr(splice, "PIECE", 500)
+        pieces = await api("GET", MAPS, Accept=accept)
+        zipped = await api("GET", MAPS, Accept=accept, Accept_Encoding="gzip")
+        assert (pieces.header("transfer-encoding"), zipped.header("content-encoding")) == ("chunked", "gzip")
+        assert whole.header("content-type") == pieces.header("content-type")
+        assert pieces.raw == gzip.decompress(zipped.raw)
+        if accept == TABLE:  # ages go on
+            assert [row["object"] for row in pieces.body["rows"]] == [row["object"] for row in whole.body["rows"]]
+            assert pieces.body["columnDefinitions"] == whole.body["columnDefinitions"]
+        else:
+            assert pieces.raw == whole.raw
+        if accept == PROTOBUF:
+            listed: Any = protobuf.decode(pieces.raw, ConfigMapList)
+            assert [item.metadata.name for item in listed.items] == [f"m{index:02}" for index in range(count)]
+
+
+async def test_others_are_served_while_a_client_takes_a_large_list_slowly(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        for index in range(40):
+            await api.ok("POST", MAPS, config_map(f"m{index:02}", filler="x" * 500_000))
+        slow = await api.connect()
+        await slow.send("GET", MAPS)
+        await slow.reader.readuntil(b"\r\n\r\n")
+        first = (await api.ok("GET", f"{MAPS}/m00"))["metadata"]["resourceVersion"]
+        for index in range(40):
+            await api.ok("DELETE", f"{MAPS}/m{index:02}")
+        (connection,) = (c for c in api.server.http.connections if c.transport.get_write_buffer_size() > 0)
+        assert connection.transport.get_write_buffer_size() < 2_000_000, "no more than a few pieces wait for a client"
+        size, text = -1, b""
+        while size:
+            size = int(await slow.reader.readline(), 16)
+            text += (await slow.reader.readexactly(size + 2))[:-2]
+        listed = json.loads(text)
+        assert len(listed["items"]) == 40, "a list is of the moment when it was asked for"
+        assert listed["items"][0]["metadata"]["resourceVersion"] == first
 
 
 async def test_delete_collection_takes_what_is_selected(tmp_path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sagong.api.protobuf_wire import WireError, chunk, decode_message, encode_message, fields
+from sagong.api.protobuf_wire import WireError, chunk, chunk_head, decode_message, encode_message, fields
 from sagong.api.types.base import ApiStruct
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\x00"
-_LENGTH = 4
+_LENGTH, _ITEMS, _PIECE = 4, 2, 64
+_UNENCODED = b"\x1a\x00\x22\x00"  # contentEncoding and contentType, empty
 
 __all__ = ["MAGIC", "PROTOBUF", "Envelope", "WireError", "decode", "encode", "encode_watch_event", "open_envelope"]
 
@@ -26,7 +28,18 @@ def encode(obj: ApiStruct, api_version: str = "", kind: str = "") -> bytes:
     """Write an object; its type is its own unless given (items of lists have none)."""
     held: Any = obj
     type_meta = chunk(1, (api_version or held.apiVersion).encode()) + chunk(2, (kind or held.kind).encode())
-    return MAGIC + chunk(1, type_meta) + chunk(2, encode_message(obj)) + b"\x1a\x00\x22\x00"
+    return MAGIC + chunk(1, type_meta) + chunk(2, encode_message(obj)) + _UNENCODED
+
+
+def with_items(empty: bytes, items: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a list with items in pieces; the list, still empty, and they are as `encode` wrote them."""
+    envelope = open_envelope(empty)
+    type_meta = chunk(1, envelope.api_version.encode()) + chunk(2, envelope.kind.encode())
+    written = [chunk(_ITEMS, bytes(open_envelope(item).raw)) for item in items]
+    yield MAGIC + chunk(1, type_meta) + chunk_head(2, len(envelope.raw) + sum(map(len, written))) + bytes(envelope.raw)
+    for at in range(0, len(written), _PIECE):
+        yield b"".join(written[at : at + _PIECE])
+    yield _UNENCODED
 
 
 def open_envelope(data: bytes) -> Envelope:

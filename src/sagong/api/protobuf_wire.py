@@ -51,7 +51,12 @@ _SMALL = [bytes([value]) for value in range(_SEVEN_BITS + 1)]
 
 def chunk(number: int, payload: bytes) -> bytes:
     """Write a length-delimited field."""
-    return varint(number << 3 | _BYTES) + varint(len(payload)) + payload
+    return chunk_head(number, len(payload)) + payload
+
+
+def chunk_head(number: int, size: int) -> bytes:
+    """Write what stands before the payload of a length-delimited field."""
+    return varint(number << 3 | _BYTES) + varint(size)
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, Any]]:

@@ -11,7 +11,9 @@ import asyncio
 import logging
 import socket
 import ssl
+import zlib
 from collections import deque
+from collections.abc import Iterator
 from contextlib import aclosing
 from email.utils import format_datetime
 from typing import cast
@@ -288,7 +290,10 @@ class Connection(asyncio.Protocol):
         answer: Answer = await self.server.handler(request)
         close = not keep_alive or self.server.stopping
         if isinstance(answer, Response):
-            self._write_response(answer, close=close, with_body=request.method != "HEAD")
+            if answer.pieces is not None:
+                await self._write_pieces(answer, answer.pieces, close=close)
+            else:
+                self._write_response(answer, close=close, with_body=request.method != "HEAD")
             await self._gate.wait_open()
         elif isinstance(answer, Stream):
             try:
@@ -325,6 +330,24 @@ class Connection(asyncio.Protocol):
             self.transport.write(head + body)
         else:
             self.transport.writelines((head, body))
+
+    async def _write_pieces(self, answer: Response, pieces: Iterator[bytes], *, close: bool) -> None:
+        """Write a body while it is made, no faster than the client takes it; between pieces others have their turn."""
+        write, gate, clock = self.transport.write, self._gate, self.server.clock
+        close = close or self._parser.get_http_version() == "1.0"
+        headers = [*answer.headers, *wire.GZIPPED] if answer.gzip else answer.headers
+        write(wire.head(answer.status, answer.content_type, headers, self.server.date, length=None, close=close))
+        zipping = zlib.compressobj(1, zlib.DEFLATED, wire.GZIP_WINDOW) if answer.gzip else None
+        for piece in pieces:
+            data = piece if zipping is None else await asyncio.to_thread(zipping.compress, piece)
+            if data:
+                write(data if close else wire.chunk(data))
+            await clock.sleep(0)
+            await gate.wait_open()
+        if zipping is not None:
+            write(zipping.flush() if close else wire.chunk(zipping.flush()))
+        if not close:
+            write(wire.LAST_CHUNK)
 
     async def _write_stream(self, answer: Stream, *, close: bool) -> None:
         write, gate = self.transport.write, self._gate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -71,12 +71,22 @@ class Request:
 
 
 class Response(Struct):
-    """An answer whose body is complete."""
+    """An answer whose body is known: complete, or where it is large, `pieces` that are made while they are sent, zipped if so said."""
 
     body: bytes = b""
     status: int = 200
     content_type: str = JSON
     headers: Sequence[tuple[str, str]] = ()
+    pieces: Iterator[bytes] | None = None
+    gzip: bool = False
+
+    def complete(self) -> bytes:
+        """Make the whole body, and return it."""
+        if self.pieces is None:
+            return self.body
+        whole = b"".join(self.pieces)
+        self.pieces = iter((whole,))
+        return whole
 
 
 def page_not_found() -> Response:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 LAST_CHUNK = b"0\r\n\r\n"
+GZIPPED = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+GZIP_WINDOW = 31  # zlib's number for the largest window, in gzip's frame
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}

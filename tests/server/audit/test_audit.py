@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.server.harness import MERGE, config_map, running
 
 from sagong.server.audit import log_file, webhook
 from sagong.server.audit.log_file import LogFile, Rotation
+from sagong.server.registry import render
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 RULES: list[dict[str, Any]] = [
@@ -73,12 +75,14 @@ async def test_a_create_is_told_whole(tmp_path: Path) -> None:
         assert received["requestReceivedTimestamp"] == complete["requestReceivedTimestamp"] < complete["stageTimestamp"]
 
 
-async def test_levels_and_bodies(tmp_path: Path) -> None:
+async def test_levels_and_bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(render, "GZIP_FROM", 0)
     async with running(tmp_path, **settings(tmp_path, omitStages=["RequestReceived"])) as api:
         await api("POST", MAPS, b"metadata: {name: yaml}\ndata: {k: v}\n", Content_Type="application/yaml")
         await api("PATCH", f"{MAPS}/yaml", {"data": {"k": "w"}}, Content_Type=MERGE)
         await api("GET", f"{MAPS}/yaml")
-        await api("GET", MAPS, Accept_Encoding="gzip")
+        zipped = await api("GET", MAPS, Accept_Encoding="gzip")
+        assert json.loads(gzip.decompress(zipped.raw))["items"], "a list that is made while it is sent is sent, recorded or not"
         await api("POST", "/api/v1/namespaces/default/secrets", {"metadata": {"name": "s"}, "stringData": {"p": "q"}})
         await api("POST", MAPS, {"metadata": {"name": "Bad Name"}})
         await api("POST", MAPS, b"{broken")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from typing import Any
 
 import msgspec
@@ -115,12 +114,7 @@ class Record:
                     reference.setdefault(key, metadata[key])
 
     def _body(self, answer: Response) -> Any:
-        body = answer.body
-        if answer.content_type != JSON:
-            return None
-        if any(name.lower() == "content-encoding" and value == "gzip" for name, value in answer.headers):
-            body = gzip.decompress(body)
-        return _json(body)
+        return _json(answer.complete()) if answer.content_type == JSON else None
 
     def _trimmed(self, obj: Any) -> Any:
         if not self.decision.omit_managed_fields or not isinstance(obj, dict):

@@ -31,4 +31,4 @@ async def get_component(registry: Registry, exchange: Exchange, row: Resource) -
 async def list_components(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     """Answer with all of them."""
     renderer = registry.renderer(exchange, row)
-    return renderer.response(renderer.list([_entry(name) for name in _NAMES], ListParts()))
+    return await renderer.list([_entry(name) for name in _NAMES], ListParts())

@@ -218,4 +218,4 @@ async def delete_collection(registry: Registry, exchange: Exchange, row: Resourc
         except NotFoundError:
             continue
     renderer = registry.renderer(exchange, row)
-    return renderer.response(renderer.list(found, ListParts(parts.revision)))
+    return await renderer.list(found, ListParts(parts.revision))

@@ -20,7 +20,6 @@ from sagong.server.registry.options import (
     too_large_revision,
 )
 from sagong.server.registry.registry import Registry
-from sagong.server.registry.render import compressed
 from sagong.server.registry.selection import Matcher, Selection
 from sagong.server.registry.splice import ListParts
 from sagong.store.base import CompactedError, Entry, FutureRevisionError, Store
@@ -65,7 +64,7 @@ async def list_(registry: Registry, exchange: Exchange, row: Resource) -> Answer
         parts = ListParts(str(registry.store.revision))
     else:
         found, parts = await page(registry, row, info.namespace, options, chosen)
-    return await compressed(renderer.response(renderer.list(found, parts)), request)
+    return await renderer.list(found, parts)
 
 
 def list_prefix(row: Resource, namespace: str) -> str:

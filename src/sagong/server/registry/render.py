@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import gzip
 import importlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -14,14 +12,15 @@ import msgspec
 from sagong.api.clock import Clock
 from sagong.api.errors import NotAcceptableError
 from sagong.api.resources import Resource
-from sagong.server.messages import Request, Response
+from sagong.server.messages import JSON, Request, Response
 from sagong.server.negotiation import PROTOBUF, YAML, Representation
+from sagong.server.registry import splice
 from sagong.server.registry.splice import ListParts, listing
 from sagong.server.registry.storage import Storage
 from sagong.store.base import Entry
 
 GZIP_FROM = 128 * 1024
-THREAD_FROM = 1024 * 1024
+STEP = 16
 RENDERED = 4096
 _encoder = msgspec.json.Encoder()
 
@@ -39,6 +38,7 @@ class Renderer:
 
     def __init__(self, storage: Storage, row: Resource, representation: Representation, request: Request, clock: Clock) -> None:
         self._storage, self._row, self.representation, self._clock = storage, row, representation, clock
+        self._request = request
         self._version = f"meta.k8s.io/{representation.target_version}"
         self._include = request.param("includeObject") if representation.target == "Table" else ""
         target = representation.target
@@ -49,16 +49,41 @@ class Renderer:
         custom = row.extra.kind.serial if row.module is None else 0
         self.key = (row.group, row.version, row.plural, custom, target, representation.target_version, self._include)
 
-    def list(self, entries: Sequence[Entry], parts: ListParts) -> bytes:
-        """Return the body of a list."""
+    async def list(self, entries: Sequence[Entry], parts: ListParts) -> Response:
+        """Answer with a list. What is large is made while it is sent, and zipped if the client takes that."""
+        media, size = self.representation.media, sum(len(entry.value) for entry in entries)
+        if media == PROTOBUF:
+            return Response(content_type=PROTOBUF, pieces=await self._protobuf_list(entries, parts), gzip=size >= GZIP_FROM and self._zips)
+        pieces = self._pieces(entries, parts)
+        if media != JSON or self.representation.pretty or size < GZIP_FROM:
+            return self.response(b"".join(pieces))
+        return Response(content_type=JSON, pieces=pieces, gzip=self._zips)
+
+    @property
+    def _zips(self) -> bool:
+        return "gzip" in self._request.header("accept-encoding")
+
+    def _pieces(self, entries: Iterable[Entry], parts: ListParts) -> Iterator[bytes]:
         row, target = self._row, self.representation.target
         if not target:
             item = self._storage.item
             return listing(row.api_version, row.list_kind, parts, (item(row, entry.value, entry.revision) for entry in entries))
         if target == "Table":
-            return self._table([(entry.value, entry.revision) for entry in entries], parts, columns=True)
+            return self._table(((entry.value, entry.revision) for entry in entries), parts, columns=True)
         items = (self.metadata_only(entry.value, entry.revision) for entry in entries)
         return listing(self._version, "PartialObjectMetadataList", parts, items)
+
+    async def _protobuf_list(self, entries: Sequence[Entry], parts: ListParts) -> Iterator[bytes]:
+        """Return a list as protobuf, in pieces. Its items are encoded a few at a time, since that takes long."""
+        from sagong.api import protobuf  # noqa: PLC0415 - rarely asked for
+
+        whole = to_protobuf(b"".join(self._pieces((), parts)), self._row)
+        items: list[bytes] = []
+        for at in range(0, len(entries), STEP):
+            some = [(entry.value, entry.revision) for entry in entries[at : at + STEP]]
+            items += [to_protobuf(self.one(value, revision), self._row) for value, revision in some]
+            await self._clock.sleep(0)
+        return protobuf.with_items(whole, items)
 
     def metadata_only(self, value: bytes, revision: int) -> bytes:
         """Return the object as PartialObjectMetadata."""
@@ -85,11 +110,11 @@ class Renderer:
         return self._storage.whole(self._row, value, revision)
 
     def _table_of_one(self, value: bytes, revision: int) -> bytes:
-        return self._table([(value, revision)], ListParts(str(revision)), columns=True)
+        return b"".join(self._table([(value, revision)], ListParts(str(revision)), columns=True))
 
     def table_event(self, value: bytes, revision: int, *, columns: bool) -> bytes:
         """Return the Table of a watch event; only the first one of a stream has the columns."""
-        return self._table([(value, revision)], ListParts(str(revision)), columns=columns)
+        return b"".join(self._table([(value, revision)], ListParts(str(revision)), columns=columns))
 
     def empty_cells(self) -> Sequence[Any]:
         """Return the cells of a table's row that is about no object."""
@@ -100,42 +125,36 @@ class Renderer:
             return cells
         return printers.row(self._row.type(), self._clock.now())
 
-    def _table(self, objects: Sequence[tuple[bytes, int]], parts: ListParts, *, columns: bool) -> bytes:
+    def _table(self, objects: Iterable[tuple[bytes, int]], parts: ListParts, *, columns: bool) -> Iterator[bytes]:
         from sagong.api import printers  # noqa: PLC0415 - not needed before the first Table
 
-        now = self._clock.now()
         custom = self._row.extra.columns if self._row.module is None else None
-        rows = []
-        for value, revision in objects:
-            if custom is not None:
-                shown: dict[str, Any] = {"cells": custom.cells(_plain.decode(value), now)}
-            else:
-                obj = self._storage.decode_served(self._row, value, revision)
-                shown = {"cells": printers.row(obj, now)}
-                if conditions := printers.row_conditions(obj):
-                    shown["conditions"] = conditions
-            if self._include == "Object":
-                shown["object"] = msgspec.Raw(self._storage.whole(self._row, value, revision))
-            elif self._include != "None":
-                shown["object"] = msgspec.Raw(self.metadata_only(value, revision))
-            rows.append(shown)
         table = {
             "kind": "Table",
             "apiVersion": self._version,
             "metadata": parts,
             "columnDefinitions": (custom.definitions if custom is not None else printers.columns(self._row)) if columns else None,
-            "rows": rows,
+            "rows": (),
         }
-        return _encoder.encode(table)
+        head = _encoder.encode(table)
+        rows = (_encoder.encode(self._table_row(value, revision)) for value, revision in objects)
+        return splice.pieces(head.removesuffix(b"]}"), rows, b"]}")
 
+    def _table_row(self, value: bytes, revision: int) -> dict[str, Any]:
+        from sagong.api import printers  # noqa: PLC0415 - not needed before the first Table
 
-async def compressed(answer: Response, request: Request) -> Response:
-    """Compress an answer that is large, if the client takes that; in a thread when it takes long."""
-    size = len(answer.body)
-    if size < GZIP_FROM or "gzip" not in request.header("accept-encoding"):
-        return answer
-    body = gzip.compress(answer.body, 1) if size < THREAD_FROM else await asyncio.to_thread(gzip.compress, answer.body, 1)
-    return Response(body, answer.status, answer.content_type, [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")])
+        if self._row.module is None:
+            shown: dict[str, Any] = {"cells": self._row.extra.columns.cells(_plain.decode(value), self._clock.now())}
+        else:
+            obj = self._storage.decode_served(self._row, value, revision)
+            shown = {"cells": printers.row(obj, self._clock.now())}
+            if conditions := printers.row_conditions(obj):
+                shown["conditions"] = conditions
+        if self._include == "Object":
+            shown["object"] = msgspec.Raw(self._storage.whole(self._row, value, revision))
+        elif self._include != "None":
+            shown["object"] = msgspec.Raw(self.metadata_only(value, revision))
+        return shown
 
 
 def event_line(kind: bytes, obj: bytes) -> bytes:

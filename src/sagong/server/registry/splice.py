@@ -7,10 +7,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
+PIECE = 128 * 1024
 _METADATA = b'"metadata":{'
 _WIDTH = len(_METADATA)
 
@@ -31,14 +32,27 @@ def item(value: bytes, revision: int) -> bytes:
     return b'{"metadata":{"resourceVersion":"%d",%b' % (revision, value[at:])
 
 
-def listing(api_version: str, kind: str, metadata: ListParts, items: Iterable[bytes]) -> bytes:
-    """Return a list object."""
-    return b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[%b]}' % (
-        kind.encode(),
-        api_version.encode(),
-        metadata.encode(),
-        b",".join(items),
-    )
+def listing(api_version: str, kind: str, metadata: ListParts, items: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a list object in pieces."""
+    head = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (kind.encode(), api_version.encode(), metadata.encode())
+    return pieces(head, items, b"]}")
+
+
+def pieces(head: bytes, items: Iterable[bytes], tail: bytes) -> Iterator[bytes]:
+    """Yield an array of items with what is around it, many items to a piece."""
+    gathered: list[bytes] = []
+    size = 0
+    first = head
+    for item in items:
+        gathered.append(item)
+        size += len(item)
+        if size > PIECE:
+            yield first + b",".join(gathered)
+            first, gathered, size = b",", [], 0
+    if gathered or first is head:
+        yield first + b",".join(gathered) + tail
+    else:
+        yield tail
 
 
 class ListParts(msgspec.Struct, omit_defaults=True):
