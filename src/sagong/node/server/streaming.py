@@ -145,9 +145,9 @@ def _plan(request: Request, wanted: Streams | Sequence[int]) -> _Plan:
     elif channels.TUNNEL in offered:
         return _Plan(bridges.Tunnel(), [channels.PORT_FORWARD], channels.TUNNEL)
     else:
-        protocol = channels.choose(offered, (channels.V4, channels.V4_BASE64))
+        protocol = channels.choose(offered, (channels.V4, channels.V4_BASE64)) if offered else ""
         if protocol is not None:
-            return _Plan(bridges.PortForward(protocol, wanted), [channels.PORT_FORWARD], protocol)
+            return _Plan(bridges.PortForward(protocol or channels.V4, wanted), [channels.PORT_FORWARD], protocol)
     raise HttpError(400, f"unable to upgrade: none of the subprotocols {offered} is spoken")
 
 
