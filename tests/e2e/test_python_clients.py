@@ -13,8 +13,7 @@ from kubernetes.stream import portforward, stream
 
 from tests.e2e.conftest import Cluster, eventually
 
-# the client drops the sockets of WebSockets that the server closes without closing them itself
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+pytestmark = pytest.mark.e2e
 
 POD = """
 apiVersion: v1
@@ -56,7 +55,8 @@ def test_the_official_client_runs_commands_and_forwards_ports(core: client.CoreV
     link.close()
     assert forwarded.error(8080) is None
     eventually(lambda: not forwarded.connected)
-    asked.close()
+    for left in (asked.sock, forwarded.websocket):  # of WebSockets that the server closes, the client forgets the sockets
+        left.shutdown()
 
 
 def test_clients_that_name_no_subprotocol_are_served_with_binary_channels(core: client.CoreV1Api, namespace: str) -> None:
