@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sagong.cluster.config import directories
 from tests.e2e.conftest import Cluster, eventually
 from tests.e2e.host_state import HostState, differences, host_state
 from tests.e2e.test_healing import pids_of
@@ -78,8 +79,11 @@ def create(cluster: Cluster, pods: list[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def kills(cluster: Cluster, chance: random.Random, shortest: float, longest: float) -> Iterator[list[str]]:
-    """Kill the kubelet or containerd at random moments; at the end both run. Yields what was killed."""
+def kills(cluster: Cluster, chance: random.Random, shortest: float, longest: float, *, together: bool) -> Iterator[list[str]]:
+    """Kill the kubelet or containerd at random moments; at the end both run. Yields what was killed.
+
+    `together`: also while the other one is just coming back.
+    """
     done: list[str] = []
     over = threading.Event()
 
@@ -89,6 +93,8 @@ def kills(cluster: Cluster, chance: random.Random, shortest: float, longest: flo
             for pid in pids_of(cluster, PARTS[part]):
                 os.kill(pid, signal.SIGKILL)
                 done.append(part)
+            if not together:
+                eventually(lambda: both_serve(cluster), 60)
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
@@ -98,6 +104,13 @@ def kills(cluster: Cluster, chance: random.Random, shortest: float, longest: flo
         over.set()
         thread.join()
         eventually(lambda: all(pids_of(cluster, words) for words in PARTS.values()), 30)
+
+
+def both_serve(cluster: Cluster) -> bool:
+    """Tell whether the kubelet and containerd answer."""
+    health = cluster.run("curl", "-fsS", "http://127.0.0.1:10248/healthz")
+    socket = f"{directories(str(cluster.data_dir))['run_dir']}/containerd.sock"
+    return health.returncode == 0 and cluster.run("ctr", "--address", socket, "version").returncode == 0
 
 
 def wait_as_before(cluster: Cluster, before: HostState, seconds: float) -> None:
@@ -126,7 +139,7 @@ def wait_steady(cluster: Cluster) -> HostState:
 def test_after_waves_of_pods_and_kills_the_host_is_as_before(cluster: Cluster, namespace: str, chance: random.Random) -> None:
     before = wait_steady(cluster)
     size = min(50, max(PODS // 2, 1))
-    with kills(cluster, chance, 0.5, 6.0) as killed:
+    with kills(cluster, chance, 0.5, 6.0, together=True) as killed:
         for first in range(0, PODS, size):
             names = [f"p-{number}" for number in range(first, min(first + size, PODS))]
             create(cluster, [pod(namespace, name, chance.choice(SHAPES)) for name in names])
@@ -149,7 +162,7 @@ def test_no_container_restarts_and_no_exit_is_lost(cluster: Cluster, namespace: 
         "wait", "pod", *(f"steady-{number}" for number in range(count)), "-n", namespace, "--for=condition=Ready", "--timeout=180s"
     )
     running = runs(cluster, "kube-system") | {name: run for name, run in runs(cluster, namespace).items() if name.startswith("steady")}
-    with kills(cluster, chance, 0.3, 4.0) as killed:
+    with kills(cluster, chance, 0.3, 4.0, together=False) as killed:
         time.sleep(max(12, count))
     sys.stdout.write(f"killed: {' '.join(killed)}\n")
     eventually(lambda: exits(cluster, namespace) == {name: code for name, (code, _) in ending.items()}, 90, 1)

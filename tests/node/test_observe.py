@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+from google.protobuf.any_pb2 import Any as Packed
+from google.protobuf.timestamp_pb2 import Timestamp
+from tests.node.builders import HandClock
 from tests.node.observed import observed, pod, run
 
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
+from sagong.node.cri.client import CriError
+from sagong.node.cri.exits import End, RuntimeEvents
 from sagong.node.housekeeping import superfluous
 from sagong.node.observe import Observer
 from sagong.node.terminations import log_tail, message_of
@@ -82,3 +90,56 @@ def test_the_termination_message_is_the_container_s_own_or_the_log_s_end(tmp_pat
     status.message = "OOM"
     assert message_of(status) == "OOM: why"
     assert log_tail(str(tmp_path / "absent")) == ""
+
+
+@pytest.mark.parametrize(("code", "reason"), [(7, "Error"), (0, "Completed")])
+async def test_an_exit_code_that_the_runtime_has_lost_is_what_its_event_said(code: int, reason: str) -> None:
+    class Forgetful(Runtime):
+        async def container_status(self, name: str) -> cri.ContainerStatus:
+            status = await super().container_status(name)
+            status.exit_code, status.reason = 255, "Unknown"
+            return status
+
+    observer = Observer(Forgetful())  # type: ignore[arg-type]  # the calls that are made
+    observer.learn_end("old", End(code, 5))
+    observer.learn_end("new", End(code, 5))
+    running, ended = (await observer.pod("u1")).runs
+    assert (ended.exit_code, ended.reason, ended.finished_at) == (code, reason, 5)
+    assert (running.state, running.exit_code) == ("running", 255)
+
+
+class Events:
+    """containerd's events, broken off once."""
+
+    def __init__(self) -> None:
+        self.rounds = 0
+
+    def events(self) -> AsyncIterator[cri.ContainerEventResponse]:
+        raise CriError("UNIMPLEMENTED", "unknown method")
+
+    async def containerd_events(self, *_: str) -> AsyncIterator[cri.Envelope]:
+        self.rounds += 1
+        for name in ("container", "exec"):
+            task = cri.TaskExit(container_id=f"c{self.rounds}", id=f"c{self.rounds}" if name == "container" else "e", exit_status=3)
+            task.exited_at.CopyFrom(Timestamp(seconds=2, nanos=1))
+            yield cri.Envelope(event=Packed(value=task.SerializeToString()))
+        if self.rounds == 1:
+            raise CriError("UNAVAILABLE", "killed")
+        await asyncio.sleep(60)
+
+
+async def test_events_go_on_after_a_break_and_what_was_missed_is_looked_for() -> None:
+    told: list[Any] = []
+    enough = asyncio.Event()
+
+    def changed(name: str) -> None:
+        told.append(name)
+        if name == "":
+            enough.set()
+
+    events = RuntimeEvents(Events(), HandClock(), changed, lambda name, end: told.append((name, end)))  # type: ignore[arg-type]  # as above
+    task = asyncio.ensure_future(events.run())
+    async with asyncio.timeout(10):
+        await enough.wait()
+    task.cancel()
+    assert told == [("c1", End(3, 2_000_000_001)), "c1", ("c2", End(3, 2_000_000_001)), "c2", ""]

@@ -285,7 +285,7 @@ class Kubelet:
             self.grants.run(),
             self.prober.run(),
             self.statuses.run(),
-            RuntimeEvents(self.runtime, self.clock, self._runtime_changed).run(),
+            RuntimeEvents(self.runtime, self.clock, self._runtime_changed, self.observer.learn_end).run(),
             self.housekeeper.run(),
             self.evictions.run(),
             self.image_collector.run(),

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError, Runtime
+from sagong.node.cri.exits import End
 from sagong.node.terminations import message_of
 
+_LOST = "Unknown"
+"""containerd's reason for the exit code 255 of a container whose task is gone without a trace"""
 State = Literal["created", "running", "exited", "unknown"]
 
 _STATES: Mapping[int, State] = {
@@ -108,6 +111,7 @@ class Observer:
         self._ended: dict[str, ContainerRun] = {}
         self._sandboxes: dict[str, Sandbox] = {}
         self._owners: dict[str, str] = {}
+        self._ends: dict[str, End] = {}
 
     async def pod(self, uid: str) -> Observed:
         """Observe one pod. Raises CriError."""
@@ -136,6 +140,10 @@ class Observer:
     def learn(self, container_or_sandbox: str, uid: str) -> None:
         """Take note of whose a new container or sandbox is, before it is seen: it may end at once."""
         self._owners[container_or_sandbox] = uid
+
+    def learn_end(self, container: str, end: End) -> None:
+        """Take note of how a container ended, as an event tells."""
+        self._ends[container] = end
 
     async def _assemble(self, uid: str, sandboxes: list[cri.PodSandbox], containers: list[cri.Container]) -> Observed:
         self._owners.update(dict.fromkeys([*(s.id for s in sandboxes), *(c.id for c in containers)], uid))
@@ -167,7 +175,7 @@ class Observer:
             if error.missing:
                 return None
             raise
-        found = _run(status, item.pod_sandbox_id)
+        found = _recalled(_run(status, item.pod_sandbox_id), self._ends.get(item.id))
         if found.state == "exited":
             self._ended[item.id] = found
         return found
@@ -175,6 +183,7 @@ class Observer:
     def _forget(self, containers: set[str], sandboxes: set[str]) -> None:
         self._ended = {key: run for key, run in self._ended.items() if key in containers}
         self._sandboxes = {key: sandbox for key, sandbox in self._sandboxes.items() if key in sandboxes}
+        self._ends = {key: end for key, end in self._ends.items() if key in containers and key not in self._ended}
         self._owners = {key: uid for key, uid in self._owners.items() if key in containers or key in sandboxes}
 
 
@@ -225,6 +234,13 @@ def _sandbox(status: cri.PodSandboxStatus) -> Sandbox:
         host_network=status.linux.namespaces.options.network == cri.NODE,
         ips=tuple(ip for ip in addresses if ip),
     )
+
+
+def _recalled(run: ContainerRun, end: End | None) -> ContainerRun:
+    """Return the run with its exit code, should the runtime have lost it."""
+    if end is None or run.state != "exited" or run.reason != _LOST:
+        return run
+    return replace(run, exit_code=end.exit_code, finished_at=end.finished_at, reason="Error" if end.exit_code else "Completed")
 
 
 def _run(status: cri.ContainerStatus, sandbox_id: str) -> ContainerRun:

@@ -29,7 +29,7 @@ from sagong.node.server.app import KubeletServer
 from sagong.node.server.auth import AuthSettings, Gatekeeper, subresources, user_of
 from sagong.node.server.http import HttpError
 from sagong.node.server.log_lines import Options, Renderer, options, tail_start
-from sagong.node.server.logs import container_to_show
+from sagong.node.server.logs import Follower, container_to_show
 
 T = TypeVar("T")
 LOG = b"".join(
@@ -240,3 +240,60 @@ def test_since_seconds_count_from_now() -> None:
     now = datetime(2026, 1, 2, 3, 4, 10, tzinfo=UTC)
     assert options({"sinceSeconds": ["4"]}, now).since == datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC)
     assert Renderer(Options()).render(b"not a log line\n") == b"line\n"
+
+
+STAMP = "2026-01-02T03:04:05.00000000"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Options(),
+        Options(timestamps=True),
+        Options(stream="Stderr"),
+        Options(limit=70),
+        Options(since=datetime(2026, 1, 2, 3, 4, 4, tzinfo=UTC)),
+        Options(since=datetime(2026, 1, 2, 3, 4, 5, 4000, tzinfo=UTC)),
+    ],
+    ids=lambda wanted: str(wanted)[8:60],
+)
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+def test_many_lines_at_once_are_shown_as_one_after_the_other(wanted: Options, size: int) -> None:
+    texts = [
+        "stdout F one",
+        "stderr F two",
+        "stdout F ",
+        "stdout P part ",
+        "stdout P of ",
+        "stdout F a line",
+        "stdout F",
+        "stderr F last P",
+    ]
+    lines = [f"{STAMP}{number}Z {text}\n".encode() for number, text in enumerate(texts)] + [b"no log\n", b"\n"]
+    lines *= 3
+    one, many = Renderer(wanted), Renderer(wanted)
+    expected = b"".join(one.render(line) for line in lines)
+    assert b"".join(many.render(b"".join(lines[at : at + size])) for at in range(0, len(lines), size)) == expected
+
+
+def test_plain_lines_lose_their_heads() -> None:
+    lines = "".join(f"{STAMP}{number}Z {stream} F text {number}\n" for number, stream in enumerate(["stdout", "stderr"])).encode()
+    assert Renderer(Options()).render(lines) == b"text 0\ntext 1\n"
+    assert Renderer(Options(timestamps=True)).render(lines) == f"{STAMP}0Z text 0\n{STAMP}1Z text 1\n".encode()
+    assert Renderer(Options(limit=9)).render(lines) == b"text 0\nte"
+
+
+def test_a_growing_file_is_read_in_whole_lines_and_after_its_rotation(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    path.write_bytes(b"a\nb")
+    with Follower(path) as log, path.open("ab") as writer:
+        assert [log.lines(last=False), log.lines(last=False)] == [b"a\n", b""]
+        writer.write(b"c\n" + b"x" * 600_000)
+        writer.flush()
+        assert [log.lines(last=False), log.lines(last=False)] == [b"bc\n", b""]
+        writer.write(b"\n")
+        writer.flush()
+        assert log.lines(last=False) == b"x" * 600_000 + b"\n"
+        path.rename(tmp_path / "0.log.old")
+        path.write_bytes(b"new\nend")
+        assert [log.lines(last=False), log.lines(last=False), log.lines(last=True)] == [b"new\n", b"", b"end"]

@@ -12,6 +12,10 @@ from sagong.api.clock import parse_time
 
 _BLOCK = 64 << 10
 _PARTS = 4
+_SURELY_LATER = timedelta(seconds=1)
+"""by which lines of two streams never come out of order"""
+_PLAIN = frozenset((b" stdout F ", b" stderr F "))
+"""what follows the time of whole lines; both are as long, and runtimes write times of one length"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,24 @@ class Renderer:
         """Return whether the limit of bytes is reached."""
         return self._left == 0
 
-    def render(self, line: bytes) -> bytes:
+    def render(self, lines: bytes) -> bytes:
+        """Return what to send for lines of the file: all at once where they are plain, else one after the other."""
+        shown = self._at_once(lines)
+        return b"".join(map(self._line, lines.splitlines(keepends=True))) if shown is None else self._cut(shown)
+
+    def _at_once(self, lines: bytes) -> bytes | None:
+        """Return the lines without their heads; None when each has to be looked at."""
+        rows = lines.split(b"\n")
+        end = lines.find(b" ")
+        head = end + 10
+        if rows.pop() or self._stream or not self._fresh or not {row[end:head] for row in rows} <= _PLAIN:
+            return None
+        if self._options.since is not None and parse_time(lines[:end].decode()) < self._options.since + _SURELY_LATER:
+            return None
+        rows = [row[: end + 1] + row[head:] for row in rows] if self._options.timestamps else [row[head:] for row in rows]
+        return b"\n".join((*rows, b""))
+
+    def _line(self, line: bytes) -> bytes:
         """Return what to send for one line of the file, with its newline; empty for a line that is not wanted or no log line."""
         parts = line.rstrip(b"\n").split(b" ", _PARTS - 1)
         if len(parts) < _PARTS - 1:

@@ -17,7 +17,7 @@ from sagong.node.server.log_lines import Options, Renderer, options, tail_start
 
 _POLL = 0.1
 _LOOK_EVERY = 10  # polls between looks at whether the container still runs
-_CHUNK = 64 << 10
+_BLOCK = 256 << 10
 _WAITING = {
     "ErrImagePull": "image can't be pulled",
     "ImagePullBackOff": "trying and failing to pull image",
@@ -80,17 +80,12 @@ class ContainerLogs:
 
     async def _drain(self, exchange: Exchange, log: Follower, renderer: Renderer, *, last: bool) -> bool:
         sent = False
-        buffer = bytearray()
-        for line in iter(lambda: log.line(last=last), b""):
-            buffer += renderer.render(line)
-            if len(buffer) >= _CHUNK:
-                await exchange.write(bytes(buffer))
-                buffer.clear()
+        while not renderer.done and (lines := log.lines(last=last)):
+            if shown := renderer.render(lines):
+                await exchange.write(shown)
                 sent = True
-            if renderer.done:
-                break
-        await exchange.write(bytes(buffer))
-        return sent or bool(buffer)
+            await self.clock.sleep(0)  # a client that reads as fast as this must not keep the node's other work waiting
+        return sent
 
     async def _runs(self, container_id: str) -> bool:
         try:
@@ -115,6 +110,7 @@ class Follower:
         self._path = path
         self._file = _opened(path)
         self._node = path.stat().st_ino
+        self._rest = b""
 
     def __enter__(self) -> Self:
         return self
@@ -126,28 +122,32 @@ class Follower:
         """Go to where the last lines begin."""
         self._file.seek(tail_start(self._file, lines))
 
-    def line(self, *, last: bool) -> bytes:
-        """Return the next whole line, or b"" when there is none now; the `last` one may lack its newline."""
-        at = self._file.tell()
-        line = self._file.readline()
-        if not line:
-            return self._rotated_line(last=last)
-        if line.endswith(b"\n") or last:
-            return line
-        self._file.seek(at)
-        return b""
+    def lines(self, *, last: bool) -> bytes:
+        """Return the next whole lines, a block at most, or b"" when there are none now; the `last` one may lack its newline."""
+        while True:
+            more = self._file.read(_BLOCK)
+            data = self._rest + more
+            end = data.rfind(b"\n") + 1
+            if end == 0 and not more:
+                end = len(data) if last else 0
+            self._rest = data[end:]
+            if end:
+                return data[:end]
+            if not more and (self._rest or not self._rotated()):
+                return b""
 
-    def _rotated_line(self, *, last: bool) -> bytes:
+    def _rotated(self) -> bool:
+        """Go on in the file that has taken this one's place, if one has."""
         try:
             node = self._path.stat().st_ino
         except FileNotFoundError:
-            return b""
+            return False
         if node == self._node:
-            return b""
+            return False
         self._node = node
         self._file.close()
         self._file = _opened(self._path)
-        return self.line(last=last)
+        return True
 
 
 def container_to_show(pod: Pod, container: str, *, previous: bool) -> str:
