@@ -145,7 +145,19 @@ def spread(world: World, pod: PodInfo, node: Node) -> Reasons:
     return ()
 
 
+def _has_a_say(world: World, pod: PodInfo) -> bool:
+    """Say whether company matters to a pod as upstream decides it: before any pod is moved in thought."""
+    return bool(pod.affinity or pod.anti_affinity) or any(
+        world.means(term, pod) and term.topology_key in place.metadata.labels
+        for place in world.nodes
+        for other in world.really_on(place)
+        for term in other.anti_affinity
+    )
+
+
 def company(world: World, pod: PodInfo, node: Node) -> Reasons:
+    if not _has_a_say(world, pod):
+        return ()
     everybody = [other for place in world.nodes for other in world.on(place)]
     if pod.affinity:
         labelled = all(term.topology_key in node.metadata.labels for term in pod.affinity)

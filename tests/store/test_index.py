@@ -1,31 +1,36 @@
+"""The directory of keys against a sorted list, also where chunks meet."""
+
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest
 
-from sagong.store.index import KeyIndex, prefix_end
+from sagong.store.index import _CHUNK, KeyIndex
 
-key = st.text("ab/", min_size=1, max_size=4)
-
-
-@settings(max_examples=60)
-@given(start=st.sets(key), steps=st.lists(key, max_size=60), low=key)
-def test_is_a_sorted_set(start: set[str], steps: list[str], low: str) -> None:
-    index, model = KeyIndex(start), set(start)
-    for step in steps:
-        (index.remove if step in model else index.add)(step)
-        model ^= {step}
-    wanted = [each for each in sorted(model) if each.startswith(low)]
-    assert list(index.range(low, prefix_end(low))) == wanted
-    assert index.count(low, prefix_end(low)) == len(wanted)
+KEYS = [f"k{number:05}" for number in range(0, 6 * _CHUNK, 2)]
+EDGES = [
+    "",
+    "k",
+    *(f"k{at + shift:05}" for at in (0, 2 * _CHUNK, 4 * _CHUNK, 6 * _CHUNK) for shift in (-2, -1, 0, 1, 2) if at + shift >= 0),
+    "l",
+]
 
 
-def test_many_keys_stay_in_small_chunks() -> None:
+@pytest.mark.parametrize("keys", [KEYS, KEYS[:1], []], ids=["chunks", "one", "none"])
+def test_ranges_and_counts(keys: list[str]) -> None:
+    index = KeyIndex(keys)
+    for low in EDGES:
+        for high in EDGES:
+            expected = [key for key in keys if low <= key < high]
+            assert list(index.range(low, high)) == expected, (low, high)
+            assert index.count(low, high) == len(expected), (low, high)
+
+
+def test_as_keys_come_and_go() -> None:
     index = KeyIndex()
-    for number in range(10_000):
-        index.add(f"/{(number * 7919) % 10_000:05}")
-    assert list(index.range("/", "0")) == [f"/{number:05}" for number in range(10_000)]
-    assert max(map(len, index._chunks)) <= 2048
-    for number in range(0, 10_000, 2):
-        index.remove(f"/{number:05}")
-    assert index.count("/", "0") == 5_000
+    for key in (*KEYS[::2], *reversed(KEYS[1::2])):
+        index.add(key)
+    for key in KEYS[100:3000]:
+        index.remove(key)
+    kept = KEYS[:100] + KEYS[3000:]
+    assert list(index.range("", "l")) == kept
+    assert index.count("k00150", "k06100") == sum("k00150" <= key < "k06100" for key in kept)

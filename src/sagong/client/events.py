@@ -3,6 +3,8 @@
 An event passes three gates. More than ten different messages of one reason about one object within ten minutes become one
 "(combined from similar events)". An event seen before is patched with a higher count. One source may send 25 events about one
 object at once, then one each five minutes.
+
+Events are sent one after the other, and give way to a component's own work: what a burst leaves behind is sent when it is over.
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ import asyncio
 import logging
 import re
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from datetime import datetime
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from sagong.api.clock import Clock, format_time
 from sagong.api.errors import AlreadyExistsError, ApiError, NotFoundError
@@ -28,7 +32,9 @@ EventType = Literal["Normal", "Warning"]
 MAX_REMEMBERED = 4096
 MAX_SIMILAR, SIMILAR_SECONDS = 10, 600.0
 SPAM_BURST, SPAM_RATE = 25.0, 1 / 300
-MAX_WAITING = 1000
+MAX_WAITING = 20_000
+"""A few hundred bytes each; upstream drops what is beyond 1,000."""
+
 SEND_TRIES, SEND_PAUSE = 12, 10.0
 _EVENT_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 V = TypeVar("V")
@@ -117,40 +123,39 @@ class Correlator:
         return True
 
 
-class Recorder:
-    """Records events of one component. `event` never waits; `run` sends in the background."""
+class _Happened(NamedTuple):
+    """An event that waits to be made and sent."""
 
-    def __init__(self, client: Client, component: str, *, host: str = "", clock: Clock | None = None) -> None:
+    about: ObjectReference
+    type: EventType
+    reason: str
+    message: str
+    at: datetime
+    nanos: int
+
+
+class Recorder:
+    """Records events of one component. `event` never waits; `run` sends in the background.
+
+    `pause`: how many seconds to wait before the next event is sent, 0 when there is nothing more important to do.
+    """
+
+    def __init__(
+        self, client: Client, component: str, *, host: str = "", clock: Clock | None = None, pause: Callable[[], float] | None = None
+    ) -> None:
         self._client, self._clock = client, clock or client.clock
+        self._pause = pause or (lambda: 0.0)
         self._component, self._host = component, host
         self._correlator = Correlator()
-        self._waiting: deque[Event] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[_Happened] = deque(maxlen=MAX_WAITING)
         self._filled = asyncio.Event()
         self._last_nanos = 0
 
     def event(self, obj: Any, type: EventType, reason: str, message: str) -> None:  # noqa: A002 - the event's own word
         """Record an event about an object (a Struct, a custom object's dict, or an ObjectReference)."""
-        about = reference(obj)
         now = self._clock.now()
         self._last_nanos = max(self._last_nanos + 1, int(now.timestamp() * 1e6) * 1000)
-        name = f"{about.name}.{self._last_nanos:x}"
-        self._waiting.append(
-            Event(
-                metadata=ObjectMeta(
-                    name=name if _EVENT_NAME.match(name) else self._client.random.uid(), namespace=about.namespace or "default"
-                ),
-                involvedObject=about,
-                reason=reason,
-                message=message,
-                type=type,
-                count=1,
-                firstTimestamp=format_time(now),
-                lastTimestamp=format_time(now),
-                source=EventSource(component=self._component, host=self._host),
-                reportingComponent=self._component,
-                reportingInstance=self._host,
-            )
-        )
+        self._waiting.append(_Happened(reference(obj), type, reason, message, now, self._last_nanos))
         self._filled.set()
 
     async def run(self) -> None:
@@ -158,6 +163,8 @@ class Recorder:
         while True:
             await self._filled.wait()
             while self._waiting:
+                if pause := self._pause():
+                    await self._clock.sleep(pause)
                 await self._send(self._waiting.popleft())
             self._filled.clear()
 
@@ -166,8 +173,27 @@ class Recorder:
         while self._waiting:
             await self._send(self._waiting.popleft())
 
-    async def _send(self, event: Event) -> None:
-        decided = self._correlator.correlate(event, self._clock.monotonic())
+    def _made(self, happened: _Happened) -> Event:
+        about, time = happened.about, format_time(happened.at)
+        name = f"{about.name}.{happened.nanos:x}"
+        return Event(
+            metadata=ObjectMeta(
+                name=name if _EVENT_NAME.match(name) else self._client.random.uid(), namespace=about.namespace or "default"
+            ),
+            involvedObject=about,
+            reason=happened.reason,
+            message=happened.message,
+            type=happened.type,
+            count=1,
+            firstTimestamp=time,
+            lastTimestamp=time,
+            source=EventSource(component=self._component, host=self._host),
+            reportingComponent=self._component,
+            reportingInstance=self._host,
+        )
+
+    async def _send(self, happened: _Happened) -> None:
+        decided = self._correlator.correlate(self._made(happened), self._clock.monotonic())
         if decided is None:
             return
         event, key = decided

@@ -154,6 +154,11 @@ class SchedulingQueue:
     def __len__(self) -> int:
         return len(self._pods)
 
+    @property
+    def is_active(self) -> bool:
+        """Whether a pod waits to be tried now."""
+        return bool(self._heaps["active"])
+
     def get(self, uid: str) -> QueuedPod | None:
         """Return a waiting pod, or one that is being tried."""
         return self._pods.get(uid)

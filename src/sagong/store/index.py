@@ -51,11 +51,26 @@ class KeyIndex:
 
     def range(self, low: str, high: str) -> Iterator[str]:
         """Iterate the keys of [low, high)."""
+        at = self._only_chunk(low, high)
+        if at is not None:
+            chunk = self._chunks[at]
+            return iter(chunk[bisect_left(chunk, low) : bisect_left(chunk, high)])
         return chain.from_iterable(chunk[begin:end] for chunk, begin, end in self._parts(low, high))
 
     def count(self, low: str, high: str) -> int:
         """Count the keys of [low, high)."""
+        at = self._only_chunk(low, high)
+        if at is not None:
+            chunk = self._chunks[at]
+            return max(bisect_left(chunk, high) - bisect_left(chunk, low), 0)
         return sum(end - begin for _, begin, end in self._parts(low, high))
+
+    def _only_chunk(self, low: str, high: str) -> int | None:
+        """Return the chunk that holds all keys of [low, high), if one does: most questions are about few keys or none."""
+        if not self._chunks:
+            return None
+        at = bisect_right(self._firsts, low)
+        return max(at - 1, 0) if at == len(self._firsts) or high <= self._firsts[at] else None
 
     def _chunk_of(self, key: str) -> int:
         return max(bisect_right(self._firsts, key) - 1, 0)

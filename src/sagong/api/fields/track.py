@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,9 @@ def track_update(manager: FieldManager, live: Any | None, new: Any, name: str, n
 
     Never fails: managers that cannot be read are forgotten, as upstream does.
     """
+    if live is None and isinstance(new, ApiStruct) and not entries_of(new):
+        set_entries(new, _created(manager, new, name, now))
+        return
     sent, known = entries_of(new), entries_of(live) if live is not None else []
     before = _bare(live) if live is not None else manager.empty()
     after = _bare(new)
@@ -108,6 +112,39 @@ def set_entries(obj: Any, entries: list[ManagedFieldsEntry]) -> None:
         obj.setdefault("metadata", {})["managedFields"] = to_builtins(entries)
     else:
         (obj.get("metadata") or {}).pop("managedFields", None)
+
+
+def _created(manager: FieldManager, new: ApiStruct, name: str, now: datetime) -> list[ManagedFieldsEntry]:
+    """Return the entries of a new object. Those of one template differ by name and time alone, and neither decides who manages what."""
+    text = _nameless(new)
+    key = manager.api_version, manager.kind, manager.subresource, name, text
+    known = _templates.get(key)
+    if known is None:
+        try:
+            known = managing.encode(manager.update(manager.empty(), _bare(new), {}, name, now))
+        except (ItemError, RecursionError):
+            known = []
+        if len(text) <= _LONGEST_TEMPLATE:
+            _templates[key] = known
+            if len(_templates) > _MOST_TEMPLATES:
+                _templates.popitem(last=False)
+    else:
+        _templates.move_to_end(key)
+    time = managing.stamp(now)
+    return [msgspec.structs.replace(entry, time=time) for entry in known]
+
+
+_MOST_TEMPLATES, _LONGEST_TEMPLATE = 64, 8192
+_templates: OrderedDict[tuple[str | bytes, ...], list[ManagedFieldsEntry]] = OrderedDict()
+
+
+def _nameless(obj: ApiStruct) -> bytes:
+    metadata = obj.metadata  # type: ignore[attr-defined] # all resources have metadata
+    name, metadata.name = metadata.name, ""
+    try:
+        return _encoder.encode(obj)
+    finally:
+        metadata.name = name
 
 
 def _bare(obj: Any) -> dict[str, Any]:
