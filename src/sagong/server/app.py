@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sagong.api.clock import Clock, Random
 from sagong.api.resources import ResourceTable
-from sagong.server import pages, parts
+from sagong.server import health, pages, parts
 from sagong.server.aggregation.aggregator import Aggregator
 from sagong.server.aggregation.connections import Connections
 from sagong.server.aggregation.resolve import Resolver
@@ -64,7 +64,7 @@ class ApiServer:
         self.discovery = Discovery(self.table, f"{config.advertise_address}:{config.port}", self.aggregator)
         self.ready = asyncio.Event()
         self._loaded = loaded
-        self._bootstrapped = False
+        self._bootstrapped = self._looping = False
         self.openapi = OpenApi(self.table, pages.VERSION["gitVersion"].partition("+")[0], self.aggregator)
         self.pages: dict[str, Page] = pages.of(self.discovery, self.openapi, self._checks())
         self._parts = parts.plug(config, self.registry, self.objects, self.pages, resolver)
@@ -85,14 +85,15 @@ class ApiServer:
     def _discovery_changed(self) -> None:
         self.discovery.changed()
 
-    def _checks(self) -> dict[str, pages.Check]:
-        return {
-            "ping": lambda: None,
-            "log": lambda: None,
-            "etcd": self._check_store,
-            "poststarthook/bootstrap": lambda: None if self._bootstrapped else "not finished",
-            "shutdown": lambda: "process is shutting down" if self.http.stopping else None,
-        }
+    def _checks(self) -> dict[str, health.Check]:
+        return health.checks(
+            store=self._check_store,
+            objects=lambda: None if self._bootstrapped else "not finished",
+            definitions=lambda: None if self._bootstrapped else "not finished",
+            loops=lambda: None if self._looping else "not started",
+            aggregation=lambda: None if self.aggregator.synced else "not synced",
+            shutdown=lambda: "process is shutting down" if self.http.stopping else None,
+        )
 
     def _check_store(self) -> str | None:
         try:
@@ -110,6 +111,7 @@ class ApiServer:
             self._definitions.install()
             self._bootstrapped = True
             loops = [group.create_task(loop()) for loop in self._loops]
+            self._looping = True
             await self.http.serve(listener, tls_context(self.config), started=self.ready)
             for loop in loops:
                 loop.cancel()

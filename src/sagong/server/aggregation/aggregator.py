@@ -42,7 +42,7 @@ Priority = tuple[int, int]
 
 
 class Aggregator:
-    """`backends` are the group versions that others serve. `changed` is called when discovery has to be built anew."""
+    """`backends` are the group versions that others serve, once `synced`. `changed` is called when discovery has to be built anew."""
 
     def __init__(self, store: Store, objects: Objects, connections: Connections, clock: Clock, changed: Callable[[], None]) -> None:
         self._store, self._objects, self._connections, self._clock, self._changed = store, objects, connections, clock, changed
@@ -50,6 +50,7 @@ class Aggregator:
         self.priorities: dict[GroupVersion, Priority] = dict(_BUILT_IN)
         self.documents: dict[GroupVersion, VersionDocument] = {}
         self.openapi = RemoteOpenApi(connections, clock)
+        self.synced = False
         self._available: set[str] = set()
         self._seen: list[APIService] = []
         self._tasks: dict[Backend, asyncio.Task[None]] = {}
@@ -110,6 +111,7 @@ class Aggregator:
         """Follow until cancelled."""
         bell = Bell(self._store, PREFIX, _DEFINITIONS)
         self._refresh()
+        self.synced = True
         async with asyncio.TaskGroup() as group:
             group.create_task(bell.run())
             await self._write(registration.Changes(delete=tuple(registration.obsolete(self._seen))))

@@ -1,0 +1,41 @@
+"""Health pages: upstream's checks by name, each a page of its own, and what they say while a part has not begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.server.harness import running
+
+from sagong.server import health
+
+
+def well() -> str | None:
+    return None
+
+
+CHECKS = {"store": well, "objects": well, "definitions": well, "loops": well, "aggregation": well, "shutdown": well}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz"])
+async def test_checks_are_named_as_upstreams(tmp_path: Path, path: str) -> None:
+    async with running(tmp_path) as api:
+        assert (await api("GET", path)).raw == b"ok"
+        lines = (await api("GET", f"{path}?verbose")).raw.decode().splitlines()
+        assert lines[:3] == ["[+]ping ok", "[+]log ok", "[+]etcd ok"]
+        assert lines[-1] == f"{path.strip('/')} check passed"
+        hooks = ("rbac/bootstrap-roles", "crd-informer-synced", "start-apiextensions-controllers", "apiservice-registration-controller")
+        assert {f"[+]poststarthook/{hook} ok" for hook in hooks} <= set(lines)
+        assert "[+]autoregister-completion ok" in lines
+        assert ("[+]informer-sync ok" in lines) == ("[+]shutdown ok" in lines) == (path == "/readyz")
+        assert (await api("GET", f"{path}/poststarthook/rbac/bootstrap-roles")).raw == b"ok"
+        assert (await api("GET", f"{path}/none")).status == 404
+        assert "[+]etcd excluded: ok" in (await api("GET", f"{path}?verbose&exclude=etcd")).raw.decode().splitlines()
+
+
+@pytest.mark.parametrize("part", sorted(CHECKS))
+def test_each_part_fails_checks_of_its_own(part: str) -> None:
+    found = health.checks(**{**CHECKS, part: lambda: "not yet"})
+    failed = [name for name, check in found.items() if check() is not None]
+    assert failed
+    assert len(failed) < len(found) / 2
