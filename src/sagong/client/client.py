@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, Self, TypeVar, cast
 import msgspec
 
 from sagong.api.clock import Clock, Random
-from sagong.api.errors import from_status
+from sagong.api.errors import ApiError, from_status
 from sagong.api.resources import Resource, resource_of
 from sagong.api.types.base import ApiStruct
 from sagong.api.types.meta import DeleteOptions, Preconditions, Status
@@ -211,6 +211,20 @@ class Client:
     ) -> Response:
         """Ask any path. Raises ApiError for 400 and above."""
         return await self.transport.request(Request(method, path, query or {}, headers or {"Accept": JSON}, body), time_limit)
+
+    async def wait_ready(self) -> None:
+        """Wait until the server is ready: soon after a start of both, so ask often, then every second."""
+        pause = 0.05
+        while True:
+            try:
+                await self.raw("GET", "/readyz")
+            except (ApiError, OSError) as error:
+                if isinstance(error, ApiError) and error.code < 500:  # noqa: PLR2004 - it answers, if not what was asked
+                    return
+                await self.clock.sleep(pause)
+                pause = min(pause * 1.05, 1.0)
+            else:
+                return
 
     def stream(
         self, path: str, *, query: Query | None = None, headers: Mapping[str, str] | None = None

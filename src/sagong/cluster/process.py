@@ -16,7 +16,6 @@ from pathlib import Path
 
 import uvloop
 
-from sagong.api.errors import ApiError
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig
 from sagong.client.events import Recorder
@@ -75,7 +74,7 @@ async def lead(
     election = election or Election(name)
     config = replace(config, user_agent=name)
     async with Client(config, clock=RealClock(), random=RealRandom()) as client, await serve_health(health, pages or _no_page) as server:
-        await answering(client)
+        await client.wait_ready()
         if not election.elect:
             await work(client)
             return
@@ -97,19 +96,6 @@ async def lead(
 
 def _no_page(_path: str) -> bytes | None:
     return None
-
-
-async def answering(client: Client) -> None:
-    """Wait until the API server is ready: after a start that is soon, so ask often, then every second."""
-    pause = 0.05
-    while True:
-        try:
-            await client.raw("GET", "/readyz")
-        except (ApiError, OSError):
-            await client.clock.sleep(pause)
-            pause = min(pause * 1.1, 1.0)
-        else:
-            return
 
 
 async def serve_health(health: HealthPort, pages: Pages) -> asyncio.Server:

@@ -38,7 +38,7 @@ async def _run(options: argparse.Namespace, config: ClientConfig, settings: Simu
         server = SimulatedServer(fleet, Gatekeeper(client, names[0], clock, AuthSettings()))
         async with asyncio.TaskGroup() as group:
             group.create_task(server.run("0.0.0.0", options.port, Tls(options.certificate, options.key, options.client_ca)))
-            await process.answering(client)
+            await client.wait_ready()
             group.create_task(fleet.run())
 
 

@@ -306,11 +306,18 @@ class Kubelet:
             )
             tasks.append(serve_health(config.healthzBindAddress, config.healthzPort))
             tasks.append(serve(host, self.runtime, self.clock, reviewer=reviewer, addresses=self.ips, statistics=statistics))
-        return tasks + (self._api_tasks(self.api, self.mirrors) if self.api and self.mirrors else [])
+        return [*tasks, self._with_api(self.api, self.mirrors)] if self.api and self.mirrors else tasks
 
     def _rotator(self) -> LogRotator:
         size = parse(self.config.containerLogMaxSize).value()
         return LogRotator(self.runtime, self.logs.pods, size, self.config.containerLogMaxFiles, self.clock)
+
+    async def _with_api(self, api: ApiSide, mirrors: Mirrors) -> None:
+        """Do what needs the API once it answers: it may be one of the static pods, and each part would wait longer and longer for it."""
+        await api.client.wait_ready()
+        async with asyncio.TaskGroup() as group:
+            for task in self._api_tasks(api, mirrors):
+                group.create_task(task)
 
     def _api_tasks(self, api: ApiSide, mirrors: Mirrors) -> list[Coroutine[Any, Any, None]]:
         config = self.config

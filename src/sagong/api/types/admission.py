@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version admission.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 from typing import Any
 
@@ -10,13 +8,6 @@ from msgspec import field
 from sagong.api.types.authentication import UserInfo
 from sagong.api.types.base import ApiStruct
 from sagong.api.types.meta import GroupVersionKind, GroupVersionResource, Status
-
-
-class AdmissionReview(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    request: A[AdmissionRequest | None, 1] = None
-    response: A[AdmissionResponse | None, 2] = None
 
 
 class AdmissionRequest(ApiStruct):
@@ -45,3 +36,10 @@ class AdmissionResponse(ApiStruct):
     patchType: A[str | None, 5] = None
     auditAnnotations: A[dict[str, str], 6] = field(default_factory=dict)
     warnings: A[list[str], 7] = field(default_factory=list)
+
+
+class AdmissionReview(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    request: A[AdmissionRequest | None, 1] = None
+    response: A[AdmissionResponse | None, 2] = None

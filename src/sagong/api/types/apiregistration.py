@@ -1,20 +1,11 @@
 """Types of the Kubernetes API group version apiregistration.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 
 from msgspec import field
 
 from sagong.api.types.base import ATOMIC, REQUIRED, ApiStruct, Int32, ListMap, Patch, Time
 from sagong.api.types.meta import ListMeta, ObjectMeta
-
-
-class APIServiceList(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    metadata: A[ListMeta, 1] = field(default_factory=ListMeta)
-    items: A[list[APIService], 2, REQUIRED] = field(default_factory=list)
 
 
 class ServiceReference(ApiStruct):
@@ -51,3 +42,10 @@ class APIService(ApiStruct):
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
     spec: A[APIServiceSpec, 2] = field(default_factory=APIServiceSpec)
     status: A[APIServiceStatus, 3] = field(default_factory=APIServiceStatus)
+
+
+class APIServiceList(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: A[ListMeta, 1] = field(default_factory=ListMeta)
+    items: A[list[APIService], 2, REQUIRED] = field(default_factory=list)

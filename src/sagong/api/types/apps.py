@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version apps/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 from typing import Any
 
@@ -12,9 +10,23 @@ from sagong.api.types.core import PersistentVolumeClaim, PodTemplateSpec
 from sagong.api.types.meta import LabelSelector, ListMeta, ObjectMeta
 
 
+class RollingUpdateStatefulSetStrategy(ApiStruct):
+    partition: A[Int32 | None, 1] = None
+    maxUnavailable: A[IntOrString | None, 2] = None
+
+
 class StatefulSetUpdateStrategy(ApiStruct):
     type: A[str, 1] = ""
     rollingUpdate: A[RollingUpdateStatefulSetStrategy | None, 2] = None
+
+
+class StatefulSetPersistentVolumeClaimRetentionPolicy(ApiStruct):
+    whenDeleted: A[str, 1] = ""
+    whenScaled: A[str, 2] = ""
+
+
+class StatefulSetOrdinals(ApiStruct):
+    start: A[Int32, 1] = field(default_factory=int)
 
 
 class StatefulSetSpec(ApiStruct):
@@ -29,6 +41,14 @@ class StatefulSetSpec(ApiStruct):
     minReadySeconds: A[Int32, 9] = 0
     persistentVolumeClaimRetentionPolicy: A[StatefulSetPersistentVolumeClaimRetentionPolicy | None, 10] = None
     ordinals: A[StatefulSetOrdinals | None, 11] = None
+
+
+class StatefulSetCondition(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    status: A[str, 2, REQUIRED] = field(default_factory=str)
+    lastTransitionTime: A[Time, 3] = ""
+    reason: A[str, 4] = ""
+    message: A[str, 5] = ""
 
 
 class StatefulSetStatus(ApiStruct):
@@ -52,33 +72,16 @@ class StatefulSet(ApiStruct):
     status: A[StatefulSetStatus, 3] = field(default_factory=StatefulSetStatus)
 
 
-class RollingUpdateStatefulSetStrategy(ApiStruct):
-    partition: A[Int32 | None, 1] = None
-    maxUnavailable: A[IntOrString | None, 2] = None
-
-
-class StatefulSetPersistentVolumeClaimRetentionPolicy(ApiStruct):
-    whenDeleted: A[str, 1] = ""
-    whenScaled: A[str, 2] = ""
-
-
-class StatefulSetOrdinals(ApiStruct):
-    start: A[Int32, 1] = field(default_factory=int)
-
-
-class StatefulSetCondition(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastTransitionTime: A[Time, 3] = ""
-    reason: A[str, 4] = ""
-    message: A[str, 5] = ""
-
-
 class StatefulSetList(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
     metadata: A[ListMeta, 1] = field(default_factory=ListMeta)
     items: A[list[StatefulSet], 2, REQUIRED] = field(default_factory=list)
+
+
+class RollingUpdateDeployment(ApiStruct):
+    maxUnavailable: A[IntOrString | None, 1] = None
+    maxSurge: A[IntOrString | None, 2] = None
 
 
 class DeploymentStrategy(ApiStruct):
@@ -95,6 +98,15 @@ class DeploymentSpec(ApiStruct):
     revisionHistoryLimit: A[Int32 | None, 6] = None
     paused: A[bool, 7] = False
     progressDeadlineSeconds: A[Int32 | None, 9] = None
+
+
+class DeploymentCondition(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    status: A[str, 2, REQUIRED] = field(default_factory=str)
+    lastUpdateTime: A[Time, 6] = ""
+    lastTransitionTime: A[Time, 7] = ""
+    reason: A[str, 4] = ""
+    message: A[str, 5] = ""
 
 
 class DeploymentStatus(ApiStruct):
@@ -117,20 +129,6 @@ class Deployment(ApiStruct):
     status: A[DeploymentStatus, 3] = field(default_factory=DeploymentStatus)
 
 
-class RollingUpdateDeployment(ApiStruct):
-    maxUnavailable: A[IntOrString | None, 1] = None
-    maxSurge: A[IntOrString | None, 2] = None
-
-
-class DeploymentCondition(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastUpdateTime: A[Time, 6] = ""
-    lastTransitionTime: A[Time, 7] = ""
-    reason: A[str, 4] = ""
-    message: A[str, 5] = ""
-
-
 class DeploymentList(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
@@ -138,14 +136,14 @@ class DeploymentList(ApiStruct):
     items: A[list[Deployment], 2, REQUIRED] = field(default_factory=list)
 
 
-class DaemonSetUpdateStrategy(ApiStruct):
-    type: A[str, 1] = ""
-    rollingUpdate: A[RollingUpdateDaemonSet | None, 2] = None
-
-
 class RollingUpdateDaemonSet(ApiStruct):
     maxUnavailable: A[IntOrString | None, 1] = None
     maxSurge: A[IntOrString | None, 2] = None
+
+
+class DaemonSetUpdateStrategy(ApiStruct):
+    type: A[str, 1] = ""
+    rollingUpdate: A[RollingUpdateDaemonSet | None, 2] = None
 
 
 class DaemonSetSpec(ApiStruct):
@@ -154,6 +152,14 @@ class DaemonSetSpec(ApiStruct):
     updateStrategy: A[DaemonSetUpdateStrategy, 3] = field(default_factory=DaemonSetUpdateStrategy)
     minReadySeconds: A[Int32, 4] = 0
     revisionHistoryLimit: A[Int32 | None, 6] = None
+
+
+class DaemonSetCondition(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    status: A[str, 2, REQUIRED] = field(default_factory=str)
+    lastTransitionTime: A[Time, 3] = ""
+    reason: A[str, 4] = ""
+    message: A[str, 5] = ""
 
 
 class DaemonSetStatus(ApiStruct):
@@ -167,14 +173,6 @@ class DaemonSetStatus(ApiStruct):
     numberUnavailable: A[Int32, 8] = 0
     collisionCount: A[Int32 | None, 9] = None
     conditions: A[list[DaemonSetCondition], 10, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
-
-
-class DaemonSetCondition(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastTransitionTime: A[Time, 3] = ""
-    reason: A[str, 4] = ""
-    message: A[str, 5] = ""
 
 
 class DaemonSet(ApiStruct):
@@ -197,6 +195,14 @@ class ReplicaSetSpec(ApiStruct):
     minReadySeconds: A[Int32, 4] = 0
     selector: A[LabelSelector | None, 2, REQUIRED] = None
     template: A[PodTemplateSpec, 3] = field(default_factory=PodTemplateSpec)
+
+
+class ReplicaSetCondition(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    status: A[str, 2, REQUIRED] = field(default_factory=str)
+    lastTransitionTime: A[Time, 3] = ""
+    reason: A[str, 4] = ""
+    message: A[str, 5] = ""
 
 
 class ReplicaSetStatus(ApiStruct):
@@ -222,14 +228,6 @@ class ReplicaSetList(ApiStruct):
     kind: str = ""
     metadata: A[ListMeta, 1] = field(default_factory=ListMeta)
     items: A[list[ReplicaSet], 2, REQUIRED] = field(default_factory=list)
-
-
-class ReplicaSetCondition(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastTransitionTime: A[Time, 3] = ""
-    reason: A[str, 4] = ""
-    message: A[str, 5] = ""
 
 
 class ControllerRevision(ApiStruct):

@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version authentication.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 
 from msgspec import field
@@ -37,6 +35,13 @@ class TokenReview(ApiStruct):
     status: A[TokenReviewStatus, 3] = field(default_factory=TokenReviewStatus)
 
 
+class BoundObjectReference(ApiStruct):
+    kind: A[str, 1] = ""
+    apiVersion: A[str, 2] = ""
+    name: A[str, 3] = ""
+    uid: A[str, 4] = ""
+
+
 class TokenRequestSpec(ApiStruct):
     audiences: A[list[str], 1, ATOMIC] = field(default_factory=list)
     expirationSeconds: A[Int64 | None, 4] = None
@@ -54,13 +59,6 @@ class TokenRequest(ApiStruct):
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
     spec: A[TokenRequestSpec, 2] = field(default_factory=TokenRequestSpec)
     status: A[TokenRequestStatus, 3] = field(default_factory=TokenRequestStatus)
-
-
-class BoundObjectReference(ApiStruct):
-    kind: A[str, 1] = ""
-    apiVersion: A[str, 2] = ""
-    name: A[str, 3] = ""
-    uid: A[str, 4] = ""
 
 
 class SelfSubjectReviewStatus(ApiStruct):

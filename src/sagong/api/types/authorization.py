@@ -1,13 +1,38 @@
 """Types of the Kubernetes API group version authorization.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 
 from msgspec import field
 
 from sagong.api.types.base import ATOMIC, REQUIRED, ApiStruct
 from sagong.api.types.meta import FieldSelectorRequirement, LabelSelectorRequirement, ObjectMeta
+
+
+class LabelSelectorAttributes(ApiStruct):
+    rawSelector: A[str, 1] = ""
+    requirements: A[list[LabelSelectorRequirement], 2, ATOMIC] = field(default_factory=list)
+
+
+class FieldSelectorAttributes(ApiStruct):
+    rawSelector: A[str, 1] = ""
+    requirements: A[list[FieldSelectorRequirement], 2, ATOMIC] = field(default_factory=list)
+
+
+class ResourceAttributes(ApiStruct):
+    namespace: A[str, 1] = ""
+    verb: A[str, 2] = ""
+    group: A[str, 3] = ""
+    version: A[str, 4] = ""
+    resource: A[str, 5] = ""
+    subresource: A[str, 6] = ""
+    name: A[str, 7] = ""
+    fieldSelector: A[FieldSelectorAttributes | None, 8] = None
+    labelSelector: A[LabelSelectorAttributes | None, 9] = None
+
+
+class NonResourceAttributes(ApiStruct):
+    path: A[str, 1] = ""
+    verb: A[str, 2] = ""
 
 
 class SubjectAccessReviewSpec(ApiStruct):
@@ -55,35 +80,20 @@ class LocalSubjectAccessReview(ApiStruct):
     status: A[SubjectAccessReviewStatus, 3] = field(default_factory=SubjectAccessReviewStatus)
 
 
-class ResourceAttributes(ApiStruct):
-    namespace: A[str, 1] = ""
-    verb: A[str, 2] = ""
-    group: A[str, 3] = ""
-    version: A[str, 4] = ""
-    resource: A[str, 5] = ""
-    subresource: A[str, 6] = ""
-    name: A[str, 7] = ""
-    fieldSelector: A[FieldSelectorAttributes | None, 8] = None
-    labelSelector: A[LabelSelectorAttributes | None, 9] = None
-
-
-class LabelSelectorAttributes(ApiStruct):
-    rawSelector: A[str, 1] = ""
-    requirements: A[list[LabelSelectorRequirement], 2, ATOMIC] = field(default_factory=list)
-
-
-class FieldSelectorAttributes(ApiStruct):
-    rawSelector: A[str, 1] = ""
-    requirements: A[list[FieldSelectorRequirement], 2, ATOMIC] = field(default_factory=list)
-
-
-class NonResourceAttributes(ApiStruct):
-    path: A[str, 1] = ""
-    verb: A[str, 2] = ""
-
-
 class SelfSubjectRulesReviewSpec(ApiStruct):
     namespace: A[str, 1] = ""
+
+
+class ResourceRule(ApiStruct):
+    verbs: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+    apiGroups: A[list[str], 2, ATOMIC] = field(default_factory=list)
+    resources: A[list[str], 3, ATOMIC] = field(default_factory=list)
+    resourceNames: A[list[str], 4, ATOMIC] = field(default_factory=list)
+
+
+class NonResourceRule(ApiStruct):
+    verbs: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+    nonResourceURLs: A[list[str], 2, ATOMIC] = field(default_factory=list)
 
 
 class SubjectRulesReviewStatus(ApiStruct):
@@ -99,15 +109,3 @@ class SelfSubjectRulesReview(ApiStruct):
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
     spec: A[SelfSubjectRulesReviewSpec, 2, REQUIRED] = field(default_factory=SelfSubjectRulesReviewSpec)
     status: A[SubjectRulesReviewStatus, 3] = field(default_factory=SubjectRulesReviewStatus)
-
-
-class ResourceRule(ApiStruct):
-    verbs: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
-    apiGroups: A[list[str], 2, ATOMIC] = field(default_factory=list)
-    resources: A[list[str], 3, ATOMIC] = field(default_factory=list)
-    resourceNames: A[list[str], 4, ATOMIC] = field(default_factory=list)
-
-
-class NonResourceRule(ApiStruct):
-    verbs: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
-    nonResourceURLs: A[list[str], 2, ATOMIC] = field(default_factory=list)

@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version autoscaling/v2, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 
 from msgspec import field
@@ -14,58 +12,6 @@ class CrossVersionObjectReference(ApiStruct):
     kind: A[str, 1, REQUIRED] = field(default_factory=str)
     name: A[str, 2, REQUIRED] = field(default_factory=str)
     apiVersion: A[str, 3] = ""
-
-
-class HorizontalPodAutoscalerSpec(ApiStruct):
-    scaleTargetRef: A[CrossVersionObjectReference, 1, REQUIRED] = field(default_factory=CrossVersionObjectReference)
-    minReplicas: A[Int32 | None, 2] = None
-    maxReplicas: A[Int32, 3, REQUIRED] = field(default_factory=int)
-    metrics: A[list[MetricSpec], 4, ATOMIC] = field(default_factory=list)
-    behavior: A[HorizontalPodAutoscalerBehavior | None, 5] = None
-
-
-class HorizontalPodAutoscalerStatus(ApiStruct):
-    observedGeneration: A[Int64 | None, 1] = None
-    lastScaleTime: A[Time | None, 2] = None
-    currentReplicas: A[Int32, 3] = 0
-    desiredReplicas: A[Int32, 4, REQUIRED] = field(default_factory=int)
-    currentMetrics: A[list[MetricStatus], 5, ATOMIC] = field(default_factory=list)
-    conditions: A[list[HorizontalPodAutoscalerCondition], 6, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
-
-
-class HorizontalPodAutoscaler(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    spec: A[HorizontalPodAutoscalerSpec, 2, REQUIRED] = field(default_factory=HorizontalPodAutoscalerSpec)
-    status: A[HorizontalPodAutoscalerStatus, 3] = field(default_factory=HorizontalPodAutoscalerStatus)
-
-
-class MetricSpec(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    object: A[ObjectMetricSource | None, 2] = None
-    pods: A[PodsMetricSource | None, 3] = None
-    resource: A[ResourceMetricSource | None, 4] = None
-    containerResource: A[ContainerResourceMetricSource | None, 7] = None
-    external: A[ExternalMetricSource | None, 5] = None
-
-
-class HorizontalPodAutoscalerBehavior(ApiStruct):
-    scaleUp: A[HPAScalingRules | None, 1] = None
-    scaleDown: A[HPAScalingRules | None, 2] = None
-
-
-class HPAScalingRules(ApiStruct):
-    stabilizationWindowSeconds: A[Int32 | None, 3] = None
-    selectPolicy: A[str | None, 1] = None
-    policies: A[list[HPAScalingPolicy], 2, ATOMIC] = field(default_factory=list)
-    tolerance: A[Quantity | None, 4] = None
-
-
-class HPAScalingPolicy(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    value: A[Int32, 2, REQUIRED] = field(default_factory=int)
-    periodSeconds: A[Int32, 3, REQUIRED] = field(default_factory=int)
 
 
 class MetricTarget(ApiStruct):
@@ -107,21 +53,47 @@ class ExternalMetricSource(ApiStruct):
     target: A[MetricTarget, 2, REQUIRED] = field(default_factory=MetricTarget)
 
 
+class MetricSpec(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    object: A[ObjectMetricSource | None, 2] = None
+    pods: A[PodsMetricSource | None, 3] = None
+    resource: A[ResourceMetricSource | None, 4] = None
+    containerResource: A[ContainerResourceMetricSource | None, 7] = None
+    external: A[ExternalMetricSource | None, 5] = None
+
+
+class HPAScalingPolicy(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    value: A[Int32, 2, REQUIRED] = field(default_factory=int)
+    periodSeconds: A[Int32, 3, REQUIRED] = field(default_factory=int)
+
+
+class HPAScalingRules(ApiStruct):
+    stabilizationWindowSeconds: A[Int32 | None, 3] = None
+    selectPolicy: A[str | None, 1] = None
+    policies: A[list[HPAScalingPolicy], 2, ATOMIC] = field(default_factory=list)
+    tolerance: A[Quantity | None, 4] = None
+
+
+class HorizontalPodAutoscalerBehavior(ApiStruct):
+    scaleUp: A[HPAScalingRules | None, 1] = None
+    scaleDown: A[HPAScalingRules | None, 2] = None
+
+
+class HorizontalPodAutoscalerSpec(ApiStruct):
+    scaleTargetRef: A[CrossVersionObjectReference, 1, REQUIRED] = field(default_factory=CrossVersionObjectReference)
+    minReplicas: A[Int32 | None, 2] = None
+    maxReplicas: A[Int32, 3, REQUIRED] = field(default_factory=int)
+    metrics: A[list[MetricSpec], 4, ATOMIC] = field(default_factory=list)
+    behavior: A[HorizontalPodAutoscalerBehavior | None, 5] = None
+
+
 class HorizontalPodAutoscalerCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
     lastTransitionTime: A[Time, 3] = ""
     reason: A[str, 4] = ""
     message: A[str, 5] = ""
-
-
-class MetricStatus(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    object: A[ObjectMetricStatus | None, 2] = None
-    pods: A[PodsMetricStatus | None, 3] = None
-    resource: A[ResourceMetricStatus | None, 4] = None
-    containerResource: A[ContainerResourceMetricStatus | None, 7] = None
-    external: A[ExternalMetricStatus | None, 5] = None
 
 
 class MetricValueStatus(ApiStruct):
@@ -155,6 +127,32 @@ class ContainerResourceMetricStatus(ApiStruct):
 class ExternalMetricStatus(ApiStruct):
     metric: A[MetricIdentifier, 1, REQUIRED] = field(default_factory=MetricIdentifier)
     current: A[MetricValueStatus, 2, REQUIRED] = field(default_factory=MetricValueStatus)
+
+
+class MetricStatus(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    object: A[ObjectMetricStatus | None, 2] = None
+    pods: A[PodsMetricStatus | None, 3] = None
+    resource: A[ResourceMetricStatus | None, 4] = None
+    containerResource: A[ContainerResourceMetricStatus | None, 7] = None
+    external: A[ExternalMetricStatus | None, 5] = None
+
+
+class HorizontalPodAutoscalerStatus(ApiStruct):
+    observedGeneration: A[Int64 | None, 1] = None
+    lastScaleTime: A[Time | None, 2] = None
+    currentReplicas: A[Int32, 3] = 0
+    desiredReplicas: A[Int32, 4, REQUIRED] = field(default_factory=int)
+    currentMetrics: A[list[MetricStatus], 5, ATOMIC] = field(default_factory=list)
+    conditions: A[list[HorizontalPodAutoscalerCondition], 6, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
+
+
+class HorizontalPodAutoscaler(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
+    spec: A[HorizontalPodAutoscalerSpec, 2, REQUIRED] = field(default_factory=HorizontalPodAutoscalerSpec)
+    status: A[HorizontalPodAutoscalerStatus, 3] = field(default_factory=HorizontalPodAutoscalerStatus)
 
 
 class HorizontalPodAutoscalerList(ApiStruct):

@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version autoscaling/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 from typing import ClassVar
 

@@ -9,9 +9,11 @@ A field reads `containers: A[list[Container], 2, REQUIRED, ListMap("name"), Patc
 
 Defaults follow Go's `omitempty`: a plain default is left out of the encoding when the value equals it, a
 `default_factory` of a scalar or a Struct is always written.
-"""
 
-from __future__ import annotations
+The modules of types stand apart: their annotations are objects, not text (no `from __future__ import annotations`), and what is referred to
+stands first. Text is compiled, annotation by annotation, when a decoder is made, which took a tenth of the time that a cluster takes
+to start. Only types that contain themselves are named in quotes.
+"""
 
 import functools
 from typing import Annotated, Self, TypeVar
@@ -22,8 +24,11 @@ from msgspec import Meta, Struct
 T = TypeVar("T")
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+
 IntOrString = int | str
 
 
@@ -62,11 +67,15 @@ class Patch(Struct, frozen=True):
 
 
 REQUIRED = Required()
+
 SET = ListSet()
+
 ATOMIC = Atomic()
 
 Quantity = Annotated[str, Scalar("quantity")]
+
 Time = Annotated[str, Scalar("time")]
+
 MicroTime = Annotated[str, Scalar("micro-time")]
 
 

@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version batch/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 
 from msgspec import field
@@ -9,6 +7,36 @@ from msgspec import field
 from sagong.api.types.base import ATOMIC, REQUIRED, SET, ApiStruct, Int32, Int64, Patch, Time
 from sagong.api.types.core import ObjectReference, PodTemplateSpec
 from sagong.api.types.meta import LabelSelector, ListMeta, ObjectMeta
+
+
+class PodFailurePolicyOnExitCodesRequirement(ApiStruct):
+    containerName: A[str | None, 1] = None
+    operator: A[str, 2, REQUIRED] = field(default_factory=str)
+    values: A[list[Int32], 3, REQUIRED, SET] = field(default_factory=list)
+
+
+class PodFailurePolicyOnPodConditionsPattern(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    status: A[str, 2] = field(default_factory=str)
+
+
+class PodFailurePolicyRule(ApiStruct):
+    action: A[str, 1, REQUIRED] = field(default_factory=str)
+    onExitCodes: A[PodFailurePolicyOnExitCodesRequirement | None, 2] = None
+    onPodConditions: A[list[PodFailurePolicyOnPodConditionsPattern], 3, ATOMIC] = field(default_factory=list)
+
+
+class PodFailurePolicy(ApiStruct):
+    rules: A[list[PodFailurePolicyRule], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+
+
+class SuccessPolicyRule(ApiStruct):
+    succeededIndexes: A[str | None, 1] = None
+    succeededCount: A[Int32 | None, 2] = None
+
+
+class SuccessPolicy(ApiStruct):
+    rules: A[list[SuccessPolicyRule], 1, REQUIRED, ATOMIC] = field(default_factory=list)
 
 
 class JobSpec(ApiStruct):
@@ -28,6 +56,20 @@ class JobSpec(ApiStruct):
     suspend: A[bool | None, 10] = None
     podReplacementPolicy: A[str | None, 14] = None
     managedBy: A[str | None, 15] = None
+
+
+class UncountedTerminatedPods(ApiStruct):
+    succeeded: A[list[str], 1, SET] = field(default_factory=list)
+    failed: A[list[str], 2, SET] = field(default_factory=list)
+
+
+class JobCondition(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    status: A[str, 2, REQUIRED] = field(default_factory=str)
+    lastProbeTime: A[Time, 3] = ""
+    lastTransitionTime: A[Time, 4] = ""
+    reason: A[str, 5] = ""
+    message: A[str, 6] = ""
 
 
 class JobStatus(ApiStruct):
@@ -57,50 +99,6 @@ class JobList(ApiStruct):
     kind: str = ""
     metadata: A[ListMeta, 1] = field(default_factory=ListMeta)
     items: A[list[Job], 2, REQUIRED] = field(default_factory=list)
-
-
-class PodFailurePolicyOnExitCodesRequirement(ApiStruct):
-    containerName: A[str | None, 1] = None
-    operator: A[str, 2, REQUIRED] = field(default_factory=str)
-    values: A[list[Int32], 3, REQUIRED, SET] = field(default_factory=list)
-
-
-class PodFailurePolicyOnPodConditionsPattern(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    status: A[str, 2] = field(default_factory=str)
-
-
-class PodFailurePolicyRule(ApiStruct):
-    action: A[str, 1, REQUIRED] = field(default_factory=str)
-    onExitCodes: A[PodFailurePolicyOnExitCodesRequirement | None, 2] = None
-    onPodConditions: A[list[PodFailurePolicyOnPodConditionsPattern], 3, ATOMIC] = field(default_factory=list)
-
-
-class PodFailurePolicy(ApiStruct):
-    rules: A[list[PodFailurePolicyRule], 1, REQUIRED, ATOMIC] = field(default_factory=list)
-
-
-class SuccessPolicy(ApiStruct):
-    rules: A[list[SuccessPolicyRule], 1, REQUIRED, ATOMIC] = field(default_factory=list)
-
-
-class SuccessPolicyRule(ApiStruct):
-    succeededIndexes: A[str | None, 1] = None
-    succeededCount: A[Int32 | None, 2] = None
-
-
-class UncountedTerminatedPods(ApiStruct):
-    succeeded: A[list[str], 1, SET] = field(default_factory=list)
-    failed: A[list[str], 2, SET] = field(default_factory=list)
-
-
-class JobCondition(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastProbeTime: A[Time, 3] = ""
-    lastTransitionTime: A[Time, 4] = ""
-    reason: A[str, 5] = ""
-    message: A[str, 6] = ""
 
 
 class JobTemplateSpec(ApiStruct):

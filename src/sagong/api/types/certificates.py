@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version certificates.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 
 from msgspec import field
@@ -21,6 +19,15 @@ class CertificateSigningRequestSpec(ApiStruct):
     extra: A[dict[str, list[str]], 6] = field(default_factory=dict)
 
 
+class CertificateSigningRequestCondition(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    status: A[str, 6, REQUIRED] = field(default_factory=str)
+    reason: A[str, 2] = ""
+    message: A[str, 3] = ""
+    lastUpdateTime: A[Time, 4] = ""
+    lastTransitionTime: A[Time, 5] = ""
+
+
 class CertificateSigningRequestStatus(ApiStruct):
     conditions: A[list[CertificateSigningRequestCondition], 1, ListMap("type")] = field(default_factory=list)
     certificate: A[bytes, 2] = b""
@@ -32,15 +39,6 @@ class CertificateSigningRequest(ApiStruct):
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
     spec: A[CertificateSigningRequestSpec, 2, REQUIRED] = field(default_factory=CertificateSigningRequestSpec)
     status: A[CertificateSigningRequestStatus, 3] = field(default_factory=CertificateSigningRequestStatus)
-
-
-class CertificateSigningRequestCondition(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    status: A[str, 6, REQUIRED] = field(default_factory=str)
-    reason: A[str, 2] = ""
-    message: A[str, 3] = ""
-    lastUpdateTime: A[Time, 4] = ""
-    lastTransitionTime: A[Time, 5] = ""
 
 
 class CertificateSigningRequestList(ApiStruct):

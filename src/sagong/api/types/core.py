@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 from typing import ClassVar
 
@@ -9,6 +7,339 @@ from msgspec import field
 
 from sagong.api.types.base import ATOMIC, REQUIRED, SET, ApiStruct, Int32, Int64, IntOrString, ListMap, MicroTime, Patch, Quantity, Time
 from sagong.api.types.meta import Condition, LabelSelector, ListMeta, ObjectMeta
+
+
+class PersistentVolumeClaimVolumeSource(ApiStruct):
+    claimName: A[str, 1, REQUIRED] = field(default_factory=str)
+    readOnly: A[bool, 2] = False
+
+
+class HostPathVolumeSource(ApiStruct):
+    path: A[str, 1, REQUIRED] = field(default_factory=str)
+    type: A[str | None, 2] = None
+
+
+class EmptyDirVolumeSource(ApiStruct):
+    medium: A[str, 1] = ""
+    sizeLimit: A[Quantity | None, 2] = None
+
+
+class GlusterfsVolumeSource(ApiStruct):
+    endpoints: A[str, 1, REQUIRED] = field(default_factory=str)
+    path: A[str, 2, REQUIRED] = field(default_factory=str)
+    readOnly: A[bool, 3] = False
+
+
+class LocalObjectReference(ApiStruct):
+    atomic: ClassVar[bool] = True
+
+    name: A[str, 1] = ""
+
+
+class RBDVolumeSource(ApiStruct):
+    monitors: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+    image: A[str, 2, REQUIRED] = field(default_factory=str)
+    fsType: A[str, 3] = ""
+    pool: A[str, 4] = ""
+    user: A[str, 5] = ""
+    keyring: A[str, 6] = ""
+    secretRef: A[LocalObjectReference | None, 7] = None
+    readOnly: A[bool, 8] = False
+
+
+class CinderVolumeSource(ApiStruct):
+    volumeID: A[str, 1, REQUIRED] = field(default_factory=str)
+    fsType: A[str, 2] = ""
+    readOnly: A[bool, 3] = False
+    secretRef: A[LocalObjectReference | None, 4] = None
+
+
+class CephFSVolumeSource(ApiStruct):
+    monitors: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+    path: A[str, 2] = ""
+    user: A[str, 3] = ""
+    secretFile: A[str, 4] = ""
+    secretRef: A[LocalObjectReference | None, 5] = None
+    readOnly: A[bool, 6] = False
+
+
+class FlockerVolumeSource(ApiStruct):
+    datasetName: A[str, 1] = ""
+    datasetUUID: A[str, 2] = ""
+
+
+class GCEPersistentDiskVolumeSource(ApiStruct):
+    pdName: A[str, 1, REQUIRED] = field(default_factory=str)
+    fsType: A[str, 2] = ""
+    partition: A[Int32, 3] = 0
+    readOnly: A[bool, 4] = False
+
+
+class QuobyteVolumeSource(ApiStruct):
+    registry: A[str, 1, REQUIRED] = field(default_factory=str)
+    volume: A[str, 2, REQUIRED] = field(default_factory=str)
+    readOnly: A[bool, 3] = False
+    user: A[str, 4] = ""
+    group: A[str, 5] = ""
+    tenant: A[str, 6] = ""
+
+
+class FlexVolumeSource(ApiStruct):
+    driver: A[str, 1, REQUIRED] = field(default_factory=str)
+    fsType: A[str, 2] = ""
+    secretRef: A[LocalObjectReference | None, 3] = None
+    readOnly: A[bool, 4] = False
+    options: A[dict[str, str], 5] = field(default_factory=dict)
+
+
+class AWSElasticBlockStoreVolumeSource(ApiStruct):
+    volumeID: A[str, 1, REQUIRED] = field(default_factory=str)
+    fsType: A[str, 2] = ""
+    partition: A[Int32, 3] = 0
+    readOnly: A[bool, 4] = False
+
+
+class GitRepoVolumeSource(ApiStruct):
+    repository: A[str, 1, REQUIRED] = field(default_factory=str)
+    revision: A[str, 2] = ""
+    directory: A[str, 3] = ""
+
+
+class KeyToPath(ApiStruct):
+    key: A[str, 1, REQUIRED] = field(default_factory=str)
+    path: A[str, 2, REQUIRED] = field(default_factory=str)
+    mode: A[Int32 | None, 3] = None
+
+
+class SecretVolumeSource(ApiStruct):
+    secretName: A[str, 1] = ""
+    items: A[list[KeyToPath], 2, ATOMIC] = field(default_factory=list)
+    defaultMode: A[Int32 | None, 3] = None
+    optional: A[bool | None, 4] = None
+
+
+class NFSVolumeSource(ApiStruct):
+    server: A[str, 1, REQUIRED] = field(default_factory=str)
+    path: A[str, 2, REQUIRED] = field(default_factory=str)
+    readOnly: A[bool, 3] = False
+
+
+class ISCSIVolumeSource(ApiStruct):
+    targetPortal: A[str, 1, REQUIRED] = field(default_factory=str)
+    iqn: A[str, 2, REQUIRED] = field(default_factory=str)
+    lun: A[Int32, 3, REQUIRED] = field(default_factory=int)
+    iscsiInterface: A[str, 4] = ""
+    fsType: A[str, 5] = ""
+    readOnly: A[bool, 6] = False
+    portals: A[list[str], 7, ATOMIC] = field(default_factory=list)
+    chapAuthDiscovery: A[bool, 8] = False
+    chapAuthSession: A[bool, 11] = False
+    secretRef: A[LocalObjectReference | None, 10] = None
+    initiatorName: A[str | None, 12] = None
+
+
+class FCVolumeSource(ApiStruct):
+    targetWWNs: A[list[str], 1, ATOMIC] = field(default_factory=list)
+    lun: A[Int32 | None, 2] = None
+    fsType: A[str, 3] = ""
+    readOnly: A[bool, 4] = False
+    wwids: A[list[str], 5, ATOMIC] = field(default_factory=list)
+
+
+class AzureFileVolumeSource(ApiStruct):
+    secretName: A[str, 1, REQUIRED] = field(default_factory=str)
+    shareName: A[str, 2, REQUIRED] = field(default_factory=str)
+    readOnly: A[bool, 3] = False
+
+
+class VsphereVirtualDiskVolumeSource(ApiStruct):
+    volumePath: A[str, 1, REQUIRED] = field(default_factory=str)
+    fsType: A[str, 2] = ""
+    storagePolicyName: A[str, 3] = ""
+    storagePolicyID: A[str, 4] = ""
+
+
+class PhotonPersistentDiskVolumeSource(ApiStruct):
+    pdID: A[str, 1, REQUIRED] = field(default_factory=str)
+    fsType: A[str, 2] = ""
+
+
+class AzureDiskVolumeSource(ApiStruct):
+    diskName: A[str, 1, REQUIRED] = field(default_factory=str)
+    diskURI: A[str, 2, REQUIRED] = field(default_factory=str)
+    cachingMode: A[str | None, 3] = None
+    fsType: A[str | None, 4] = None
+    readOnly: A[bool | None, 5] = None
+    kind: A[str | None, 6] = None
+
+
+class PortworxVolumeSource(ApiStruct):
+    volumeID: A[str, 1, REQUIRED] = field(default_factory=str)
+    fsType: A[str, 2] = ""
+    readOnly: A[bool, 3] = False
+
+
+class ScaleIOVolumeSource(ApiStruct):
+    gateway: A[str, 1, REQUIRED] = field(default_factory=str)
+    system: A[str, 2, REQUIRED] = field(default_factory=str)
+    secretRef: A[LocalObjectReference | None, 3, REQUIRED] = None
+    sslEnabled: A[bool, 4] = False
+    protectionDomain: A[str, 5] = ""
+    storagePool: A[str, 6] = ""
+    storageMode: A[str, 7] = ""
+    volumeName: A[str, 8] = ""
+    fsType: A[str, 9] = ""
+    readOnly: A[bool, 10] = False
+
+
+class StorageOSVolumeSource(ApiStruct):
+    volumeName: A[str, 1] = ""
+    volumeNamespace: A[str, 2] = ""
+    fsType: A[str, 3] = ""
+    readOnly: A[bool, 4] = False
+    secretRef: A[LocalObjectReference | None, 5] = None
+
+
+class ConfigMapVolumeSource(ApiStruct):
+    name: A[str, 1] = ""
+    items: A[list[KeyToPath], 2, ATOMIC] = field(default_factory=list)
+    defaultMode: A[Int32 | None, 3] = None
+    optional: A[bool | None, 4] = None
+
+
+class SecretProjection(ApiStruct):
+    name: A[str, 1] = ""
+    items: A[list[KeyToPath], 2, ATOMIC] = field(default_factory=list)
+    optional: A[bool | None, 4] = None
+
+
+class ConfigMapProjection(ApiStruct):
+    name: A[str, 1] = ""
+    items: A[list[KeyToPath], 2, ATOMIC] = field(default_factory=list)
+    optional: A[bool | None, 4] = None
+
+
+class ServiceAccountTokenProjection(ApiStruct):
+    audience: A[str, 1] = ""
+    expirationSeconds: A[Int64 | None, 2] = None
+    path: A[str, 3, REQUIRED] = field(default_factory=str)
+
+
+class ClusterTrustBundleProjection(ApiStruct):
+    name: A[str | None, 1] = None
+    signerName: A[str | None, 2] = None
+    labelSelector: A[LabelSelector | None, 3] = None
+    optional: A[bool | None, 5] = None
+    path: A[str, 4, REQUIRED] = field(default_factory=str)
+
+
+class PodCertificateProjection(ApiStruct):
+    signerName: A[str, 1, REQUIRED] = ""
+    keyType: A[str, 2, REQUIRED] = ""
+    maxExpirationSeconds: A[Int32 | None, 3] = None
+    credentialBundlePath: A[str, 4] = ""
+    keyPath: A[str, 5] = ""
+    certificateChainPath: A[str, 6] = ""
+    userAnnotations: A[dict[str, str], 7] = field(default_factory=dict)
+
+
+class ObjectFieldSelector(ApiStruct):
+    atomic: ClassVar[bool] = True
+
+    apiVersion: A[str, 1] = ""
+    fieldPath: A[str, 2, REQUIRED] = field(default_factory=str)
+
+
+class ResourceFieldSelector(ApiStruct):
+    atomic: ClassVar[bool] = True
+
+    containerName: A[str, 1] = ""
+    resource: A[str, 2, REQUIRED] = field(default_factory=str)
+    divisor: A[Quantity, 3] = ""
+
+
+class DownwardAPIVolumeFile(ApiStruct):
+    path: A[str, 1, REQUIRED] = field(default_factory=str)
+    fieldRef: A[ObjectFieldSelector | None, 2] = None
+    resourceFieldRef: A[ResourceFieldSelector | None, 3] = None
+    mode: A[Int32 | None, 4] = None
+
+
+class DownwardAPIProjection(ApiStruct):
+    items: A[list[DownwardAPIVolumeFile], 1, ATOMIC] = field(default_factory=list)
+
+
+class VolumeProjection(ApiStruct):
+    secret: A[SecretProjection | None, 1] = None
+    downwardAPI: A[DownwardAPIProjection | None, 2] = None
+    configMap: A[ConfigMapProjection | None, 3] = None
+    serviceAccountToken: A[ServiceAccountTokenProjection | None, 4] = None
+    clusterTrustBundle: A[ClusterTrustBundleProjection | None, 5] = None
+    podCertificate: A[PodCertificateProjection | None, 6] = None
+
+
+class ProjectedVolumeSource(ApiStruct):
+    sources: A[list[VolumeProjection], 1, ATOMIC] = field(default_factory=list)
+    defaultMode: A[Int32 | None, 2] = None
+
+
+class CSIVolumeSource(ApiStruct):
+    driver: A[str, 1, REQUIRED] = field(default_factory=str)
+    readOnly: A[bool | None, 2] = None
+    fsType: A[str | None, 3] = None
+    volumeAttributes: A[dict[str, str], 4] = field(default_factory=dict)
+    nodePublishSecretRef: A[LocalObjectReference | None, 5] = None
+
+
+class VolumeResourceRequirements(ApiStruct):
+    limits: A[dict[str, Quantity], 1] = field(default_factory=dict)
+    requests: A[dict[str, Quantity], 2] = field(default_factory=dict)
+
+
+class TypedObjectReference(ApiStruct):
+    apiGroup: A[str | None, 1] = None
+    kind: A[str, 2, REQUIRED] = field(default_factory=str)
+    name: A[str, 3, REQUIRED] = field(default_factory=str)
+    namespace: A[str | None, 4] = None
+
+
+class TypedLocalObjectReference(ApiStruct):
+    atomic: ClassVar[bool] = True
+
+    apiGroup: A[str | None, 1] = None
+    kind: A[str, 2, REQUIRED] = field(default_factory=str)
+    name: A[str, 3, REQUIRED] = field(default_factory=str)
+
+
+class PersistentVolumeClaimSpec(ApiStruct):
+    accessModes: A[list[str], 1, ATOMIC] = field(default_factory=list)
+    selector: A[LabelSelector | None, 4] = None
+    resources: A[VolumeResourceRequirements, 2] = field(default_factory=VolumeResourceRequirements)
+    volumeName: A[str, 3] = ""
+    storageClassName: A[str | None, 5] = None
+    volumeMode: A[str | None, 6] = None
+    dataSource: A[TypedLocalObjectReference | None, 7] = None
+    dataSourceRef: A[TypedObjectReference | None, 8] = None
+    volumeAttributesClassName: A[str | None, 9] = None
+
+
+class PersistentVolumeClaimTemplate(ApiStruct):
+    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
+    spec: A[PersistentVolumeClaimSpec, 2, REQUIRED] = field(default_factory=PersistentVolumeClaimSpec)
+
+
+class EphemeralVolumeSource(ApiStruct):
+    volumeClaimTemplate: A[PersistentVolumeClaimTemplate | None, 1] = None
+
+
+class DownwardAPIVolumeSource(ApiStruct):
+    items: A[list[DownwardAPIVolumeFile], 1, ATOMIC] = field(default_factory=list)
+    defaultMode: A[Int32 | None, 2] = None
+
+
+class ImageVolumeSource(ApiStruct):
+    reference: A[str, 1] = ""
+    pullPolicy: A[str, 2] = ""
 
 
 class Volume(ApiStruct):
@@ -45,9 +376,148 @@ class Volume(ApiStruct):
     image: A[ImageVolumeSource | None, 30] = None
 
 
-class PersistentVolumeClaimVolumeSource(ApiStruct):
-    claimName: A[str, 1, REQUIRED] = field(default_factory=str)
-    readOnly: A[bool, 2] = False
+class NodeSelectorRequirement(ApiStruct):
+    key: A[str, 1, REQUIRED] = field(default_factory=str)
+    operator: A[str, 2, REQUIRED] = field(default_factory=str)
+    values: A[list[str], 3, ATOMIC] = field(default_factory=list)
+
+
+class NodeSelectorTerm(ApiStruct):
+    atomic: ClassVar[bool] = True
+
+    matchExpressions: A[list[NodeSelectorRequirement], 1, ATOMIC] = field(default_factory=list)
+    matchFields: A[list[NodeSelectorRequirement], 2, ATOMIC] = field(default_factory=list)
+
+
+class NodeSelector(ApiStruct):
+    atomic: ClassVar[bool] = True
+
+    nodeSelectorTerms: A[list[NodeSelectorTerm], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+
+
+class VolumeNodeAffinity(ApiStruct):
+    required: A[NodeSelector | None, 1] = None
+
+
+class GlusterfsPersistentVolumeSource(ApiStruct):
+    endpoints: A[str, 1, REQUIRED] = field(default_factory=str)
+    path: A[str, 2, REQUIRED] = field(default_factory=str)
+    readOnly: A[bool, 3] = False
+    endpointsNamespace: A[str | None, 4] = None
+
+
+class SecretReference(ApiStruct):
+    atomic: ClassVar[bool] = True
+
+    name: A[str, 1] = ""
+    namespace: A[str, 2] = ""
+
+
+class RBDPersistentVolumeSource(ApiStruct):
+    monitors: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+    image: A[str, 2, REQUIRED] = field(default_factory=str)
+    fsType: A[str, 3] = ""
+    pool: A[str, 4] = ""
+    user: A[str, 5] = ""
+    keyring: A[str, 6] = ""
+    secretRef: A[SecretReference | None, 7] = None
+    readOnly: A[bool, 8] = False
+
+
+class CinderPersistentVolumeSource(ApiStruct):
+    volumeID: A[str, 1, REQUIRED] = field(default_factory=str)
+    fsType: A[str, 2] = ""
+    readOnly: A[bool, 3] = False
+    secretRef: A[SecretReference | None, 4] = None
+
+
+class CephFSPersistentVolumeSource(ApiStruct):
+    monitors: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+    path: A[str, 2] = ""
+    user: A[str, 3] = ""
+    secretFile: A[str, 4] = ""
+    secretRef: A[SecretReference | None, 5] = None
+    readOnly: A[bool, 6] = False
+
+
+class FlexPersistentVolumeSource(ApiStruct):
+    driver: A[str, 1, REQUIRED] = field(default_factory=str)
+    fsType: A[str, 2] = ""
+    secretRef: A[SecretReference | None, 3] = None
+    readOnly: A[bool, 4] = False
+    options: A[dict[str, str], 5] = field(default_factory=dict)
+
+
+class ISCSIPersistentVolumeSource(ApiStruct):
+    targetPortal: A[str, 1, REQUIRED] = field(default_factory=str)
+    iqn: A[str, 2, REQUIRED] = field(default_factory=str)
+    lun: A[Int32, 3, REQUIRED] = field(default_factory=int)
+    iscsiInterface: A[str, 4] = ""
+    fsType: A[str, 5] = ""
+    readOnly: A[bool, 6] = False
+    portals: A[list[str], 7, ATOMIC] = field(default_factory=list)
+    chapAuthDiscovery: A[bool, 8] = False
+    chapAuthSession: A[bool, 11] = False
+    secretRef: A[SecretReference | None, 10] = None
+    initiatorName: A[str | None, 12] = None
+
+
+class AzureFilePersistentVolumeSource(ApiStruct):
+    secretName: A[str, 1, REQUIRED] = field(default_factory=str)
+    shareName: A[str, 2, REQUIRED] = field(default_factory=str)
+    readOnly: A[bool, 3] = False
+    secretNamespace: A[str | None, 4] = None
+
+
+class ScaleIOPersistentVolumeSource(ApiStruct):
+    gateway: A[str, 1, REQUIRED] = field(default_factory=str)
+    system: A[str, 2, REQUIRED] = field(default_factory=str)
+    secretRef: A[SecretReference | None, 3, REQUIRED] = None
+    sslEnabled: A[bool, 4] = False
+    protectionDomain: A[str, 5] = ""
+    storagePool: A[str, 6] = ""
+    storageMode: A[str, 7] = ""
+    volumeName: A[str, 8] = ""
+    fsType: A[str, 9] = ""
+    readOnly: A[bool, 10] = False
+
+
+class ObjectReference(ApiStruct):
+    atomic: ClassVar[bool] = True
+
+    kind: A[str, 1] = ""
+    namespace: A[str, 2] = ""
+    name: A[str, 3] = ""
+    uid: A[str, 4] = ""
+    apiVersion: A[str, 5] = ""
+    resourceVersion: A[str, 6] = ""
+    fieldPath: A[str, 7] = ""
+
+
+class StorageOSPersistentVolumeSource(ApiStruct):
+    volumeName: A[str, 1] = ""
+    volumeNamespace: A[str, 2] = ""
+    fsType: A[str, 3] = ""
+    readOnly: A[bool, 4] = False
+    secretRef: A[ObjectReference | None, 5] = None
+
+
+class LocalVolumeSource(ApiStruct):
+    path: A[str, 1, REQUIRED] = field(default_factory=str)
+    fsType: A[str | None, 2] = None
+
+
+class CSIPersistentVolumeSource(ApiStruct):
+    driver: A[str, 1, REQUIRED] = field(default_factory=str)
+    volumeHandle: A[str, 2, REQUIRED] = field(default_factory=str)
+    readOnly: A[bool, 3] = False
+    fsType: A[str, 4] = ""
+    volumeAttributes: A[dict[str, str], 5] = field(default_factory=dict)
+    controllerPublishSecretRef: A[SecretReference | None, 6] = None
+    nodeStageSecretRef: A[SecretReference | None, 7] = None
+    nodePublishSecretRef: A[SecretReference | None, 8] = None
+    controllerExpandSecretRef: A[SecretReference | None, 9] = None
+    nodeExpandSecretRef: A[SecretReference | None, 10] = None
 
 
 class PersistentVolumeSpec(ApiStruct):
@@ -99,10 +569,6 @@ class PersistentVolume(ApiStruct):
     status: A[PersistentVolumeStatus, 3] = field(default_factory=PersistentVolumeStatus)
 
 
-class VolumeNodeAffinity(ApiStruct):
-    required: A[NodeSelector | None, 1] = None
-
-
 class PersistentVolumeList(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
@@ -110,21 +576,18 @@ class PersistentVolumeList(ApiStruct):
     items: A[list[PersistentVolume], 2, REQUIRED] = field(default_factory=list)
 
 
-class VolumeResourceRequirements(ApiStruct):
-    limits: A[dict[str, Quantity], 1] = field(default_factory=dict)
-    requests: A[dict[str, Quantity], 2] = field(default_factory=dict)
+class ModifyVolumeStatus(ApiStruct):
+    targetVolumeAttributesClassName: A[str, 1] = ""
+    status: A[str, 2, REQUIRED] = field(default_factory=str)
 
 
-class PersistentVolumeClaimSpec(ApiStruct):
-    accessModes: A[list[str], 1, ATOMIC] = field(default_factory=list)
-    selector: A[LabelSelector | None, 4] = None
-    resources: A[VolumeResourceRequirements, 2] = field(default_factory=VolumeResourceRequirements)
-    volumeName: A[str, 3] = ""
-    storageClassName: A[str | None, 5] = None
-    volumeMode: A[str | None, 6] = None
-    dataSource: A[TypedLocalObjectReference | None, 7] = None
-    dataSourceRef: A[TypedObjectReference | None, 8] = None
-    volumeAttributesClassName: A[str | None, 9] = None
+class PersistentVolumeClaimCondition(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    status: A[str, 2, REQUIRED] = field(default_factory=str)
+    lastProbeTime: A[Time, 3] = ""
+    lastTransitionTime: A[Time, 4] = ""
+    reason: A[str, 5] = ""
+    message: A[str, 6] = ""
 
 
 class PersistentVolumeClaimStatus(ApiStruct):
@@ -153,390 +616,6 @@ class PersistentVolumeClaimList(ApiStruct):
     items: A[list[PersistentVolumeClaim], 2, REQUIRED] = field(default_factory=list)
 
 
-class TypedObjectReference(ApiStruct):
-    apiGroup: A[str | None, 1] = None
-    kind: A[str, 2, REQUIRED] = field(default_factory=str)
-    name: A[str, 3, REQUIRED] = field(default_factory=str)
-    namespace: A[str | None, 4] = None
-
-
-class ModifyVolumeStatus(ApiStruct):
-    targetVolumeAttributesClassName: A[str, 1] = ""
-    status: A[str, 2, REQUIRED] = field(default_factory=str)
-
-
-class PersistentVolumeClaimCondition(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastProbeTime: A[Time, 3] = ""
-    lastTransitionTime: A[Time, 4] = ""
-    reason: A[str, 5] = ""
-    message: A[str, 6] = ""
-
-
-class HostPathVolumeSource(ApiStruct):
-    path: A[str, 1, REQUIRED] = field(default_factory=str)
-    type: A[str | None, 2] = None
-
-
-class EmptyDirVolumeSource(ApiStruct):
-    medium: A[str, 1] = ""
-    sizeLimit: A[Quantity | None, 2] = None
-
-
-class GlusterfsVolumeSource(ApiStruct):
-    endpoints: A[str, 1, REQUIRED] = field(default_factory=str)
-    path: A[str, 2, REQUIRED] = field(default_factory=str)
-    readOnly: A[bool, 3] = False
-
-
-class GlusterfsPersistentVolumeSource(ApiStruct):
-    endpoints: A[str, 1, REQUIRED] = field(default_factory=str)
-    path: A[str, 2, REQUIRED] = field(default_factory=str)
-    readOnly: A[bool, 3] = False
-    endpointsNamespace: A[str | None, 4] = None
-
-
-class RBDVolumeSource(ApiStruct):
-    monitors: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
-    image: A[str, 2, REQUIRED] = field(default_factory=str)
-    fsType: A[str, 3] = ""
-    pool: A[str, 4] = ""
-    user: A[str, 5] = ""
-    keyring: A[str, 6] = ""
-    secretRef: A[LocalObjectReference | None, 7] = None
-    readOnly: A[bool, 8] = False
-
-
-class RBDPersistentVolumeSource(ApiStruct):
-    monitors: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
-    image: A[str, 2, REQUIRED] = field(default_factory=str)
-    fsType: A[str, 3] = ""
-    pool: A[str, 4] = ""
-    user: A[str, 5] = ""
-    keyring: A[str, 6] = ""
-    secretRef: A[SecretReference | None, 7] = None
-    readOnly: A[bool, 8] = False
-
-
-class CinderVolumeSource(ApiStruct):
-    volumeID: A[str, 1, REQUIRED] = field(default_factory=str)
-    fsType: A[str, 2] = ""
-    readOnly: A[bool, 3] = False
-    secretRef: A[LocalObjectReference | None, 4] = None
-
-
-class CinderPersistentVolumeSource(ApiStruct):
-    volumeID: A[str, 1, REQUIRED] = field(default_factory=str)
-    fsType: A[str, 2] = ""
-    readOnly: A[bool, 3] = False
-    secretRef: A[SecretReference | None, 4] = None
-
-
-class CephFSVolumeSource(ApiStruct):
-    monitors: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
-    path: A[str, 2] = ""
-    user: A[str, 3] = ""
-    secretFile: A[str, 4] = ""
-    secretRef: A[LocalObjectReference | None, 5] = None
-    readOnly: A[bool, 6] = False
-
-
-class SecretReference(ApiStruct):
-    atomic: ClassVar[bool] = True
-
-    name: A[str, 1] = ""
-    namespace: A[str, 2] = ""
-
-
-class CephFSPersistentVolumeSource(ApiStruct):
-    monitors: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
-    path: A[str, 2] = ""
-    user: A[str, 3] = ""
-    secretFile: A[str, 4] = ""
-    secretRef: A[SecretReference | None, 5] = None
-    readOnly: A[bool, 6] = False
-
-
-class FlockerVolumeSource(ApiStruct):
-    datasetName: A[str, 1] = ""
-    datasetUUID: A[str, 2] = ""
-
-
-class GCEPersistentDiskVolumeSource(ApiStruct):
-    pdName: A[str, 1, REQUIRED] = field(default_factory=str)
-    fsType: A[str, 2] = ""
-    partition: A[Int32, 3] = 0
-    readOnly: A[bool, 4] = False
-
-
-class QuobyteVolumeSource(ApiStruct):
-    registry: A[str, 1, REQUIRED] = field(default_factory=str)
-    volume: A[str, 2, REQUIRED] = field(default_factory=str)
-    readOnly: A[bool, 3] = False
-    user: A[str, 4] = ""
-    group: A[str, 5] = ""
-    tenant: A[str, 6] = ""
-
-
-class FlexPersistentVolumeSource(ApiStruct):
-    driver: A[str, 1, REQUIRED] = field(default_factory=str)
-    fsType: A[str, 2] = ""
-    secretRef: A[SecretReference | None, 3] = None
-    readOnly: A[bool, 4] = False
-    options: A[dict[str, str], 5] = field(default_factory=dict)
-
-
-class FlexVolumeSource(ApiStruct):
-    driver: A[str, 1, REQUIRED] = field(default_factory=str)
-    fsType: A[str, 2] = ""
-    secretRef: A[LocalObjectReference | None, 3] = None
-    readOnly: A[bool, 4] = False
-    options: A[dict[str, str], 5] = field(default_factory=dict)
-
-
-class AWSElasticBlockStoreVolumeSource(ApiStruct):
-    volumeID: A[str, 1, REQUIRED] = field(default_factory=str)
-    fsType: A[str, 2] = ""
-    partition: A[Int32, 3] = 0
-    readOnly: A[bool, 4] = False
-
-
-class GitRepoVolumeSource(ApiStruct):
-    repository: A[str, 1, REQUIRED] = field(default_factory=str)
-    revision: A[str, 2] = ""
-    directory: A[str, 3] = ""
-
-
-class SecretVolumeSource(ApiStruct):
-    secretName: A[str, 1] = ""
-    items: A[list[KeyToPath], 2, ATOMIC] = field(default_factory=list)
-    defaultMode: A[Int32 | None, 3] = None
-    optional: A[bool | None, 4] = None
-
-
-class SecretProjection(ApiStruct):
-    name: A[str, 1] = ""
-    items: A[list[KeyToPath], 2, ATOMIC] = field(default_factory=list)
-    optional: A[bool | None, 4] = None
-
-
-class NFSVolumeSource(ApiStruct):
-    server: A[str, 1, REQUIRED] = field(default_factory=str)
-    path: A[str, 2, REQUIRED] = field(default_factory=str)
-    readOnly: A[bool, 3] = False
-
-
-class ISCSIVolumeSource(ApiStruct):
-    targetPortal: A[str, 1, REQUIRED] = field(default_factory=str)
-    iqn: A[str, 2, REQUIRED] = field(default_factory=str)
-    lun: A[Int32, 3, REQUIRED] = field(default_factory=int)
-    iscsiInterface: A[str, 4] = ""
-    fsType: A[str, 5] = ""
-    readOnly: A[bool, 6] = False
-    portals: A[list[str], 7, ATOMIC] = field(default_factory=list)
-    chapAuthDiscovery: A[bool, 8] = False
-    chapAuthSession: A[bool, 11] = False
-    secretRef: A[LocalObjectReference | None, 10] = None
-    initiatorName: A[str | None, 12] = None
-
-
-class ISCSIPersistentVolumeSource(ApiStruct):
-    targetPortal: A[str, 1, REQUIRED] = field(default_factory=str)
-    iqn: A[str, 2, REQUIRED] = field(default_factory=str)
-    lun: A[Int32, 3, REQUIRED] = field(default_factory=int)
-    iscsiInterface: A[str, 4] = ""
-    fsType: A[str, 5] = ""
-    readOnly: A[bool, 6] = False
-    portals: A[list[str], 7, ATOMIC] = field(default_factory=list)
-    chapAuthDiscovery: A[bool, 8] = False
-    chapAuthSession: A[bool, 11] = False
-    secretRef: A[SecretReference | None, 10] = None
-    initiatorName: A[str | None, 12] = None
-
-
-class FCVolumeSource(ApiStruct):
-    targetWWNs: A[list[str], 1, ATOMIC] = field(default_factory=list)
-    lun: A[Int32 | None, 2] = None
-    fsType: A[str, 3] = ""
-    readOnly: A[bool, 4] = False
-    wwids: A[list[str], 5, ATOMIC] = field(default_factory=list)
-
-
-class AzureFileVolumeSource(ApiStruct):
-    secretName: A[str, 1, REQUIRED] = field(default_factory=str)
-    shareName: A[str, 2, REQUIRED] = field(default_factory=str)
-    readOnly: A[bool, 3] = False
-
-
-class AzureFilePersistentVolumeSource(ApiStruct):
-    secretName: A[str, 1, REQUIRED] = field(default_factory=str)
-    shareName: A[str, 2, REQUIRED] = field(default_factory=str)
-    readOnly: A[bool, 3] = False
-    secretNamespace: A[str | None, 4] = None
-
-
-class VsphereVirtualDiskVolumeSource(ApiStruct):
-    volumePath: A[str, 1, REQUIRED] = field(default_factory=str)
-    fsType: A[str, 2] = ""
-    storagePolicyName: A[str, 3] = ""
-    storagePolicyID: A[str, 4] = ""
-
-
-class PhotonPersistentDiskVolumeSource(ApiStruct):
-    pdID: A[str, 1, REQUIRED] = field(default_factory=str)
-    fsType: A[str, 2] = ""
-
-
-class AzureDiskVolumeSource(ApiStruct):
-    diskName: A[str, 1, REQUIRED] = field(default_factory=str)
-    diskURI: A[str, 2, REQUIRED] = field(default_factory=str)
-    cachingMode: A[str | None, 3] = None
-    fsType: A[str | None, 4] = None
-    readOnly: A[bool | None, 5] = None
-    kind: A[str | None, 6] = None
-
-
-class PortworxVolumeSource(ApiStruct):
-    volumeID: A[str, 1, REQUIRED] = field(default_factory=str)
-    fsType: A[str, 2] = ""
-    readOnly: A[bool, 3] = False
-
-
-class ScaleIOVolumeSource(ApiStruct):
-    gateway: A[str, 1, REQUIRED] = field(default_factory=str)
-    system: A[str, 2, REQUIRED] = field(default_factory=str)
-    secretRef: A[LocalObjectReference | None, 3, REQUIRED] = None
-    sslEnabled: A[bool, 4] = False
-    protectionDomain: A[str, 5] = ""
-    storagePool: A[str, 6] = ""
-    storageMode: A[str, 7] = ""
-    volumeName: A[str, 8] = ""
-    fsType: A[str, 9] = ""
-    readOnly: A[bool, 10] = False
-
-
-class ScaleIOPersistentVolumeSource(ApiStruct):
-    gateway: A[str, 1, REQUIRED] = field(default_factory=str)
-    system: A[str, 2, REQUIRED] = field(default_factory=str)
-    secretRef: A[SecretReference | None, 3, REQUIRED] = None
-    sslEnabled: A[bool, 4] = False
-    protectionDomain: A[str, 5] = ""
-    storagePool: A[str, 6] = ""
-    storageMode: A[str, 7] = ""
-    volumeName: A[str, 8] = ""
-    fsType: A[str, 9] = ""
-    readOnly: A[bool, 10] = False
-
-
-class StorageOSVolumeSource(ApiStruct):
-    volumeName: A[str, 1] = ""
-    volumeNamespace: A[str, 2] = ""
-    fsType: A[str, 3] = ""
-    readOnly: A[bool, 4] = False
-    secretRef: A[LocalObjectReference | None, 5] = None
-
-
-class StorageOSPersistentVolumeSource(ApiStruct):
-    volumeName: A[str, 1] = ""
-    volumeNamespace: A[str, 2] = ""
-    fsType: A[str, 3] = ""
-    readOnly: A[bool, 4] = False
-    secretRef: A[ObjectReference | None, 5] = None
-
-
-class ConfigMapVolumeSource(ApiStruct):
-    name: A[str, 1] = ""
-    items: A[list[KeyToPath], 2, ATOMIC] = field(default_factory=list)
-    defaultMode: A[Int32 | None, 3] = None
-    optional: A[bool | None, 4] = None
-
-
-class ConfigMapProjection(ApiStruct):
-    name: A[str, 1] = ""
-    items: A[list[KeyToPath], 2, ATOMIC] = field(default_factory=list)
-    optional: A[bool | None, 4] = None
-
-
-class ServiceAccountTokenProjection(ApiStruct):
-    audience: A[str, 1] = ""
-    expirationSeconds: A[Int64 | None, 2] = None
-    path: A[str, 3, REQUIRED] = field(default_factory=str)
-
-
-class ClusterTrustBundleProjection(ApiStruct):
-    name: A[str | None, 1] = None
-    signerName: A[str | None, 2] = None
-    labelSelector: A[LabelSelector | None, 3] = None
-    optional: A[bool | None, 5] = None
-    path: A[str, 4, REQUIRED] = field(default_factory=str)
-
-
-class PodCertificateProjection(ApiStruct):
-    signerName: A[str, 1, REQUIRED] = ""
-    keyType: A[str, 2, REQUIRED] = ""
-    maxExpirationSeconds: A[Int32 | None, 3] = None
-    credentialBundlePath: A[str, 4] = ""
-    keyPath: A[str, 5] = ""
-    certificateChainPath: A[str, 6] = ""
-    userAnnotations: A[dict[str, str], 7] = field(default_factory=dict)
-
-
-class ProjectedVolumeSource(ApiStruct):
-    sources: A[list[VolumeProjection], 1, ATOMIC] = field(default_factory=list)
-    defaultMode: A[Int32 | None, 2] = None
-
-
-class VolumeProjection(ApiStruct):
-    secret: A[SecretProjection | None, 1] = None
-    downwardAPI: A[DownwardAPIProjection | None, 2] = None
-    configMap: A[ConfigMapProjection | None, 3] = None
-    serviceAccountToken: A[ServiceAccountTokenProjection | None, 4] = None
-    clusterTrustBundle: A[ClusterTrustBundleProjection | None, 5] = None
-    podCertificate: A[PodCertificateProjection | None, 6] = None
-
-
-class KeyToPath(ApiStruct):
-    key: A[str, 1, REQUIRED] = field(default_factory=str)
-    path: A[str, 2, REQUIRED] = field(default_factory=str)
-    mode: A[Int32 | None, 3] = None
-
-
-class LocalVolumeSource(ApiStruct):
-    path: A[str, 1, REQUIRED] = field(default_factory=str)
-    fsType: A[str | None, 2] = None
-
-
-class CSIPersistentVolumeSource(ApiStruct):
-    driver: A[str, 1, REQUIRED] = field(default_factory=str)
-    volumeHandle: A[str, 2, REQUIRED] = field(default_factory=str)
-    readOnly: A[bool, 3] = False
-    fsType: A[str, 4] = ""
-    volumeAttributes: A[dict[str, str], 5] = field(default_factory=dict)
-    controllerPublishSecretRef: A[SecretReference | None, 6] = None
-    nodeStageSecretRef: A[SecretReference | None, 7] = None
-    nodePublishSecretRef: A[SecretReference | None, 8] = None
-    controllerExpandSecretRef: A[SecretReference | None, 9] = None
-    nodeExpandSecretRef: A[SecretReference | None, 10] = None
-
-
-class CSIVolumeSource(ApiStruct):
-    driver: A[str, 1, REQUIRED] = field(default_factory=str)
-    readOnly: A[bool | None, 2] = None
-    fsType: A[str | None, 3] = None
-    volumeAttributes: A[dict[str, str], 4] = field(default_factory=dict)
-    nodePublishSecretRef: A[LocalObjectReference | None, 5] = None
-
-
-class EphemeralVolumeSource(ApiStruct):
-    volumeClaimTemplate: A[PersistentVolumeClaimTemplate | None, 1] = None
-
-
-class PersistentVolumeClaimTemplate(ApiStruct):
-    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    spec: A[PersistentVolumeClaimSpec, 2, REQUIRED] = field(default_factory=PersistentVolumeClaimSpec)
-
-
 class ContainerPort(ApiStruct):
     name: A[str, 1] = ""
     hostPort: A[Int32, 2] = 0
@@ -560,20 +639,6 @@ class VolumeDevice(ApiStruct):
     devicePath: A[str, 2, REQUIRED] = field(default_factory=str)
 
 
-class EnvVar(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-    value: A[str, 2] = ""
-    valueFrom: A[EnvVarSource | None, 3] = None
-
-
-class EnvVarSource(ApiStruct):
-    fieldRef: A[ObjectFieldSelector | None, 1] = None
-    resourceFieldRef: A[ResourceFieldSelector | None, 2] = None
-    configMapKeyRef: A[ConfigMapKeySelector | None, 3] = None
-    secretKeyRef: A[SecretKeySelector | None, 4] = None
-    fileKeyRef: A[FileKeySelector | None, 5] = None
-
-
 class FileKeySelector(ApiStruct):
     atomic: ClassVar[bool] = True
 
@@ -581,21 +646,6 @@ class FileKeySelector(ApiStruct):
     path: A[str, 2, REQUIRED] = field(default_factory=str)
     key: A[str, 3, REQUIRED] = field(default_factory=str)
     optional: A[bool | None, 4] = None
-
-
-class ObjectFieldSelector(ApiStruct):
-    atomic: ClassVar[bool] = True
-
-    apiVersion: A[str, 1] = ""
-    fieldPath: A[str, 2, REQUIRED] = field(default_factory=str)
-
-
-class ResourceFieldSelector(ApiStruct):
-    atomic: ClassVar[bool] = True
-
-    containerName: A[str, 1] = ""
-    resource: A[str, 2, REQUIRED] = field(default_factory=str)
-    divisor: A[Quantity, 3] = ""
 
 
 class ConfigMapKeySelector(ApiStruct):
@@ -614,10 +664,18 @@ class SecretKeySelector(ApiStruct):
     optional: A[bool | None, 3] = None
 
 
-class EnvFromSource(ApiStruct):
-    prefix: A[str, 1] = ""
-    configMapRef: A[ConfigMapEnvSource | None, 2] = None
-    secretRef: A[SecretEnvSource | None, 3] = None
+class EnvVarSource(ApiStruct):
+    fieldRef: A[ObjectFieldSelector | None, 1] = None
+    resourceFieldRef: A[ResourceFieldSelector | None, 2] = None
+    configMapKeyRef: A[ConfigMapKeySelector | None, 3] = None
+    secretKeyRef: A[SecretKeySelector | None, 4] = None
+    fileKeyRef: A[FileKeySelector | None, 5] = None
+
+
+class EnvVar(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+    value: A[str, 2] = ""
+    valueFrom: A[EnvVarSource | None, 3] = None
 
 
 class ConfigMapEnvSource(ApiStruct):
@@ -628,6 +686,12 @@ class ConfigMapEnvSource(ApiStruct):
 class SecretEnvSource(ApiStruct):
     name: A[str, 1] = ""
     optional: A[bool | None, 2] = None
+
+
+class EnvFromSource(ApiStruct):
+    prefix: A[str, 1] = ""
+    configMapRef: A[ConfigMapEnvSource | None, 2] = None
+    secretRef: A[SecretEnvSource | None, 3] = None
 
 
 class HTTPHeader(ApiStruct):
@@ -684,15 +748,77 @@ class Capabilities(ApiStruct):
     drop: A[list[str], 2, ATOMIC] = field(default_factory=list)
 
 
+class ResourceClaim(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+    request: A[str, 2] = ""
+
+
 class ResourceRequirements(ApiStruct):
     limits: A[dict[str, Quantity], 1] = field(default_factory=dict)
     requests: A[dict[str, Quantity], 2] = field(default_factory=dict)
     claims: A[list[ResourceClaim], 3, ListMap("name")] = field(default_factory=list)
 
 
-class ResourceClaim(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-    request: A[str, 2] = ""
+class LifecycleHandler(ApiStruct):
+    exec: A[ExecAction | None, 1] = None
+    httpGet: A[HTTPGetAction | None, 2] = None
+    tcpSocket: A[TCPSocketAction | None, 3] = None
+    sleep: A[SleepAction | None, 4] = None
+
+
+class Lifecycle(ApiStruct):
+    postStart: A[LifecycleHandler | None, 1] = None
+    preStop: A[LifecycleHandler | None, 2] = None
+    stopSignal: A[str | None, 3] = None
+
+
+class ContainerRestartRuleOnExitCodes(ApiStruct):
+    operator: A[str, 1, REQUIRED] = ""
+    values: A[list[Int32], 2, SET] = field(default_factory=list)
+
+
+class ContainerRestartRule(ApiStruct):
+    action: A[str, 1, REQUIRED] = ""
+    exitCodes: A[ContainerRestartRuleOnExitCodes | None, 2] = None
+
+
+class SeccompProfile(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    localhostProfile: A[str | None, 2] = None
+
+
+class AppArmorProfile(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    localhostProfile: A[str | None, 2] = None
+
+
+class SELinuxOptions(ApiStruct):
+    user: A[str, 1] = ""
+    role: A[str, 2] = ""
+    type: A[str, 3] = ""
+    level: A[str, 4] = ""
+
+
+class WindowsSecurityContextOptions(ApiStruct):
+    gmsaCredentialSpecName: A[str | None, 1] = None
+    gmsaCredentialSpec: A[str | None, 2] = None
+    runAsUserName: A[str | None, 3] = None
+    hostProcess: A[bool | None, 4] = None
+
+
+class SecurityContext(ApiStruct):
+    capabilities: A[Capabilities | None, 1] = None
+    privileged: A[bool | None, 2] = None
+    seLinuxOptions: A[SELinuxOptions | None, 3] = None
+    windowsOptions: A[WindowsSecurityContextOptions | None, 10] = None
+    runAsUser: A[Int64 | None, 4] = None
+    runAsGroup: A[Int64 | None, 8] = None
+    runAsNonRoot: A[bool | None, 5] = None
+    readOnlyRootFilesystem: A[bool | None, 6] = None
+    allowPrivilegeEscalation: A[bool | None, 7] = None
+    procMount: A[str | None, 9] = None
+    seccompProfile: A[SeccompProfile | None, 11] = None
+    appArmorProfile: A[AppArmorProfile | None, 12] = None
 
 
 class Container(ApiStruct):
@@ -723,19 +849,6 @@ class Container(ApiStruct):
     tty: A[bool, 18] = False
 
 
-class LifecycleHandler(ApiStruct):
-    exec: A[ExecAction | None, 1] = None
-    httpGet: A[HTTPGetAction | None, 2] = None
-    tcpSocket: A[TCPSocketAction | None, 3] = None
-    sleep: A[SleepAction | None, 4] = None
-
-
-class Lifecycle(ApiStruct):
-    postStart: A[LifecycleHandler | None, 1] = None
-    preStop: A[LifecycleHandler | None, 2] = None
-    stopSignal: A[str | None, 3] = None
-
-
 class ContainerStateWaiting(ApiStruct):
     reason: A[str, 1] = ""
     message: A[str, 2] = ""
@@ -761,6 +874,43 @@ class ContainerState(ApiStruct):
     terminated: A[ContainerStateTerminated | None, 3] = None
 
 
+class ResourceHealth(ApiStruct):
+    resourceID: A[str, 1, REQUIRED] = field(default_factory=str)
+    health: A[str, 2] = ""
+    message: A[str | None, 6] = None
+
+
+class ResourceStatus(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+    resources: A[list[ResourceHealth], 2, ListMap("resourceID")] = field(default_factory=list)
+
+
+class LinuxContainerUser(ApiStruct):
+    uid: A[Int64, 1, REQUIRED] = field(default_factory=int)
+    gid: A[Int64, 2, REQUIRED] = field(default_factory=int)
+    supplementalGroups: A[list[Int64], 3, ATOMIC] = field(default_factory=list)
+
+
+class ContainerUser(ApiStruct):
+    linux: A[LinuxContainerUser | None, 1] = None
+
+
+class ImageVolumeStatus(ApiStruct):
+    imageRef: A[str, 1, REQUIRED] = ""
+
+
+class VolumeStatus(ApiStruct):
+    image: A[ImageVolumeStatus | None, 1] = None
+
+
+class VolumeMountStatus(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+    mountPath: A[str, 2, REQUIRED] = field(default_factory=str)
+    readOnly: A[bool, 3] = False
+    recursiveReadOnly: A[str | None, 4] = None
+    volumeStatus: A[VolumeStatus | None, 5] = None
+
+
 class ContainerStatus(ApiStruct):
     name: A[str, 1, REQUIRED] = field(default_factory=str)
     state: A[ContainerState, 2] = field(default_factory=ContainerState)
@@ -779,27 +929,6 @@ class ContainerStatus(ApiStruct):
     stopSignal: A[str | None, 15] = None
 
 
-class ResourceStatus(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-    resources: A[list[ResourceHealth], 2, ListMap("resourceID")] = field(default_factory=list)
-
-
-class ResourceHealth(ApiStruct):
-    resourceID: A[str, 1, REQUIRED] = field(default_factory=str)
-    health: A[str, 2] = ""
-    message: A[str | None, 6] = None
-
-
-class ContainerUser(ApiStruct):
-    linux: A[LinuxContainerUser | None, 1] = None
-
-
-class LinuxContainerUser(ApiStruct):
-    uid: A[Int64, 1, REQUIRED] = field(default_factory=int)
-    gid: A[Int64, 2, REQUIRED] = field(default_factory=int)
-    supplementalGroups: A[list[Int64], 3, ATOMIC] = field(default_factory=list)
-
-
 class PodCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     observedGeneration: A[Int64, 7] = 0
@@ -810,76 +939,15 @@ class PodCondition(ApiStruct):
     message: A[str, 6] = ""
 
 
-class VolumeMountStatus(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-    mountPath: A[str, 2, REQUIRED] = field(default_factory=str)
-    readOnly: A[bool, 3] = False
-    recursiveReadOnly: A[str | None, 4] = None
-    volumeStatus: A[VolumeStatus | None, 5] = None
-
-
-class VolumeStatus(ApiStruct):
-    image: A[ImageVolumeStatus | None, 1] = None
-
-
-class ImageVolumeStatus(ApiStruct):
-    imageRef: A[str, 1, REQUIRED] = ""
-
-
-class ContainerRestartRule(ApiStruct):
-    action: A[str, 1, REQUIRED] = ""
-    exitCodes: A[ContainerRestartRuleOnExitCodes | None, 2] = None
-
-
-class ContainerRestartRuleOnExitCodes(ApiStruct):
-    operator: A[str, 1, REQUIRED] = ""
-    values: A[list[Int32], 2, SET] = field(default_factory=list)
-
-
-class NodeSelector(ApiStruct):
-    atomic: ClassVar[bool] = True
-
-    nodeSelectorTerms: A[list[NodeSelectorTerm], 1, REQUIRED, ATOMIC] = field(default_factory=list)
-
-
-class NodeSelectorTerm(ApiStruct):
-    atomic: ClassVar[bool] = True
-
-    matchExpressions: A[list[NodeSelectorRequirement], 1, ATOMIC] = field(default_factory=list)
-    matchFields: A[list[NodeSelectorRequirement], 2, ATOMIC] = field(default_factory=list)
-
-
-class NodeSelectorRequirement(ApiStruct):
+class TopologySelectorLabelRequirement(ApiStruct):
     key: A[str, 1, REQUIRED] = field(default_factory=str)
-    operator: A[str, 2, REQUIRED] = field(default_factory=str)
-    values: A[list[str], 3, ATOMIC] = field(default_factory=list)
+    values: A[list[str], 2, REQUIRED, ATOMIC] = field(default_factory=list)
 
 
 class TopologySelectorTerm(ApiStruct):
     atomic: ClassVar[bool] = True
 
     matchLabelExpressions: A[list[TopologySelectorLabelRequirement], 1, ATOMIC] = field(default_factory=list)
-
-
-class TopologySelectorLabelRequirement(ApiStruct):
-    key: A[str, 1, REQUIRED] = field(default_factory=str)
-    values: A[list[str], 2, REQUIRED, ATOMIC] = field(default_factory=list)
-
-
-class Affinity(ApiStruct):
-    nodeAffinity: A[NodeAffinity | None, 1] = None
-    podAffinity: A[PodAffinity | None, 2] = None
-    podAntiAffinity: A[PodAntiAffinity | None, 3] = None
-
-
-class PodAffinity(ApiStruct):
-    requiredDuringSchedulingIgnoredDuringExecution: A[list[PodAffinityTerm], 1, ATOMIC] = field(default_factory=list)
-    preferredDuringSchedulingIgnoredDuringExecution: A[list[WeightedPodAffinityTerm], 2, ATOMIC] = field(default_factory=list)
-
-
-class PodAntiAffinity(ApiStruct):
-    requiredDuringSchedulingIgnoredDuringExecution: A[list[PodAffinityTerm], 1, ATOMIC] = field(default_factory=list)
-    preferredDuringSchedulingIgnoredDuringExecution: A[list[WeightedPodAffinityTerm], 2, ATOMIC] = field(default_factory=list)
 
 
 class PodAffinityTerm(ApiStruct):
@@ -896,14 +964,30 @@ class WeightedPodAffinityTerm(ApiStruct):
     podAffinityTerm: A[PodAffinityTerm, 2, REQUIRED] = field(default_factory=PodAffinityTerm)
 
 
-class NodeAffinity(ApiStruct):
-    requiredDuringSchedulingIgnoredDuringExecution: A[NodeSelector | None, 1] = None
-    preferredDuringSchedulingIgnoredDuringExecution: A[list[PreferredSchedulingTerm], 2, ATOMIC] = field(default_factory=list)
+class PodAffinity(ApiStruct):
+    requiredDuringSchedulingIgnoredDuringExecution: A[list[PodAffinityTerm], 1, ATOMIC] = field(default_factory=list)
+    preferredDuringSchedulingIgnoredDuringExecution: A[list[WeightedPodAffinityTerm], 2, ATOMIC] = field(default_factory=list)
+
+
+class PodAntiAffinity(ApiStruct):
+    requiredDuringSchedulingIgnoredDuringExecution: A[list[PodAffinityTerm], 1, ATOMIC] = field(default_factory=list)
+    preferredDuringSchedulingIgnoredDuringExecution: A[list[WeightedPodAffinityTerm], 2, ATOMIC] = field(default_factory=list)
 
 
 class PreferredSchedulingTerm(ApiStruct):
     weight: A[Int32, 1, REQUIRED] = field(default_factory=int)
     preference: A[NodeSelectorTerm, 2, REQUIRED] = field(default_factory=NodeSelectorTerm)
+
+
+class NodeAffinity(ApiStruct):
+    requiredDuringSchedulingIgnoredDuringExecution: A[NodeSelector | None, 1] = None
+    preferredDuringSchedulingIgnoredDuringExecution: A[list[PreferredSchedulingTerm], 2, ATOMIC] = field(default_factory=list)
+
+
+class Affinity(ApiStruct):
+    nodeAffinity: A[NodeAffinity | None, 1] = None
+    podAffinity: A[PodAffinity | None, 2] = None
+    podAntiAffinity: A[PodAntiAffinity | None, 3] = None
 
 
 class Taint(ApiStruct):
@@ -923,6 +1007,101 @@ class Toleration(ApiStruct):
 
 class PodReadinessGate(ApiStruct):
     conditionType: A[str, 1, REQUIRED] = field(default_factory=str)
+
+
+class PodResourceClaim(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+    resourceClaimName: A[str | None, 3] = None
+    resourceClaimTemplateName: A[str | None, 4] = None
+
+
+class PodOS(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+
+
+class PodSchedulingGate(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+
+
+class PodSchedulingGroup(ApiStruct):
+    podGroupName: A[str | None, 1] = None
+
+
+class TopologySpreadConstraint(ApiStruct):
+    maxSkew: A[Int32, 1, REQUIRED] = field(default_factory=int)
+    topologyKey: A[str, 2, REQUIRED] = field(default_factory=str)
+    whenUnsatisfiable: A[str, 3, REQUIRED] = field(default_factory=str)
+    labelSelector: A[LabelSelector | None, 4] = None
+    minDomains: A[Int32 | None, 5] = None
+    nodeAffinityPolicy: A[str | None, 6] = None
+    nodeTaintsPolicy: A[str | None, 7] = None
+    matchLabelKeys: A[list[str], 8, ATOMIC] = field(default_factory=list)
+
+
+class HostAlias(ApiStruct):
+    ip: A[str, 1, REQUIRED] = field(default_factory=str)
+    hostnames: A[list[str], 2, ATOMIC] = field(default_factory=list)
+
+
+class Sysctl(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+    value: A[str, 2, REQUIRED] = field(default_factory=str)
+
+
+class PodSecurityContext(ApiStruct):
+    seLinuxOptions: A[SELinuxOptions | None, 1] = None
+    windowsOptions: A[WindowsSecurityContextOptions | None, 8] = None
+    runAsUser: A[Int64 | None, 2] = None
+    runAsGroup: A[Int64 | None, 6] = None
+    runAsNonRoot: A[bool | None, 3] = None
+    supplementalGroups: A[list[Int64], 4, ATOMIC] = field(default_factory=list)
+    supplementalGroupsPolicy: A[str | None, 12] = None
+    fsGroup: A[Int64 | None, 5] = None
+    sysctls: A[list[Sysctl], 7, ATOMIC] = field(default_factory=list)
+    fsGroupChangePolicy: A[str | None, 9] = None
+    seccompProfile: A[SeccompProfile | None, 10] = None
+    appArmorProfile: A[AppArmorProfile | None, 11] = None
+    seLinuxChangePolicy: A[str | None, 13] = None
+
+
+class PodDNSConfigOption(ApiStruct):
+    name: A[str, 1] = ""
+    value: A[str | None, 2] = None
+
+
+class PodDNSConfig(ApiStruct):
+    nameservers: A[list[str], 1, ATOMIC] = field(default_factory=list)
+    searches: A[list[str], 2, ATOMIC] = field(default_factory=list)
+    options: A[list[PodDNSConfigOption], 3, ATOMIC] = field(default_factory=list)
+
+
+class EphemeralContainer(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+    image: A[str, 2] = ""
+    command: A[list[str], 3, ATOMIC] = field(default_factory=list)
+    args: A[list[str], 4, ATOMIC] = field(default_factory=list)
+    workingDir: A[str, 5] = ""
+    ports: A[list[ContainerPort], 6, ListMap("containerPort", "protocol"), Patch("merge", "containerPort")] = field(default_factory=list)
+    envFrom: A[list[EnvFromSource], 19, ATOMIC] = field(default_factory=list)
+    env: A[list[EnvVar], 7, ListMap("name"), Patch("merge", "name")] = field(default_factory=list)
+    resources: A[ResourceRequirements, 8] = field(default_factory=ResourceRequirements)
+    resizePolicy: A[list[ContainerResizePolicy], 23, ATOMIC] = field(default_factory=list)
+    restartPolicy: A[str | None, 24] = None
+    restartPolicyRules: A[list[ContainerRestartRule], 25, ATOMIC] = field(default_factory=list)
+    volumeMounts: A[list[VolumeMount], 9, ListMap("mountPath"), Patch("merge", "mountPath")] = field(default_factory=list)
+    volumeDevices: A[list[VolumeDevice], 21, ListMap("devicePath"), Patch("merge", "devicePath")] = field(default_factory=list)
+    livenessProbe: A[Probe | None, 10] = None
+    readinessProbe: A[Probe | None, 11] = None
+    startupProbe: A[Probe | None, 22] = None
+    lifecycle: A[Lifecycle | None, 12] = None
+    terminationMessagePath: A[str, 13] = ""
+    terminationMessagePolicy: A[str, 20] = ""
+    imagePullPolicy: A[str, 14] = ""
+    securityContext: A[SecurityContext | None, 15] = None
+    stdin: A[bool, 16] = False
+    stdinOnce: A[bool, 17] = False
+    tty: A[bool, 18] = False
+    targetContainerName: A[str, 2] = ""
 
 
 class PodSpec(ApiStruct):
@@ -972,20 +1151,9 @@ class PodSpec(ApiStruct):
     schedulingGroup: A[PodSchedulingGroup | None, 43] = None
 
 
-class PodResourceClaim(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-    resourceClaimName: A[str | None, 3] = None
-    resourceClaimTemplateName: A[str | None, 4] = None
-
-
 class PodResourceClaimStatus(ApiStruct):
     name: A[str, 1, REQUIRED] = field(default_factory=str)
     resourceClaimName: A[str | None, 2] = None
-
-
-class PodExtendedResourceClaimStatus(ApiStruct):
-    requestMappings: A[list[ContainerExtendedResourceRequest], 1, REQUIRED, ATOMIC] = field(default_factory=list)
-    resourceClaimName: A[str, 2, REQUIRED] = field(default_factory=str)
 
 
 class ContainerExtendedResourceRequest(ApiStruct):
@@ -994,69 +1162,9 @@ class ContainerExtendedResourceRequest(ApiStruct):
     requestName: A[str, 3, REQUIRED] = field(default_factory=str)
 
 
-class PodOS(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-
-
-class PodSchedulingGate(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-
-
-class PodSchedulingGroup(ApiStruct):
-    podGroupName: A[str | None, 1] = None
-
-
-class TopologySpreadConstraint(ApiStruct):
-    maxSkew: A[Int32, 1, REQUIRED] = field(default_factory=int)
-    topologyKey: A[str, 2, REQUIRED] = field(default_factory=str)
-    whenUnsatisfiable: A[str, 3, REQUIRED] = field(default_factory=str)
-    labelSelector: A[LabelSelector | None, 4] = None
-    minDomains: A[Int32 | None, 5] = None
-    nodeAffinityPolicy: A[str | None, 6] = None
-    nodeTaintsPolicy: A[str | None, 7] = None
-    matchLabelKeys: A[list[str], 8, ATOMIC] = field(default_factory=list)
-
-
-class HostAlias(ApiStruct):
-    ip: A[str, 1, REQUIRED] = field(default_factory=str)
-    hostnames: A[list[str], 2, ATOMIC] = field(default_factory=list)
-
-
-class PodSecurityContext(ApiStruct):
-    seLinuxOptions: A[SELinuxOptions | None, 1] = None
-    windowsOptions: A[WindowsSecurityContextOptions | None, 8] = None
-    runAsUser: A[Int64 | None, 2] = None
-    runAsGroup: A[Int64 | None, 6] = None
-    runAsNonRoot: A[bool | None, 3] = None
-    supplementalGroups: A[list[Int64], 4, ATOMIC] = field(default_factory=list)
-    supplementalGroupsPolicy: A[str | None, 12] = None
-    fsGroup: A[Int64 | None, 5] = None
-    sysctls: A[list[Sysctl], 7, ATOMIC] = field(default_factory=list)
-    fsGroupChangePolicy: A[str | None, 9] = None
-    seccompProfile: A[SeccompProfile | None, 10] = None
-    appArmorProfile: A[AppArmorProfile | None, 11] = None
-    seLinuxChangePolicy: A[str | None, 13] = None
-
-
-class SeccompProfile(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    localhostProfile: A[str | None, 2] = None
-
-
-class AppArmorProfile(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    localhostProfile: A[str | None, 2] = None
-
-
-class PodDNSConfig(ApiStruct):
-    nameservers: A[list[str], 1, ATOMIC] = field(default_factory=list)
-    searches: A[list[str], 2, ATOMIC] = field(default_factory=list)
-    options: A[list[PodDNSConfigOption], 3, ATOMIC] = field(default_factory=list)
-
-
-class PodDNSConfigOption(ApiStruct):
-    name: A[str, 1] = ""
-    value: A[str | None, 2] = None
+class PodExtendedResourceClaimStatus(ApiStruct):
+    requestMappings: A[list[ContainerExtendedResourceRequest], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+    resourceClaimName: A[str, 2, REQUIRED] = field(default_factory=str)
 
 
 class PodIP(ApiStruct):
@@ -1067,33 +1175,10 @@ class HostIP(ApiStruct):
     ip: A[str, 1, REQUIRED] = field(default_factory=str)
 
 
-class EphemeralContainer(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-    image: A[str, 2] = ""
-    command: A[list[str], 3, ATOMIC] = field(default_factory=list)
-    args: A[list[str], 4, ATOMIC] = field(default_factory=list)
-    workingDir: A[str, 5] = ""
-    ports: A[list[ContainerPort], 6, ListMap("containerPort", "protocol"), Patch("merge", "containerPort")] = field(default_factory=list)
-    envFrom: A[list[EnvFromSource], 19, ATOMIC] = field(default_factory=list)
-    env: A[list[EnvVar], 7, ListMap("name"), Patch("merge", "name")] = field(default_factory=list)
-    resources: A[ResourceRequirements, 8] = field(default_factory=ResourceRequirements)
-    resizePolicy: A[list[ContainerResizePolicy], 23, ATOMIC] = field(default_factory=list)
-    restartPolicy: A[str | None, 24] = None
-    restartPolicyRules: A[list[ContainerRestartRule], 25, ATOMIC] = field(default_factory=list)
-    volumeMounts: A[list[VolumeMount], 9, ListMap("mountPath"), Patch("merge", "mountPath")] = field(default_factory=list)
-    volumeDevices: A[list[VolumeDevice], 21, ListMap("devicePath"), Patch("merge", "devicePath")] = field(default_factory=list)
-    livenessProbe: A[Probe | None, 10] = None
-    readinessProbe: A[Probe | None, 11] = None
-    startupProbe: A[Probe | None, 22] = None
-    lifecycle: A[Lifecycle | None, 12] = None
-    terminationMessagePath: A[str, 13] = ""
-    terminationMessagePolicy: A[str, 20] = ""
-    imagePullPolicy: A[str, 14] = ""
-    securityContext: A[SecurityContext | None, 15] = None
-    stdin: A[bool, 16] = False
-    stdinOnce: A[bool, 17] = False
-    tty: A[bool, 18] = False
-    targetContainerName: A[str, 2] = ""
+class NodeAllocatableResourceClaimStatus(ApiStruct):
+    resourceClaimName: A[str, 1, REQUIRED] = field(default_factory=str)
+    containers: A[list[str], 2, SET] = field(default_factory=list)
+    resources: A[dict[str, Quantity], 3, REQUIRED] = field(default_factory=dict)
 
 
 class PodStatus(ApiStruct):
@@ -1163,6 +1248,14 @@ class ReplicationControllerSpec(ApiStruct):
     template: A[PodTemplateSpec | None, 3] = None
 
 
+class ReplicationControllerCondition(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    status: A[str, 2, REQUIRED] = field(default_factory=str)
+    lastTransitionTime: A[Time, 3] = ""
+    reason: A[str, 4] = ""
+    message: A[str, 5] = ""
+
+
 class ReplicationControllerStatus(ApiStruct):
     replicas: A[Int32, 1, REQUIRED] = field(default_factory=int)
     fullyLabeledReplicas: A[Int32, 2] = 0
@@ -1170,14 +1263,6 @@ class ReplicationControllerStatus(ApiStruct):
     availableReplicas: A[Int32, 5] = 0
     observedGeneration: A[Int64, 3] = 0
     conditions: A[list[ReplicationControllerCondition], 6, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
-
-
-class ReplicationControllerCondition(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastTransitionTime: A[Time, 3] = ""
-    reason: A[str, 4] = ""
-    message: A[str, 5] = ""
 
 
 class ReplicationController(ApiStruct):
@@ -1195,12 +1280,25 @@ class ReplicationControllerList(ApiStruct):
     items: A[list[ReplicationController], 2, REQUIRED] = field(default_factory=list)
 
 
+class ClientIPConfig(ApiStruct):
+    timeoutSeconds: A[Int32 | None, 1] = None
+
+
 class SessionAffinityConfig(ApiStruct):
     clientIP: A[ClientIPConfig | None, 1] = None
 
 
-class ClientIPConfig(ApiStruct):
-    timeoutSeconds: A[Int32 | None, 1] = None
+class PortStatus(ApiStruct):
+    port: A[Int32, 1, REQUIRED] = field(default_factory=int)
+    protocol: A[str, 2, REQUIRED] = field(default_factory=str)
+    error: A[str | None, 3] = None
+
+
+class LoadBalancerIngress(ApiStruct):
+    ip: A[str, 1] = ""
+    hostname: A[str, 2] = ""
+    ipMode: A[str | None, 3] = None
+    ports: A[list[PortStatus], 4, ATOMIC] = field(default_factory=list)
 
 
 class LoadBalancerStatus(ApiStruct):
@@ -1212,11 +1310,13 @@ class ServiceStatus(ApiStruct):
     conditions: A[list[Condition], 2, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
 
 
-class LoadBalancerIngress(ApiStruct):
-    ip: A[str, 1] = ""
-    hostname: A[str, 2] = ""
-    ipMode: A[str | None, 3] = None
-    ports: A[list[PortStatus], 4, ATOMIC] = field(default_factory=list)
+class ServicePort(ApiStruct):
+    name: A[str, 1] = ""
+    protocol: A[str, 2] = ""
+    appProtocol: A[str | None, 6] = None
+    port: A[Int32, 3, REQUIRED] = field(default_factory=int)
+    targetPort: A[IntOrString, 4] = 0
+    nodePort: A[Int32, 5] = 0
 
 
 class ServiceSpec(ApiStruct):
@@ -1240,15 +1340,6 @@ class ServiceSpec(ApiStruct):
     loadBalancerClass: A[str | None, 21] = None
     internalTrafficPolicy: A[str | None, 22] = None
     trafficDistribution: A[str | None, 23] = None
-
-
-class ServicePort(ApiStruct):
-    name: A[str, 1] = ""
-    protocol: A[str, 2] = ""
-    appProtocol: A[str | None, 6] = None
-    port: A[Int32, 3, REQUIRED] = field(default_factory=int)
-    targetPort: A[IntOrString, 4] = 0
-    nodePort: A[Int32, 5] = 0
 
 
 class Service(ApiStruct):
@@ -1282,19 +1373,6 @@ class ServiceAccountList(ApiStruct):
     items: A[list[ServiceAccount], 2, REQUIRED] = field(default_factory=list)
 
 
-class Endpoints(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    subsets: A[list[EndpointSubset], 2, ATOMIC] = field(default_factory=list)
-
-
-class EndpointSubset(ApiStruct):
-    addresses: A[list[EndpointAddress], 1, ATOMIC] = field(default_factory=list)
-    notReadyAddresses: A[list[EndpointAddress], 2, ATOMIC] = field(default_factory=list)
-    ports: A[list[EndpointPort], 3, ATOMIC] = field(default_factory=list)
-
-
 class EndpointAddress(ApiStruct):
     atomic: ClassVar[bool] = True
 
@@ -1313,11 +1391,36 @@ class EndpointPort(ApiStruct):
     appProtocol: A[str | None, 4] = None
 
 
+class EndpointSubset(ApiStruct):
+    addresses: A[list[EndpointAddress], 1, ATOMIC] = field(default_factory=list)
+    notReadyAddresses: A[list[EndpointAddress], 2, ATOMIC] = field(default_factory=list)
+    ports: A[list[EndpointPort], 3, ATOMIC] = field(default_factory=list)
+
+
+class Endpoints(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
+    subsets: A[list[EndpointSubset], 2, ATOMIC] = field(default_factory=list)
+
+
 class EndpointsList(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
     metadata: A[ListMeta, 1] = field(default_factory=ListMeta)
     items: A[list[Endpoints], 2, REQUIRED] = field(default_factory=list)
+
+
+class ConfigMapNodeConfigSource(ApiStruct):
+    namespace: A[str, 1, REQUIRED] = field(default_factory=str)
+    name: A[str, 2, REQUIRED] = field(default_factory=str)
+    uid: A[str, 3] = ""
+    resourceVersion: A[str, 4] = ""
+    kubeletConfigKey: A[str, 5, REQUIRED] = field(default_factory=str)
+
+
+class NodeConfigSource(ApiStruct):
+    configMap: A[ConfigMapNodeConfigSource | None, 2] = None
 
 
 class NodeSpec(ApiStruct):
@@ -1328,18 +1431,6 @@ class NodeSpec(ApiStruct):
     taints: A[list[Taint], 5, ATOMIC] = field(default_factory=list)
     configSource: A[NodeConfigSource | None, 6] = None
     externalID: A[str, 2] = ""
-
-
-class NodeConfigSource(ApiStruct):
-    configMap: A[ConfigMapNodeConfigSource | None, 2] = None
-
-
-class ConfigMapNodeConfigSource(ApiStruct):
-    namespace: A[str, 1, REQUIRED] = field(default_factory=str)
-    name: A[str, 2, REQUIRED] = field(default_factory=str)
-    uid: A[str, 3] = ""
-    resourceVersion: A[str, 4] = ""
-    kubeletConfigKey: A[str, 5, REQUIRED] = field(default_factory=str)
 
 
 class DaemonEndpoint(ApiStruct):
@@ -1364,6 +1455,10 @@ class NodeFeatures(ApiStruct):
     supplementalGroupsPolicy: A[bool | None, 1] = None
 
 
+class NodeSwapStatus(ApiStruct):
+    capacity: A[Int64 | None, 1] = None
+
+
 class NodeSystemInfo(ApiStruct):
     machineID: A[str, 1, REQUIRED] = field(default_factory=str)
     systemUUID: A[str, 2, REQUIRED] = field(default_factory=str)
@@ -1378,32 +1473,11 @@ class NodeSystemInfo(ApiStruct):
     swap: A[NodeSwapStatus | None, 11] = None
 
 
-class NodeSwapStatus(ApiStruct):
-    capacity: A[Int64 | None, 1] = None
-
-
 class NodeConfigStatus(ApiStruct):
     assigned: A[NodeConfigSource | None, 1] = None
     active: A[NodeConfigSource | None, 2] = None
     lastKnownGood: A[NodeConfigSource | None, 3] = None
     error: A[str, 4] = ""
-
-
-class NodeStatus(ApiStruct):
-    capacity: A[dict[str, Quantity], 1] = field(default_factory=dict)
-    allocatable: A[dict[str, Quantity], 2] = field(default_factory=dict)
-    phase: A[str, 3] = ""
-    conditions: A[list[NodeCondition], 4, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
-    addresses: A[list[NodeAddress], 5, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
-    daemonEndpoints: A[NodeDaemonEndpoints, 6] = field(default_factory=NodeDaemonEndpoints)
-    nodeInfo: A[NodeSystemInfo, 7] = field(default_factory=NodeSystemInfo)
-    images: A[list[ContainerImage], 8, ATOMIC] = field(default_factory=list)
-    volumesInUse: A[list[str], 9, ATOMIC] = field(default_factory=list)
-    volumesAttached: A[list[AttachedVolume], 10, ATOMIC] = field(default_factory=list)
-    config: A[NodeConfigStatus | None, 11] = None
-    runtimeHandlers: A[list[NodeRuntimeHandler], 12, ATOMIC] = field(default_factory=list)
-    features: A[NodeFeatures | None, 13] = None
-    declaredFeatures: A[list[str], 14, ATOMIC] = field(default_factory=list)
 
 
 class AttachedVolume(ApiStruct):
@@ -1430,6 +1504,23 @@ class NodeAddress(ApiStruct):
     address: A[str, 2, REQUIRED] = field(default_factory=str)
 
 
+class NodeStatus(ApiStruct):
+    capacity: A[dict[str, Quantity], 1] = field(default_factory=dict)
+    allocatable: A[dict[str, Quantity], 2] = field(default_factory=dict)
+    phase: A[str, 3] = ""
+    conditions: A[list[NodeCondition], 4, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
+    addresses: A[list[NodeAddress], 5, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
+    daemonEndpoints: A[NodeDaemonEndpoints, 6] = field(default_factory=NodeDaemonEndpoints)
+    nodeInfo: A[NodeSystemInfo, 7] = field(default_factory=NodeSystemInfo)
+    images: A[list[ContainerImage], 8, ATOMIC] = field(default_factory=list)
+    volumesInUse: A[list[str], 9, ATOMIC] = field(default_factory=list)
+    volumesAttached: A[list[AttachedVolume], 10, ATOMIC] = field(default_factory=list)
+    config: A[NodeConfigStatus | None, 11] = None
+    runtimeHandlers: A[list[NodeRuntimeHandler], 12, ATOMIC] = field(default_factory=list)
+    features: A[NodeFeatures | None, 13] = None
+    declaredFeatures: A[list[str], 14, ATOMIC] = field(default_factory=list)
+
+
 class Node(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
@@ -1449,17 +1540,17 @@ class NamespaceSpec(ApiStruct):
     finalizers: A[list[str], 1, ATOMIC] = field(default_factory=list)
 
 
-class NamespaceStatus(ApiStruct):
-    phase: A[str, 1] = ""
-    conditions: A[list[NamespaceCondition], 2, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
-
-
 class NamespaceCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
     lastTransitionTime: A[Time, 4] = ""
     reason: A[str, 5] = ""
     message: A[str, 6] = ""
+
+
+class NamespaceStatus(ApiStruct):
+    phase: A[str, 1] = ""
+    conditions: A[list[NamespaceCondition], 2, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
 
 
 class Namespace(ApiStruct):
@@ -1477,18 +1568,6 @@ class NamespaceList(ApiStruct):
     items: A[list[Namespace], 2, REQUIRED] = field(default_factory=list)
 
 
-class ObjectReference(ApiStruct):
-    atomic: ClassVar[bool] = True
-
-    kind: A[str, 1] = ""
-    namespace: A[str, 2] = ""
-    name: A[str, 3] = ""
-    uid: A[str, 4] = ""
-    apiVersion: A[str, 5] = ""
-    resourceVersion: A[str, 6] = ""
-    fieldPath: A[str, 7] = ""
-
-
 class Binding(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
@@ -1496,23 +1575,14 @@ class Binding(ApiStruct):
     target: A[ObjectReference, 2, REQUIRED] = field(default_factory=ObjectReference)
 
 
-class LocalObjectReference(ApiStruct):
-    atomic: ClassVar[bool] = True
-
-    name: A[str, 1] = ""
-
-
-class TypedLocalObjectReference(ApiStruct):
-    atomic: ClassVar[bool] = True
-
-    apiGroup: A[str | None, 1] = None
-    kind: A[str, 2, REQUIRED] = field(default_factory=str)
-    name: A[str, 3, REQUIRED] = field(default_factory=str)
-
-
 class EventSource(ApiStruct):
     component: A[str, 1] = ""
     host: A[str, 2] = ""
+
+
+class EventSeries(ApiStruct):
+    count: A[Int32, 1] = 0
+    lastObservedTime: A[MicroTime, 2] = ""
 
 
 class Event(ApiStruct):
@@ -1533,11 +1603,6 @@ class Event(ApiStruct):
     related: A[ObjectReference | None, 13] = None
     reportingComponent: A[str, 14] = field(default_factory=str)
     reportingInstance: A[str, 15] = field(default_factory=str)
-
-
-class EventSeries(ApiStruct):
-    count: A[Int32, 1] = 0
-    lastObservedTime: A[MicroTime, 2] = ""
 
 
 class EventList(ApiStruct):
@@ -1574,10 +1639,10 @@ class LimitRangeList(ApiStruct):
     items: A[list[LimitRange], 2, REQUIRED] = field(default_factory=list)
 
 
-class ResourceQuotaSpec(ApiStruct):
-    hard: A[dict[str, Quantity], 1] = field(default_factory=dict)
-    scopes: A[list[str], 2, ATOMIC] = field(default_factory=list)
-    scopeSelector: A[ScopeSelector | None, 3] = None
+class ScopedResourceSelectorRequirement(ApiStruct):
+    scopeName: A[str, 1, REQUIRED] = field(default_factory=str)
+    operator: A[str, 2, REQUIRED] = field(default_factory=str)
+    values: A[list[str], 3, ATOMIC] = field(default_factory=list)
 
 
 class ScopeSelector(ApiStruct):
@@ -1586,10 +1651,10 @@ class ScopeSelector(ApiStruct):
     matchExpressions: A[list[ScopedResourceSelectorRequirement], 1, ATOMIC] = field(default_factory=list)
 
 
-class ScopedResourceSelectorRequirement(ApiStruct):
-    scopeName: A[str, 1, REQUIRED] = field(default_factory=str)
-    operator: A[str, 2, REQUIRED] = field(default_factory=str)
-    values: A[list[str], 3, ATOMIC] = field(default_factory=list)
+class ResourceQuotaSpec(ApiStruct):
+    hard: A[dict[str, Quantity], 1] = field(default_factory=dict)
+    scopes: A[list[str], 2, ATOMIC] = field(default_factory=list)
+    scopeSelector: A[ScopeSelector | None, 3] = None
 
 
 class ResourceQuotaStatus(ApiStruct):
@@ -1664,70 +1729,3 @@ class ComponentStatusList(ApiStruct):
     kind: str = ""
     metadata: A[ListMeta, 1] = field(default_factory=ListMeta)
     items: A[list[ComponentStatus], 2, REQUIRED] = field(default_factory=list)
-
-
-class DownwardAPIVolumeSource(ApiStruct):
-    items: A[list[DownwardAPIVolumeFile], 1, ATOMIC] = field(default_factory=list)
-    defaultMode: A[Int32 | None, 2] = None
-
-
-class DownwardAPIVolumeFile(ApiStruct):
-    path: A[str, 1, REQUIRED] = field(default_factory=str)
-    fieldRef: A[ObjectFieldSelector | None, 2] = None
-    resourceFieldRef: A[ResourceFieldSelector | None, 3] = None
-    mode: A[Int32 | None, 4] = None
-
-
-class DownwardAPIProjection(ApiStruct):
-    items: A[list[DownwardAPIVolumeFile], 1, ATOMIC] = field(default_factory=list)
-
-
-class SecurityContext(ApiStruct):
-    capabilities: A[Capabilities | None, 1] = None
-    privileged: A[bool | None, 2] = None
-    seLinuxOptions: A[SELinuxOptions | None, 3] = None
-    windowsOptions: A[WindowsSecurityContextOptions | None, 10] = None
-    runAsUser: A[Int64 | None, 4] = None
-    runAsGroup: A[Int64 | None, 8] = None
-    runAsNonRoot: A[bool | None, 5] = None
-    readOnlyRootFilesystem: A[bool | None, 6] = None
-    allowPrivilegeEscalation: A[bool | None, 7] = None
-    procMount: A[str | None, 9] = None
-    seccompProfile: A[SeccompProfile | None, 11] = None
-    appArmorProfile: A[AppArmorProfile | None, 12] = None
-
-
-class SELinuxOptions(ApiStruct):
-    user: A[str, 1] = ""
-    role: A[str, 2] = ""
-    type: A[str, 3] = ""
-    level: A[str, 4] = ""
-
-
-class WindowsSecurityContextOptions(ApiStruct):
-    gmsaCredentialSpecName: A[str | None, 1] = None
-    gmsaCredentialSpec: A[str | None, 2] = None
-    runAsUserName: A[str | None, 3] = None
-    hostProcess: A[bool | None, 4] = None
-
-
-class Sysctl(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-    value: A[str, 2, REQUIRED] = field(default_factory=str)
-
-
-class PortStatus(ApiStruct):
-    port: A[Int32, 1, REQUIRED] = field(default_factory=int)
-    protocol: A[str, 2, REQUIRED] = field(default_factory=str)
-    error: A[str | None, 3] = None
-
-
-class ImageVolumeSource(ApiStruct):
-    reference: A[str, 1] = ""
-    pullPolicy: A[str, 2] = ""
-
-
-class NodeAllocatableResourceClaimStatus(ApiStruct):
-    resourceClaimName: A[str, 1, REQUIRED] = field(default_factory=str)
-    containers: A[list[str], 2, SET] = field(default_factory=list)
-    resources: A[dict[str, Quantity], 3, REQUIRED] = field(default_factory=dict)

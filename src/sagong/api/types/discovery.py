@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version discovery.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 from typing import ClassVar
 
@@ -12,19 +10,23 @@ from sagong.api.types.core import ObjectReference
 from sagong.api.types.meta import ListMeta, ObjectMeta
 
 
-class EndpointSlice(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    addressType: A[str, 4, REQUIRED] = field(default_factory=str)
-    endpoints: A[list[Endpoint], 2, ATOMIC] = field(default_factory=list)
-    ports: A[list[EndpointPort], 3, ATOMIC] = field(default_factory=list)
-
-
 class EndpointConditions(ApiStruct):
     ready: A[bool | None, 1] = None
     serving: A[bool | None, 2] = None
     terminating: A[bool | None, 3] = None
+
+
+class ForZone(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+
+
+class ForNode(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+
+
+class EndpointHints(ApiStruct):
+    forZones: A[list[ForZone], 1, ATOMIC] = field(default_factory=list)
+    forNodes: A[list[ForNode], 2, ATOMIC] = field(default_factory=list)
 
 
 class Endpoint(ApiStruct):
@@ -38,19 +40,6 @@ class Endpoint(ApiStruct):
     hints: A[EndpointHints | None, 8] = None
 
 
-class EndpointHints(ApiStruct):
-    forZones: A[list[ForZone], 1, ATOMIC] = field(default_factory=list)
-    forNodes: A[list[ForNode], 2, ATOMIC] = field(default_factory=list)
-
-
-class ForZone(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-
-
-class ForNode(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-
-
 class EndpointPort(ApiStruct):
     atomic: ClassVar[bool] = True
 
@@ -58,6 +47,15 @@ class EndpointPort(ApiStruct):
     protocol: A[str | None, 2] = None
     port: A[Int32 | None, 3] = None
     appProtocol: A[str | None, 4] = None
+
+
+class EndpointSlice(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
+    addressType: A[str, 4, REQUIRED] = field(default_factory=str)
+    endpoints: A[list[Endpoint], 2, ATOMIC] = field(default_factory=list)
+    ports: A[list[EndpointPort], 3, ATOMIC] = field(default_factory=list)
 
 
 class EndpointSliceList(ApiStruct):

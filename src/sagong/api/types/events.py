@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version events.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 
 from msgspec import field
@@ -9,6 +7,11 @@ from msgspec import field
 from sagong.api.types.base import REQUIRED, ApiStruct, Int32, MicroTime, Time
 from sagong.api.types.core import EventSource, ObjectReference
 from sagong.api.types.meta import ListMeta, ObjectMeta
+
+
+class EventSeries(ApiStruct):
+    count: A[Int32, 1, REQUIRED] = field(default_factory=int)
+    lastObservedTime: A[MicroTime, 2, REQUIRED] = ""
 
 
 class Event(ApiStruct):
@@ -29,11 +32,6 @@ class Event(ApiStruct):
     deprecatedFirstTimestamp: A[Time, 13] = ""
     deprecatedLastTimestamp: A[Time, 14] = ""
     deprecatedCount: A[Int32, 15] = 0
-
-
-class EventSeries(ApiStruct):
-    count: A[Int32, 1, REQUIRED] = field(default_factory=int)
-    lastObservedTime: A[MicroTime, 2, REQUIRED] = ""
 
 
 class EventList(ApiStruct):

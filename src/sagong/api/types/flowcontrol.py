@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version flowcontrol.apiserver.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 
 from msgspec import field
@@ -14,6 +12,49 @@ class PriorityLevelConfigurationReference(ApiStruct):
     name: A[str, 1, REQUIRED] = field(default_factory=str)
 
 
+class FlowDistinguisherMethod(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+
+
+class UserSubject(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+
+
+class GroupSubject(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+
+
+class ServiceAccountSubject(ApiStruct):
+    namespace: A[str, 1, REQUIRED] = field(default_factory=str)
+    name: A[str, 2, REQUIRED] = field(default_factory=str)
+
+
+class Subject(ApiStruct):
+    kind: A[str, 1, REQUIRED] = field(default_factory=str)
+    user: A[UserSubject | None, 2] = None
+    group: A[GroupSubject | None, 3] = None
+    serviceAccount: A[ServiceAccountSubject | None, 4] = None
+
+
+class ResourcePolicyRule(ApiStruct):
+    verbs: A[list[str], 1, REQUIRED, SET] = field(default_factory=list)
+    apiGroups: A[list[str], 2, REQUIRED, SET] = field(default_factory=list)
+    resources: A[list[str], 3, REQUIRED, SET] = field(default_factory=list)
+    clusterScope: A[bool, 4] = False
+    namespaces: A[list[str], 5, SET] = field(default_factory=list)
+
+
+class NonResourcePolicyRule(ApiStruct):
+    verbs: A[list[str], 1, REQUIRED, SET] = field(default_factory=list)
+    nonResourceURLs: A[list[str], 6, REQUIRED, SET] = field(default_factory=list)
+
+
+class PolicyRulesWithSubjects(ApiStruct):
+    subjects: A[list[Subject], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+    resourceRules: A[list[ResourcePolicyRule], 2, ATOMIC] = field(default_factory=list)
+    nonResourceRules: A[list[NonResourcePolicyRule], 3, ATOMIC] = field(default_factory=list)
+
+
 class FlowSchemaSpec(ApiStruct):
     priorityLevelConfiguration: A[PriorityLevelConfigurationReference, 1, REQUIRED] = field(
         default_factory=PriorityLevelConfigurationReference
@@ -21,6 +62,14 @@ class FlowSchemaSpec(ApiStruct):
     matchingPrecedence: A[Int32, 2] = field(default_factory=int)
     distinguisherMethod: A[FlowDistinguisherMethod | None, 3] = None
     rules: A[list[PolicyRulesWithSubjects], 4, ATOMIC] = field(default_factory=list)
+
+
+class FlowSchemaCondition(ApiStruct):
+    type: A[str, 1] = ""
+    status: A[str, 2] = ""
+    lastTransitionTime: A[Time, 3] = ""
+    reason: A[str, 4] = ""
+    message: A[str, 5] = ""
 
 
 class FlowSchemaStatus(ApiStruct):
@@ -42,80 +91,10 @@ class FlowSchemaList(ApiStruct):
     items: A[list[FlowSchema], 2, REQUIRED] = field(default_factory=list)
 
 
-class FlowDistinguisherMethod(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-
-
-class PolicyRulesWithSubjects(ApiStruct):
-    subjects: A[list[Subject], 1, REQUIRED, ATOMIC] = field(default_factory=list)
-    resourceRules: A[list[ResourcePolicyRule], 2, ATOMIC] = field(default_factory=list)
-    nonResourceRules: A[list[NonResourcePolicyRule], 3, ATOMIC] = field(default_factory=list)
-
-
-class Subject(ApiStruct):
-    kind: A[str, 1, REQUIRED] = field(default_factory=str)
-    user: A[UserSubject | None, 2] = None
-    group: A[GroupSubject | None, 3] = None
-    serviceAccount: A[ServiceAccountSubject | None, 4] = None
-
-
-class UserSubject(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-
-
-class GroupSubject(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-
-
-class ServiceAccountSubject(ApiStruct):
-    namespace: A[str, 1, REQUIRED] = field(default_factory=str)
-    name: A[str, 2, REQUIRED] = field(default_factory=str)
-
-
-class ResourcePolicyRule(ApiStruct):
-    verbs: A[list[str], 1, REQUIRED, SET] = field(default_factory=list)
-    apiGroups: A[list[str], 2, REQUIRED, SET] = field(default_factory=list)
-    resources: A[list[str], 3, REQUIRED, SET] = field(default_factory=list)
-    clusterScope: A[bool, 4] = False
-    namespaces: A[list[str], 5, SET] = field(default_factory=list)
-
-
-class NonResourcePolicyRule(ApiStruct):
-    verbs: A[list[str], 1, REQUIRED, SET] = field(default_factory=list)
-    nonResourceURLs: A[list[str], 6, REQUIRED, SET] = field(default_factory=list)
-
-
-class FlowSchemaCondition(ApiStruct):
-    type: A[str, 1] = ""
-    status: A[str, 2] = ""
-    lastTransitionTime: A[Time, 3] = ""
-    reason: A[str, 4] = ""
-    message: A[str, 5] = ""
-
-
-class PriorityLevelConfigurationSpec(ApiStruct):
-    type: A[str, 1, REQUIRED] = field(default_factory=str)
-    limited: A[LimitedPriorityLevelConfiguration | None, 2] = None
-    exempt: A[ExemptPriorityLevelConfiguration | None, 3] = None
-
-
-class PriorityLevelConfigurationStatus(ApiStruct):
-    conditions: A[list[PriorityLevelConfigurationCondition], 1, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
-
-
-class PriorityLevelConfiguration(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    spec: A[PriorityLevelConfigurationSpec, 2] = field(default_factory=PriorityLevelConfigurationSpec)
-    status: A[PriorityLevelConfigurationStatus, 3] = field(default_factory=PriorityLevelConfigurationStatus)
-
-
-class PriorityLevelConfigurationList(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    metadata: A[ListMeta, 1] = field(default_factory=ListMeta)
-    items: A[list[PriorityLevelConfiguration], 2, REQUIRED] = field(default_factory=list)
+class QueuingConfiguration(ApiStruct):
+    queues: A[Int32, 1] = field(default_factory=int)
+    handSize: A[Int32, 2] = field(default_factory=int)
+    queueLengthLimit: A[Int32, 3] = field(default_factory=int)
 
 
 class LimitResponse(ApiStruct):
@@ -135,10 +114,10 @@ class ExemptPriorityLevelConfiguration(ApiStruct):
     lendablePercent: A[Int32 | None, 2] = None
 
 
-class QueuingConfiguration(ApiStruct):
-    queues: A[Int32, 1] = field(default_factory=int)
-    handSize: A[Int32, 2] = field(default_factory=int)
-    queueLengthLimit: A[Int32, 3] = field(default_factory=int)
+class PriorityLevelConfigurationSpec(ApiStruct):
+    type: A[str, 1, REQUIRED] = field(default_factory=str)
+    limited: A[LimitedPriorityLevelConfiguration | None, 2] = None
+    exempt: A[ExemptPriorityLevelConfiguration | None, 3] = None
 
 
 class PriorityLevelConfigurationCondition(ApiStruct):
@@ -147,3 +126,22 @@ class PriorityLevelConfigurationCondition(ApiStruct):
     lastTransitionTime: A[Time, 3] = ""
     reason: A[str, 4] = ""
     message: A[str, 5] = ""
+
+
+class PriorityLevelConfigurationStatus(ApiStruct):
+    conditions: A[list[PriorityLevelConfigurationCondition], 1, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
+
+
+class PriorityLevelConfiguration(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
+    spec: A[PriorityLevelConfigurationSpec, 2] = field(default_factory=PriorityLevelConfigurationSpec)
+    status: A[PriorityLevelConfigurationStatus, 3] = field(default_factory=PriorityLevelConfigurationStatus)
+
+
+class PriorityLevelConfigurationList(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: A[ListMeta, 1] = field(default_factory=ListMeta)
+    items: A[list[PriorityLevelConfiguration], 2, REQUIRED] = field(default_factory=list)

@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version meta/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 from typing import Any, ClassVar
 
@@ -15,6 +13,10 @@ class GroupResource(ApiStruct):
     resource: A[str, 2, REQUIRED] = field(default_factory=str)
 
 
+class ShardInfo(ApiStruct):
+    selector: A[str, 1, REQUIRED] = field(default_factory=str)
+
+
 class ListMeta(ApiStruct):
     selfLink: A[str, 1] = ""
     resourceVersion: A[str, 2] = ""
@@ -23,8 +25,25 @@ class ListMeta(ApiStruct):
     shardInfo: A[ShardInfo | None, 5] = None
 
 
-class ShardInfo(ApiStruct):
-    selector: A[str, 1, REQUIRED] = field(default_factory=str)
+class OwnerReference(ApiStruct):
+    atomic: ClassVar[bool] = True
+
+    apiVersion: A[str, 5, REQUIRED] = field(default_factory=str)
+    kind: A[str, 1, REQUIRED] = field(default_factory=str)
+    name: A[str, 3, REQUIRED] = field(default_factory=str)
+    uid: A[str, 4, REQUIRED] = field(default_factory=str)
+    controller: A[bool | None, 6] = None
+    blockOwnerDeletion: A[bool | None, 7] = None
+
+
+class ManagedFieldsEntry(ApiStruct):
+    manager: A[str, 1] = ""
+    operation: A[str, 2] = ""
+    apiVersion: A[str, 3] = ""
+    time: A[Time | None, 4] = None
+    fieldsType: A[str, 6] = ""
+    fieldsV1: A[Raw, 7] = Raw(b"")
+    subresource: A[str, 8] = ""
 
 
 class ObjectMeta(ApiStruct):
@@ -45,15 +64,9 @@ class ObjectMeta(ApiStruct):
     managedFields: A[list[ManagedFieldsEntry], 17, ATOMIC] = field(default_factory=list)
 
 
-class OwnerReference(ApiStruct):
-    atomic: ClassVar[bool] = True
-
-    apiVersion: A[str, 5, REQUIRED] = field(default_factory=str)
-    kind: A[str, 1, REQUIRED] = field(default_factory=str)
-    name: A[str, 3, REQUIRED] = field(default_factory=str)
-    uid: A[str, 4, REQUIRED] = field(default_factory=str)
-    controller: A[bool | None, 6] = None
-    blockOwnerDeletion: A[bool | None, 7] = None
+class Preconditions(ApiStruct):
+    uid: A[str | None, 1] = None
+    resourceVersion: A[str | None, 2] = None
 
 
 class DeleteOptions(ApiStruct):
@@ -67,9 +80,19 @@ class DeleteOptions(ApiStruct):
     ignoreStoreReadErrorWithClusterBreakingPotential: A[bool | None, 6] = None
 
 
-class Preconditions(ApiStruct):
-    uid: A[str | None, 1] = None
-    resourceVersion: A[str | None, 2] = None
+class StatusCause(ApiStruct):
+    reason: A[str, 1] = ""
+    message: A[str, 2] = ""
+    field: A[str, 3] = ""
+
+
+class StatusDetails(ApiStruct):
+    name: A[str, 1] = ""
+    group: A[str, 2] = ""
+    kind: A[str, 3] = ""
+    uid: A[str, 6] = ""
+    causes: A[list[StatusCause], 4, ATOMIC] = field(default_factory=list)
+    retryAfterSeconds: A[Int32, 5] = 0
 
 
 class Status(ApiStruct):
@@ -83,19 +106,9 @@ class Status(ApiStruct):
     code: A[Int32, 6] = 0
 
 
-class StatusDetails(ApiStruct):
-    name: A[str, 1] = ""
-    group: A[str, 2] = ""
-    kind: A[str, 3] = ""
-    uid: A[str, 6] = ""
-    causes: A[list[StatusCause], 4, ATOMIC] = field(default_factory=list)
-    retryAfterSeconds: A[Int32, 5] = 0
-
-
-class StatusCause(ApiStruct):
-    reason: A[str, 1] = ""
-    message: A[str, 2] = ""
-    field: A[str, 3] = ""
+class ServerAddressByClientCIDR(ApiStruct):
+    clientCIDR: A[str, 1, REQUIRED] = field(default_factory=str)
+    serverAddress: A[str, 2, REQUIRED] = field(default_factory=str)
 
 
 class APIVersions(ApiStruct):
@@ -103,12 +116,6 @@ class APIVersions(ApiStruct):
     kind: str = ""
     versions: A[list[str], 1, REQUIRED, ATOMIC] = field(default_factory=list)
     serverAddressByClientCIDRs: A[list[ServerAddressByClientCIDR], 2, REQUIRED, ATOMIC] = field(default_factory=list)
-
-
-class APIGroupList(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    groups: A[list[APIGroup], 1, REQUIRED, ATOMIC] = field(default_factory=list)
 
 
 class GroupVersionForDiscovery(ApiStruct):
@@ -125,9 +132,10 @@ class APIGroup(ApiStruct):
     serverAddressByClientCIDRs: A[list[ServerAddressByClientCIDR], 4, ATOMIC] = field(default_factory=list)
 
 
-class ServerAddressByClientCIDR(ApiStruct):
-    clientCIDR: A[str, 1, REQUIRED] = field(default_factory=str)
-    serverAddress: A[str, 2, REQUIRED] = field(default_factory=str)
+class APIGroupList(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    groups: A[list[APIGroup], 1, REQUIRED, ATOMIC] = field(default_factory=list)
 
 
 class APIResource(ApiStruct):
@@ -150,6 +158,12 @@ class APIResourceList(ApiStruct):
     resources: A[list[APIResource], 2, REQUIRED, ATOMIC] = field(default_factory=list)
 
 
+class LabelSelectorRequirement(ApiStruct):
+    key: A[str, 1, REQUIRED] = field(default_factory=str)
+    operator: A[str, 2, REQUIRED] = field(default_factory=str)
+    values: A[list[str], 3, ATOMIC] = field(default_factory=list)
+
+
 class LabelSelector(ApiStruct):
     atomic: ClassVar[bool] = True
 
@@ -157,26 +171,10 @@ class LabelSelector(ApiStruct):
     matchExpressions: A[list[LabelSelectorRequirement], 2, ATOMIC] = field(default_factory=list)
 
 
-class LabelSelectorRequirement(ApiStruct):
-    key: A[str, 1, REQUIRED] = field(default_factory=str)
-    operator: A[str, 2, REQUIRED] = field(default_factory=str)
-    values: A[list[str], 3, ATOMIC] = field(default_factory=list)
-
-
 class FieldSelectorRequirement(ApiStruct):
     key: A[str, 1, REQUIRED] = field(default_factory=str)
     operator: A[str, 2, REQUIRED] = field(default_factory=str)
     values: A[list[str], 3, ATOMIC] = field(default_factory=list)
-
-
-class ManagedFieldsEntry(ApiStruct):
-    manager: A[str, 1] = ""
-    operation: A[str, 2] = ""
-    apiVersion: A[str, 3] = ""
-    time: A[Time | None, 4] = None
-    fieldsType: A[str, 6] = ""
-    fieldsV1: A[Raw, 7] = Raw(b"")
-    subresource: A[str, 8] = ""
 
 
 class Condition(ApiStruct):
@@ -188,14 +186,6 @@ class Condition(ApiStruct):
     message: A[str, 6, REQUIRED] = field(default_factory=str)
 
 
-class Table(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    metadata: ListMeta = field(default_factory=ListMeta)
-    columnDefinitions: list[TableColumnDefinition] = field(default_factory=list)
-    rows: list[TableRow] = field(default_factory=list)
-
-
 class TableColumnDefinition(ApiStruct):
     name: str = field(default_factory=str)
     type: str = field(default_factory=str)
@@ -204,17 +194,25 @@ class TableColumnDefinition(ApiStruct):
     priority: Int32 = field(default_factory=int)
 
 
+class TableRowCondition(ApiStruct):
+    type: str = field(default_factory=str)
+    status: str = field(default_factory=str)
+    reason: str = ""
+    message: str = ""
+
+
 class TableRow(ApiStruct):
     cells: list[Any] = field(default_factory=list)
     conditions: list[TableRowCondition] = field(default_factory=list)
     object: Any = None
 
 
-class TableRowCondition(ApiStruct):
-    type: str = field(default_factory=str)
-    status: str = field(default_factory=str)
-    reason: str = ""
-    message: str = ""
+class Table(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: ListMeta = field(default_factory=ListMeta)
+    columnDefinitions: list[TableColumnDefinition] = field(default_factory=list)
+    rows: list[TableRow] = field(default_factory=list)
 
 
 class PartialObjectMetadata(ApiStruct):

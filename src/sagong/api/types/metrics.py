@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version metrics.k8s.io/v1beta1, attributes spelled as on the wire. An extension server serves them."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 
 from msgspec import field

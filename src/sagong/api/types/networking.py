@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version networking.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 from typing import ClassVar
 
@@ -10,30 +8,6 @@ from msgspec import field
 from sagong.api.types.base import ATOMIC, REQUIRED, ApiStruct, Int32, IntOrString, ListMap, Patch
 from sagong.api.types.core import TypedLocalObjectReference
 from sagong.api.types.meta import Condition, LabelSelector, ListMeta, ObjectMeta
-
-
-class NetworkPolicySpec(ApiStruct):
-    podSelector: A[LabelSelector, 1] = field(default_factory=LabelSelector)
-    ingress: A[list[NetworkPolicyIngressRule], 2, ATOMIC] = field(default_factory=list)
-    egress: A[list[NetworkPolicyEgressRule], 3, ATOMIC] = field(default_factory=list)
-    policyTypes: A[list[str], 4, ATOMIC] = field(default_factory=list)
-
-
-class NetworkPolicy(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    spec: A[NetworkPolicySpec, 2] = field(default_factory=NetworkPolicySpec)
-
-
-class NetworkPolicyIngressRule(ApiStruct):
-    ports: A[list[NetworkPolicyPort], 1, ATOMIC] = field(default_factory=list)
-    from_: A[list[NetworkPolicyPeer], 2, ATOMIC] = field(default_factory=list, name="from")
-
-
-class NetworkPolicyEgressRule(ApiStruct):
-    ports: A[list[NetworkPolicyPort], 1, ATOMIC] = field(default_factory=list)
-    to: A[list[NetworkPolicyPeer], 2, ATOMIC] = field(default_factory=list)
 
 
 class NetworkPolicyPort(ApiStruct):
@@ -53,6 +27,30 @@ class NetworkPolicyPeer(ApiStruct):
     ipBlock: A[IPBlock | None, 3] = None
 
 
+class NetworkPolicyIngressRule(ApiStruct):
+    ports: A[list[NetworkPolicyPort], 1, ATOMIC] = field(default_factory=list)
+    from_: A[list[NetworkPolicyPeer], 2, ATOMIC] = field(default_factory=list, name="from")
+
+
+class NetworkPolicyEgressRule(ApiStruct):
+    ports: A[list[NetworkPolicyPort], 1, ATOMIC] = field(default_factory=list)
+    to: A[list[NetworkPolicyPeer], 2, ATOMIC] = field(default_factory=list)
+
+
+class NetworkPolicySpec(ApiStruct):
+    podSelector: A[LabelSelector, 1] = field(default_factory=LabelSelector)
+    ingress: A[list[NetworkPolicyIngressRule], 2, ATOMIC] = field(default_factory=list)
+    egress: A[list[NetworkPolicyEgressRule], 3, ATOMIC] = field(default_factory=list)
+    policyTypes: A[list[str], 4, ATOMIC] = field(default_factory=list)
+
+
+class NetworkPolicy(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
+    spec: A[NetworkPolicySpec, 2] = field(default_factory=NetworkPolicySpec)
+
+
 class NetworkPolicyList(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
@@ -60,11 +58,60 @@ class NetworkPolicyList(ApiStruct):
     items: A[list[NetworkPolicy], 2, REQUIRED] = field(default_factory=list)
 
 
+class IngressTLS(ApiStruct):
+    hosts: A[list[str], 1, ATOMIC] = field(default_factory=list)
+    secretName: A[str, 2] = ""
+
+
+class ServiceBackendPort(ApiStruct):
+    atomic: ClassVar[bool] = True
+
+    name: A[str, 1] = ""
+    number: A[Int32, 2] = 0
+
+
+class IngressServiceBackend(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+    port: A[ServiceBackendPort, 2] = field(default_factory=ServiceBackendPort)
+
+
+class IngressBackend(ApiStruct):
+    service: A[IngressServiceBackend | None, 4] = None
+    resource: A[TypedLocalObjectReference | None, 3] = None
+
+
+class HTTPIngressPath(ApiStruct):
+    path: A[str, 1] = ""
+    pathType: A[str | None, 3, REQUIRED] = None
+    backend: A[IngressBackend, 2, REQUIRED] = field(default_factory=IngressBackend)
+
+
+class HTTPIngressRuleValue(ApiStruct):
+    paths: A[list[HTTPIngressPath], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+
+
+class IngressRule(ApiStruct):
+    host: A[str, 1] = ""
+    http: A[HTTPIngressRuleValue | None, 1] = None
+
+
 class IngressSpec(ApiStruct):
     ingressClassName: A[str | None, 4] = None
     defaultBackend: A[IngressBackend | None, 1] = None
     tls: A[list[IngressTLS], 2, ATOMIC] = field(default_factory=list)
     rules: A[list[IngressRule], 3, ATOMIC] = field(default_factory=list)
+
+
+class IngressPortStatus(ApiStruct):
+    port: A[Int32, 1, REQUIRED] = field(default_factory=int)
+    protocol: A[str, 2, REQUIRED] = field(default_factory=str)
+    error: A[str | None, 3] = None
+
+
+class IngressLoadBalancerIngress(ApiStruct):
+    ip: A[str, 1] = ""
+    hostname: A[str, 2] = ""
+    ports: A[list[IngressPortStatus], 4, ATOMIC] = field(default_factory=list)
 
 
 class IngressLoadBalancerStatus(ApiStruct):
@@ -90,53 +137,12 @@ class IngressList(ApiStruct):
     items: A[list[Ingress], 2, REQUIRED] = field(default_factory=list)
 
 
-class IngressTLS(ApiStruct):
-    hosts: A[list[str], 1, ATOMIC] = field(default_factory=list)
-    secretName: A[str, 2] = ""
-
-
-class IngressLoadBalancerIngress(ApiStruct):
-    ip: A[str, 1] = ""
-    hostname: A[str, 2] = ""
-    ports: A[list[IngressPortStatus], 4, ATOMIC] = field(default_factory=list)
-
-
-class IngressPortStatus(ApiStruct):
-    port: A[Int32, 1, REQUIRED] = field(default_factory=int)
-    protocol: A[str, 2, REQUIRED] = field(default_factory=str)
-    error: A[str | None, 3] = None
-
-
-class IngressRule(ApiStruct):
-    host: A[str, 1] = ""
-    http: A[HTTPIngressRuleValue | None, 1] = None
-
-
-class HTTPIngressRuleValue(ApiStruct):
-    paths: A[list[HTTPIngressPath], 1, REQUIRED, ATOMIC] = field(default_factory=list)
-
-
-class IngressBackend(ApiStruct):
-    service: A[IngressServiceBackend | None, 4] = None
-    resource: A[TypedLocalObjectReference | None, 3] = None
-
-
-class HTTPIngressPath(ApiStruct):
-    path: A[str, 1] = ""
-    pathType: A[str | None, 3, REQUIRED] = None
-    backend: A[IngressBackend, 2, REQUIRED] = field(default_factory=IngressBackend)
-
-
-class ServiceBackendPort(ApiStruct):
-    atomic: ClassVar[bool] = True
-
-    name: A[str, 1] = ""
-    number: A[Int32, 2] = 0
-
-
-class IngressServiceBackend(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-    port: A[ServiceBackendPort, 2] = field(default_factory=ServiceBackendPort)
+class IngressClassParametersReference(ApiStruct):
+    apiGroup: A[str | None, 1] = None
+    kind: A[str, 2, REQUIRED] = field(default_factory=str)
+    name: A[str, 3, REQUIRED] = field(default_factory=str)
+    scope: A[str | None, 4] = None
+    namespace: A[str | None, 5] = None
 
 
 class IngressClassSpec(ApiStruct):
@@ -151,19 +157,18 @@ class IngressClass(ApiStruct):
     spec: A[IngressClassSpec, 2] = field(default_factory=IngressClassSpec)
 
 
-class IngressClassParametersReference(ApiStruct):
-    apiGroup: A[str | None, 1] = None
-    kind: A[str, 2, REQUIRED] = field(default_factory=str)
-    name: A[str, 3, REQUIRED] = field(default_factory=str)
-    scope: A[str | None, 4] = None
-    namespace: A[str | None, 5] = None
-
-
 class IngressClassList(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
     metadata: A[ListMeta, 1] = field(default_factory=ListMeta)
     items: A[list[IngressClass], 2, REQUIRED] = field(default_factory=list)
+
+
+class ParentReference(ApiStruct):
+    group: A[str, 1] = ""
+    resource: A[str, 2, REQUIRED] = ""
+    namespace: A[str, 3] = ""
+    name: A[str, 4, REQUIRED] = ""
 
 
 class IPAddressSpec(ApiStruct):
@@ -175,13 +180,6 @@ class IPAddress(ApiStruct):
     kind: str = ""
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
     spec: A[IPAddressSpec, 2, REQUIRED] = field(default_factory=IPAddressSpec)
-
-
-class ParentReference(ApiStruct):
-    group: A[str, 1] = ""
-    resource: A[str, 2, REQUIRED] = ""
-    namespace: A[str, 3] = ""
-    name: A[str, 4, REQUIRED] = ""
 
 
 class IPAddressList(ApiStruct):

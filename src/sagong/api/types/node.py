@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version node.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 
 from msgspec import field
@@ -11,15 +9,6 @@ from sagong.api.types.core import Toleration
 from sagong.api.types.meta import ListMeta, ObjectMeta
 
 
-class RuntimeClass(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    handler: A[str, 2, REQUIRED] = field(default_factory=str)
-    overhead: A[Overhead | None, 3] = None
-    scheduling: A[Scheduling | None, 4] = None
-
-
 class Overhead(ApiStruct):
     podFixed: A[dict[str, Quantity], 1] = field(default_factory=dict)
 
@@ -27,6 +16,15 @@ class Overhead(ApiStruct):
 class Scheduling(ApiStruct):
     nodeSelector: A[dict[str, str], 1, ATOMIC] = field(default_factory=dict)
     tolerations: A[list[Toleration], 2, ATOMIC] = field(default_factory=list)
+
+
+class RuntimeClass(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
+    handler: A[str, 2, REQUIRED] = field(default_factory=str)
+    overhead: A[Overhead | None, 3] = None
+    scheduling: A[Scheduling | None, 4] = None
 
 
 class RuntimeClassList(ApiStruct):

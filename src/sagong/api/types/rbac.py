@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version rbac.authorization.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 from typing import ClassVar
 
@@ -65,16 +63,16 @@ class RoleList(ApiStruct):
     items: A[list[Role], 2, REQUIRED] = field(default_factory=list)
 
 
+class AggregationRule(ApiStruct):
+    clusterRoleSelectors: A[list[LabelSelector], 1, ATOMIC] = field(default_factory=list)
+
+
 class ClusterRole(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
     rules: A[list[PolicyRule], 2, ATOMIC] = field(default_factory=list)
     aggregationRule: A[AggregationRule | None, 3] = None
-
-
-class AggregationRule(ApiStruct):
-    clusterRoleSelectors: A[list[LabelSelector], 1, ATOMIC] = field(default_factory=list)
 
 
 class ClusterRoleBinding(ApiStruct):

@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version resource.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 from typing import Any
 
@@ -18,43 +16,13 @@ class ResourcePool(ApiStruct):
     resourceSliceCount: A[Int64, 3, REQUIRED] = field(default_factory=int)
 
 
-class ResourceSliceSpec(ApiStruct):
-    driver: A[str, 1, REQUIRED] = field(default_factory=str)
-    pool: A[ResourcePool, 2, REQUIRED] = field(default_factory=ResourcePool)
-    nodeName: A[str | None, 3] = None
-    nodeSelector: A[NodeSelector | None, 4] = None
-    allNodes: A[bool | None, 5] = None
-    devices: A[list[Device], 6, ATOMIC] = field(default_factory=list)
-    perDeviceNodeSelection: A[bool | None, 7] = None
-    sharedCounters: A[list[CounterSet], 8, ATOMIC] = field(default_factory=list)
-
-
-class ResourceSlice(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    spec: A[ResourceSliceSpec, 2, REQUIRED] = field(default_factory=ResourceSliceSpec)
+class Counter(ApiStruct):
+    value: A[Quantity, 1, REQUIRED] = field(default_factory=str)
 
 
 class CounterSet(ApiStruct):
     name: A[str, 1, REQUIRED] = field(default_factory=str)
     counters: A[dict[str, Counter], 2, REQUIRED] = field(default_factory=dict)
-
-
-class Device(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-    attributes: A[dict[str, DeviceAttribute], 2] = field(default_factory=dict)
-    capacity: A[dict[str, DeviceCapacity], 3] = field(default_factory=dict)
-    consumesCounters: A[list[DeviceCounterConsumption], 4, ATOMIC] = field(default_factory=list)
-    nodeName: A[str | None, 5] = None
-    nodeSelector: A[NodeSelector | None, 6] = None
-    allNodes: A[bool | None, 7] = None
-    taints: A[list[DeviceTaint], 8, ATOMIC] = field(default_factory=list)
-    bindsToNode: A[bool | None, 9] = None
-    bindingConditions: A[list[str], 10, ATOMIC] = field(default_factory=list)
-    bindingFailureConditions: A[list[str], 11, ATOMIC] = field(default_factory=list)
-    allowMultipleAllocations: A[bool | None, 12] = None
-    nodeAllocatableResourceMappings: A[dict[str, NodeAllocatableResourceMapping], 13] = field(default_factory=dict)
 
 
 class NodeAllocatableResourceMapping(ApiStruct):
@@ -67,13 +35,10 @@ class DeviceCounterConsumption(ApiStruct):
     counters: A[dict[str, Counter], 2, REQUIRED] = field(default_factory=dict)
 
 
-class DeviceCapacity(ApiStruct):
-    value: A[Quantity, 1, REQUIRED] = field(default_factory=str)
-    requestPolicy: A[CapacityRequestPolicy | None, 2] = None
-
-
-class Counter(ApiStruct):
-    value: A[Quantity, 1, REQUIRED] = field(default_factory=str)
+class CapacityRequestPolicyRange(ApiStruct):
+    min: A[Quantity | None, 1, REQUIRED] = None
+    max: A[Quantity | None, 2] = None
+    step: A[Quantity | None, 3] = None
 
 
 class CapacityRequestPolicy(ApiStruct):
@@ -82,10 +47,9 @@ class CapacityRequestPolicy(ApiStruct):
     validRange: A[CapacityRequestPolicyRange | None, 4] = None
 
 
-class CapacityRequestPolicyRange(ApiStruct):
-    min: A[Quantity | None, 1, REQUIRED] = None
-    max: A[Quantity | None, 2] = None
-    step: A[Quantity | None, 3] = None
+class DeviceCapacity(ApiStruct):
+    value: A[Quantity, 1, REQUIRED] = field(default_factory=str)
+    requestPolicy: A[CapacityRequestPolicy | None, 2] = None
 
 
 class DeviceAttribute(ApiStruct):
@@ -106,6 +70,40 @@ class DeviceTaint(ApiStruct):
     timeAdded: A[Time | None, 4] = None
 
 
+class Device(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+    attributes: A[dict[str, DeviceAttribute], 2] = field(default_factory=dict)
+    capacity: A[dict[str, DeviceCapacity], 3] = field(default_factory=dict)
+    consumesCounters: A[list[DeviceCounterConsumption], 4, ATOMIC] = field(default_factory=list)
+    nodeName: A[str | None, 5] = None
+    nodeSelector: A[NodeSelector | None, 6] = None
+    allNodes: A[bool | None, 7] = None
+    taints: A[list[DeviceTaint], 8, ATOMIC] = field(default_factory=list)
+    bindsToNode: A[bool | None, 9] = None
+    bindingConditions: A[list[str], 10, ATOMIC] = field(default_factory=list)
+    bindingFailureConditions: A[list[str], 11, ATOMIC] = field(default_factory=list)
+    allowMultipleAllocations: A[bool | None, 12] = None
+    nodeAllocatableResourceMappings: A[dict[str, NodeAllocatableResourceMapping], 13] = field(default_factory=dict)
+
+
+class ResourceSliceSpec(ApiStruct):
+    driver: A[str, 1, REQUIRED] = field(default_factory=str)
+    pool: A[ResourcePool, 2, REQUIRED] = field(default_factory=ResourcePool)
+    nodeName: A[str | None, 3] = None
+    nodeSelector: A[NodeSelector | None, 4] = None
+    allNodes: A[bool | None, 5] = None
+    devices: A[list[Device], 6, ATOMIC] = field(default_factory=list)
+    perDeviceNodeSelection: A[bool | None, 7] = None
+    sharedCounters: A[list[CounterSet], 8, ATOMIC] = field(default_factory=list)
+
+
+class ResourceSlice(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
+    spec: A[ResourceSliceSpec, 2, REQUIRED] = field(default_factory=ResourceSliceSpec)
+
+
 class ResourceSliceList(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
@@ -113,34 +111,24 @@ class ResourceSliceList(ApiStruct):
     items: A[list[ResourceSlice], 2, REQUIRED] = field(default_factory=list)
 
 
-class DeviceClaim(ApiStruct):
-    requests: A[list[DeviceRequest], 1, ATOMIC] = field(default_factory=list)
-    constraints: A[list[DeviceConstraint], 2, ATOMIC] = field(default_factory=list)
-    config: A[list[DeviceClaimConfiguration], 3, ATOMIC] = field(default_factory=list)
+class CapacityRequirements(ApiStruct):
+    requests: A[dict[str, Quantity], 1] = field(default_factory=dict)
 
 
-class ResourceClaimSpec(ApiStruct):
-    devices: A[DeviceClaim, 1] = field(default_factory=DeviceClaim)
+class CELDeviceSelector(ApiStruct):
+    expression: A[str, 1, REQUIRED] = field(default_factory=str)
 
 
-class ResourceClaimStatus(ApiStruct):
-    allocation: A[AllocationResult | None, 1] = None
-    reservedFor: A[list[ResourceClaimConsumerReference], 2, ListMap("uid"), Patch("merge", "uid")] = field(default_factory=list)
-    devices: A[list[AllocatedDeviceStatus], 4, ListMap("driver", "device", "pool", "shareID")] = field(default_factory=list)
+class DeviceSelector(ApiStruct):
+    cel: A[CELDeviceSelector | None, 1] = None
 
 
-class ResourceClaim(ApiStruct):
-    apiVersion: str = ""
-    kind: str = ""
-    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    spec: A[ResourceClaimSpec, 2, REQUIRED] = field(default_factory=ResourceClaimSpec)
-    status: A[ResourceClaimStatus, 3] = field(default_factory=ResourceClaimStatus)
-
-
-class DeviceRequest(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-    exactly: A[ExactDeviceRequest | None, 2] = None
-    firstAvailable: A[list[DeviceSubRequest], 3, ATOMIC] = field(default_factory=list)
+class DeviceToleration(ApiStruct):
+    key: A[str, 1] = ""
+    operator: A[str, 2] = ""
+    value: A[str, 3] = ""
+    effect: A[str, 4] = ""
+    tolerationSeconds: A[Int64 | None, 5] = None
 
 
 class ExactDeviceRequest(ApiStruct):
@@ -163,16 +151,10 @@ class DeviceSubRequest(ApiStruct):
     capacity: A[CapacityRequirements | None, 7] = None
 
 
-class CapacityRequirements(ApiStruct):
-    requests: A[dict[str, Quantity], 1] = field(default_factory=dict)
-
-
-class DeviceSelector(ApiStruct):
-    cel: A[CELDeviceSelector | None, 1] = None
-
-
-class CELDeviceSelector(ApiStruct):
-    expression: A[str, 1, REQUIRED] = field(default_factory=str)
+class DeviceRequest(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+    exactly: A[ExactDeviceRequest | None, 2] = None
+    firstAvailable: A[list[DeviceSubRequest], 3, ATOMIC] = field(default_factory=list)
 
 
 class DeviceConstraint(ApiStruct):
@@ -181,22 +163,24 @@ class DeviceConstraint(ApiStruct):
     distinctAttribute: A[str | None, 3] = None
 
 
-class DeviceClaimConfiguration(ApiStruct):
-    requests: A[list[str], 1, ATOMIC] = field(default_factory=list)
-    opaque: A[OpaqueDeviceConfiguration | None, 1] = None
-
-
 class OpaqueDeviceConfiguration(ApiStruct):
     driver: A[str, 1, REQUIRED] = field(default_factory=str)
     parameters: A[Any, 2, REQUIRED] = None
 
 
-class DeviceToleration(ApiStruct):
-    key: A[str, 1] = ""
-    operator: A[str, 2] = ""
-    value: A[str, 3] = ""
-    effect: A[str, 4] = ""
-    tolerationSeconds: A[Int64 | None, 5] = None
+class DeviceClaimConfiguration(ApiStruct):
+    requests: A[list[str], 1, ATOMIC] = field(default_factory=list)
+    opaque: A[OpaqueDeviceConfiguration | None, 1] = None
+
+
+class DeviceClaim(ApiStruct):
+    requests: A[list[DeviceRequest], 1, ATOMIC] = field(default_factory=list)
+    constraints: A[list[DeviceConstraint], 2, ATOMIC] = field(default_factory=list)
+    config: A[list[DeviceClaimConfiguration], 3, ATOMIC] = field(default_factory=list)
+
+
+class ResourceClaimSpec(ApiStruct):
+    devices: A[DeviceClaim, 1] = field(default_factory=DeviceClaim)
 
 
 class ResourceClaimConsumerReference(ApiStruct):
@@ -204,17 +188,6 @@ class ResourceClaimConsumerReference(ApiStruct):
     resource: A[str, 3, REQUIRED] = field(default_factory=str)
     name: A[str, 4, REQUIRED] = field(default_factory=str)
     uid: A[str, 5, REQUIRED] = field(default_factory=str)
-
-
-class DeviceAllocationResult(ApiStruct):
-    results: A[list[DeviceRequestAllocationResult], 1, ATOMIC] = field(default_factory=list)
-    config: A[list[DeviceAllocationConfiguration], 2, ATOMIC] = field(default_factory=list)
-
-
-class AllocationResult(ApiStruct):
-    devices: A[DeviceAllocationResult, 1] = field(default_factory=DeviceAllocationResult)
-    nodeSelector: A[NodeSelector | None, 3] = None
-    allocationTimestamp: A[Time | None, 5] = None
 
 
 class DeviceRequestAllocationResult(ApiStruct):
@@ -236,11 +209,56 @@ class DeviceAllocationConfiguration(ApiStruct):
     opaque: A[OpaqueDeviceConfiguration | None, 1] = None
 
 
+class DeviceAllocationResult(ApiStruct):
+    results: A[list[DeviceRequestAllocationResult], 1, ATOMIC] = field(default_factory=list)
+    config: A[list[DeviceAllocationConfiguration], 2, ATOMIC] = field(default_factory=list)
+
+
+class AllocationResult(ApiStruct):
+    devices: A[DeviceAllocationResult, 1] = field(default_factory=DeviceAllocationResult)
+    nodeSelector: A[NodeSelector | None, 3] = None
+    allocationTimestamp: A[Time | None, 5] = None
+
+
+class NetworkDeviceData(ApiStruct):
+    interfaceName: A[str, 1] = ""
+    ips: A[list[str], 2, ATOMIC] = field(default_factory=list)
+    hardwareAddress: A[str, 3] = ""
+
+
+class AllocatedDeviceStatus(ApiStruct):
+    driver: A[str, 1, REQUIRED] = field(default_factory=str)
+    pool: A[str, 2, REQUIRED] = field(default_factory=str)
+    device: A[str, 3, REQUIRED] = field(default_factory=str)
+    shareID: A[str | None, 7] = None
+    conditions: A[list[Condition], 4, ListMap("type")] = field(default_factory=list)
+    data: A[Any | None, 5] = None
+    networkData: A[NetworkDeviceData | None, 6] = None
+
+
+class ResourceClaimStatus(ApiStruct):
+    allocation: A[AllocationResult | None, 1] = None
+    reservedFor: A[list[ResourceClaimConsumerReference], 2, ListMap("uid"), Patch("merge", "uid")] = field(default_factory=list)
+    devices: A[list[AllocatedDeviceStatus], 4, ListMap("driver", "device", "pool", "shareID")] = field(default_factory=list)
+
+
+class ResourceClaim(ApiStruct):
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
+    spec: A[ResourceClaimSpec, 2, REQUIRED] = field(default_factory=ResourceClaimSpec)
+    status: A[ResourceClaimStatus, 3] = field(default_factory=ResourceClaimStatus)
+
+
 class ResourceClaimList(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
     metadata: A[ListMeta, 1] = field(default_factory=ListMeta)
     items: A[list[ResourceClaim], 2, REQUIRED] = field(default_factory=list)
+
+
+class DeviceClassConfiguration(ApiStruct):
+    opaque: A[OpaqueDeviceConfiguration | None, 1] = None
 
 
 class DeviceClassSpec(ApiStruct):
@@ -254,10 +272,6 @@ class DeviceClass(ApiStruct):
     kind: str = ""
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
     spec: A[DeviceClassSpec, 2, REQUIRED] = field(default_factory=DeviceClassSpec)
-
-
-class DeviceClassConfiguration(ApiStruct):
-    opaque: A[OpaqueDeviceConfiguration | None, 1] = None
 
 
 class DeviceClassList(ApiStruct):
@@ -284,19 +298,3 @@ class ResourceClaimTemplateList(ApiStruct):
     kind: str = ""
     metadata: A[ListMeta, 1] = field(default_factory=ListMeta)
     items: A[list[ResourceClaimTemplate], 2, REQUIRED] = field(default_factory=list)
-
-
-class AllocatedDeviceStatus(ApiStruct):
-    driver: A[str, 1, REQUIRED] = field(default_factory=str)
-    pool: A[str, 2, REQUIRED] = field(default_factory=str)
-    device: A[str, 3, REQUIRED] = field(default_factory=str)
-    shareID: A[str | None, 7] = None
-    conditions: A[list[Condition], 4, ListMap("type")] = field(default_factory=list)
-    data: A[Any | None, 5] = None
-    networkData: A[NetworkDeviceData | None, 6] = None
-
-
-class NetworkDeviceData(ApiStruct):
-    interfaceName: A[str, 1] = ""
-    ips: A[list[str], 2, ATOMIC] = field(default_factory=list)
-    hardwareAddress: A[str, 3] = ""

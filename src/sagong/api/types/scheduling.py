@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version scheduling.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 
 from msgspec import field

@@ -1,7 +1,5 @@
 """Types of the Kubernetes API group version storage.k8s.io/v1, attributes spelled as on the wire."""
 
-from __future__ import annotations
-
 from typing import Annotated as A
 
 from msgspec import field
@@ -42,6 +40,12 @@ class VolumeAttachmentSpec(ApiStruct):
     nodeName: A[str, 3, REQUIRED] = field(default_factory=str)
 
 
+class VolumeError(ApiStruct):
+    time: A[Time, 1] = ""
+    message: A[str, 2] = ""
+    errorCode: A[Int32 | None, 3] = None
+
+
 class VolumeAttachmentStatus(ApiStruct):
     attached: A[bool, 1, REQUIRED] = field(default_factory=bool)
     attachmentMetadata: A[dict[str, str], 2] = field(default_factory=dict)
@@ -64,10 +68,9 @@ class VolumeAttachmentList(ApiStruct):
     items: A[list[VolumeAttachment], 2, REQUIRED] = field(default_factory=list)
 
 
-class VolumeError(ApiStruct):
-    time: A[Time, 1] = ""
-    message: A[str, 2] = ""
-    errorCode: A[Int32 | None, 3] = None
+class TokenRequest(ApiStruct):
+    audience: A[str, 1, REQUIRED] = field(default_factory=str)
+    expirationSeconds: A[Int64 | None, 2] = None
 
 
 class CSIDriverSpec(ApiStruct):
@@ -98,9 +101,15 @@ class CSIDriverList(ApiStruct):
     items: A[list[CSIDriver], 2, REQUIRED] = field(default_factory=list)
 
 
-class TokenRequest(ApiStruct):
-    audience: A[str, 1, REQUIRED] = field(default_factory=str)
-    expirationSeconds: A[Int64 | None, 2] = None
+class VolumeNodeResources(ApiStruct):
+    count: A[Int32 | None, 1] = None
+
+
+class CSINodeDriver(ApiStruct):
+    name: A[str, 1, REQUIRED] = field(default_factory=str)
+    nodeID: A[str, 2, REQUIRED] = field(default_factory=str)
+    topologyKeys: A[list[str], 3, ATOMIC] = field(default_factory=list)
+    allocatable: A[VolumeNodeResources | None, 4] = None
 
 
 class CSINodeSpec(ApiStruct):
@@ -112,17 +121,6 @@ class CSINode(ApiStruct):
     kind: str = ""
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
     spec: A[CSINodeSpec, 2, REQUIRED] = field(default_factory=CSINodeSpec)
-
-
-class CSINodeDriver(ApiStruct):
-    name: A[str, 1, REQUIRED] = field(default_factory=str)
-    nodeID: A[str, 2, REQUIRED] = field(default_factory=str)
-    topologyKeys: A[list[str], 3, ATOMIC] = field(default_factory=list)
-    allocatable: A[VolumeNodeResources | None, 4] = None
-
-
-class VolumeNodeResources(ApiStruct):
-    count: A[Int32 | None, 1] = None
 
 
 class CSINodeList(ApiStruct):
