@@ -1,69 +1,230 @@
-"""How long one pod takes from create to Running, and what an idle cluster uses. Works on any Kubernetes by kubeconfig.
+"""How long pods take from create to Running, what a node costs, how soon a death is noticed, and how fast bytes come through.
 
-    python bench/node.py --kubeconfig FILE [--image IMAGE] [--pods 10] [--idle-seconds 30] [--processes PATTERN]
+    python bench/node.py --kubeconfig FILE [--rows single,steady,burst,death,stream,idle] [--image IMAGE] [--pods 100] [--seconds 30]
+                         [--processes PATTERN]
 
-Prints JSON. Memory is PSS and CPU is user plus system time, both summed over this machine's processes whose command line matches the
-pattern (Sagong's by default; for another Kubernetes give its own, such as 'kube-|etcd|kubelet').
+Works on any Kubernetes of one node by kubeconfig; the image needs a shell, `dd` and `tar`. Prints one JSON object for each row:
+
+    single   20 pods one after the other, on an idle node
+    steady   as many pods as asked for, five a second
+    burst    90 pods at once
+    death    a container's process is killed: until the API shows it (needs this machine to be the node)
+    stream   an exec and its end; logs, and files copied both ways, in MB a second of kubectl's whole run
+    idle     memory and CPU without pods and with as many as asked for
+
+Memory is PSS and CPU is user plus system time, both summed over this machine's processes whose command line matches the pattern (Sagong's
+and its containerd by default; for another Kubernetes give its own, such as 'kube-|etcd|kubelet|containerd'). `cpu_s_per_pod` is what
+kubelet and containerd spent on each pod, shims and runc aside: on a busy machine it tells more than the times do.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
+import tempfile
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-SAGONG = r"sagong\.cluster\.|supervisor\.py"
+from sagong.api.types.core import Container, Namespace, Pod, PodSpec
+from sagong.api.types.meta import ObjectMeta
+from sagong.client.client import Client
+from sagong.client.config import load_kubeconfig
+from sagong.client.informer import Informer
+from sagong.cluster.clock import RealClock, RealRandom
+
+NAMESPACE = "bench-node"
+SAGONG = r"sagong\.cluster\.|supervisor\.py|containerd --config"
+NODE_PARTS = r"sagong\.cluster\.kubelet|containerd --config|^\S*kubelet "
 TICKS = os.sysconf("SC_CLK_TCK")
+MEGABYTE = 1_000_000
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kubeconfig", required=True)
-    parser.add_argument("--image", default="sagong.local/hello:1.0")
-    parser.add_argument("--pods", type=int, default=10)
-    parser.add_argument("--idle-seconds", type=float, default=30.0)
-    parser.add_argument("--processes", default=SAGONG)
-    options = parser.parse_args()
-    result: dict[str, Any] = {"pod_create_to_running_s": pods(options.kubeconfig, options.image, options.pods)}
-    time.sleep(10)
-    result |= idle(re.compile(options.processes), options.idle_seconds)
-    print(json.dumps(result, indent=2))
+class Bench:
+    """One namespace of one cluster, and when its pods were first seen running."""
 
+    def __init__(self, client: Client, options: argparse.Namespace) -> None:
+        self.client, self.options = client, options
+        self.pods: Informer[Pod] = Informer(client, Pod, namespace=NAMESPACE)
+        self.running: dict[str, float] = {}
+        self.changed = asyncio.Event()
 
-def pods(kubeconfig: str, image: str, count: int) -> dict[str, Any]:
-    """Create one pod after the other; a watch says when each runs."""
-    took = []
-    for number in range(count):
-        name = f"bench-{number}"
+    def seen(self, _: Pod | None, new: Pod | None) -> None:
+        """Take note of a change."""
+        if new is not None and new.status.phase == "Running":
+            self.running.setdefault(new.metadata.name, time.monotonic())
+        self.changed.set()
+
+    async def until(self, true: Callable[[], bool], seconds: float = 300.0) -> None:
+        """Wait for pods to change until it holds."""
+        async with asyncio.timeout(seconds):
+            while not true():
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def create(self, name: str, *command: str) -> float:
+        """Create a pod; return when that was asked for."""
+        container = Container(name="c", image=self.options.image, command=list(command))
+        spec = PodSpec(containers=[container], terminationGracePeriodSeconds=0)
         began = time.monotonic()
-        kubectl(kubeconfig, "run", name, f"--image={image}", "--restart=Never")
-        kubectl(kubeconfig, "wait", f"pod/{name}", "--for=jsonpath={.status.phase}=Running", "--timeout=60s")
-        took.append(time.monotonic() - began)
-        kubectl(kubeconfig, "delete", "pod", name, "--grace-period=0", "--force")
-        time.sleep(1)
-    overhead = kubectl_overhead(kubeconfig)
+        await self.client.create(Pod(metadata=ObjectMeta(name=name, namespace=NAMESPACE), spec=spec))
+        return began
+
+    async def create_many(self, count: int, pause: float) -> dict[str, Any]:
+        """Create pods, the next a while after the last; say how long each took until it was seen running."""
+        before = spent(NODE_PARTS)
+        began = {}
+        for number in range(count):
+            due = time.monotonic() + pause
+            began[f"p-{number}"] = await self.create(f"p-{number}")
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+        await self.until(lambda: began.keys() <= self.running.keys())
+        took = [self.running[name] - at for name, at in began.items()]
+        cost = spent(NODE_PARTS) - before
+        return {
+            **spread(took),
+            "all_s": round(max(self.running.values()) - min(began.values()), 2),
+            "cpu_s_per_pod": round(cost / count, 3),
+        }
+
+    async def clear(self) -> None:
+        """Remove all pods."""
+        for pod in self.pods.list():
+            await self.client.delete(Pod, pod.metadata.name, NAMESPACE, grace_period_seconds=1)
+        await self.until(lambda: len(self.pods) == 0)
+        self.running.clear()
+        await asyncio.sleep(2)
+
+    async def single(self) -> dict[str, Any]:
+        """Create pods one after the other."""
+        took = []
+        before = spent(NODE_PARTS)
+        for number in range(20):
+            name = f"p-{number}"
+            began = await self.create(name)
+            await self.until(lambda name=name: name in self.running)  # type: ignore[misc] # a default binds it
+            took.append(self.running[name] - began)
+            await asyncio.sleep(0.5)
+        return {**spread(took), "cpu_s_per_pod": round((spent(NODE_PARTS) - before) / len(took), 3)}
+
+    async def steady(self) -> dict[str, Any]:
+        """Create five pods a second."""
+        return await self.create_many(self.options.pods, 0.2)
+
+    async def burst(self) -> dict[str, Any]:
+        """Create 90 pods at once."""
+        return await self.create_many(90, 0.0)
+
+    async def death(self) -> dict[str, Any]:
+        """Kill containers; say when the API shows that they have ended."""
+        await self.create("p", "sleep", "1000")
+        took = []
+        for restart in range(5):
+            await self.until(lambda restart=restart: self.status("p") == (restart, True))  # type: ignore[misc] # as above
+            found = await self.client.get(Pod, "p", NAMESPACE)
+            pid = process_of(found.status.containerStatuses[0].containerID.partition("://")[2])
+            began = time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            await self.until(lambda restart=restart: self.status("p") != (restart, True))  # type: ignore[misc] # as above
+            took.append(time.monotonic() - began)
+        return spread(took)
+
+    def status(self, name: str) -> tuple[int, bool] | None:
+        """Return how often the pod's container was restarted, and whether it runs."""
+        pod = self.pods.get(NAMESPACE, name)
+        if pod is None or not pod.status.containerStatuses:
+            return None
+        found = pod.status.containerStatuses[0]
+        return found.restartCount, found.state.running is not None
+
+    async def stream(self) -> dict[str, Any]:
+        """Run commands, read a log, copy a file out and in."""
+        size = 200
+        write = f"dd if=/dev/zero of=/f bs=1M count={size} 2>/dev/null; yes {'x' * 99} | head -c {size}000000; touch /done; sleep 1000"
+        await self.create("p", "sh", "-c", write)
+        await self.until(lambda: "p" in self.running)
+        self.kubectl("exec", "p", "--", "sh", "-c", "until test -e /done; do sleep 0.2; done")
+        plain = statistics.median(self.kubectl("get", "--raw", "/version")[0] for _ in range(5))
+        execs = [self.kubectl("exec", "p", "--", "true")[0] for _ in range(15)]
+        result: dict[str, Any] = {"exec": spread(execs), "kubectl_alone_s": round(plain, 3)}
+        with tempfile.TemporaryDirectory() as directory:
+            copy = f"{directory}/f"
+            rows: dict[str, Callable[[], tuple[float, bytes]]] = {
+                "logs": lambda: self.kubectl("logs", "p"),
+                "exec_out": lambda: self.kubectl("exec", "p", "--", "cat", "/f"),
+                "cp_out": lambda: self.kubectl("cp", f"{NAMESPACE}/p:/f", copy),
+                "cp_in": lambda: self.kubectl("cp", copy, f"{NAMESPACE}/p:/g"),
+            }
+            for name, run in rows.items():
+                before = {part: spent(part) for part in ("apiserver", "kubelet", "containerd --config")}
+                seconds, out = run()
+                moved = len(out) / MEGABYTE if name in ("logs", "exec_out") else size * 1.048576
+                cpu = {part.split()[0]: round(spent(part) - was, 2) for part, was in before.items()}
+                result[name] = {"mb": round(moved), "mb_per_s": round(moved / seconds), "cpu_s": cpu}
+        return result
+
+    def kubectl(self, *arguments: str, check: bool = True) -> tuple[float, bytes]:
+        """Run kubectl; return how long it took, and what it printed."""
+        command = ["kubectl", f"--kubeconfig={self.options.kubeconfig}", "-n", NAMESPACE, *arguments]
+        began = time.monotonic()
+        done = subprocess.run(command, check=check, capture_output=True)
+        return time.monotonic() - began, done.stdout
+
+    async def idle(self) -> dict[str, Any]:
+        """Measure without pods, then with pods."""
+        pattern = re.compile(self.options.processes)
+        await asyncio.sleep(10)
+        empty = await asyncio.to_thread(idle, pattern, self.options.seconds)
+        await self.create_many(self.options.pods, 0.2)
+        await asyncio.sleep(20)
+        full = await asyncio.to_thread(idle, pattern, self.options.seconds)
+        return {"empty": empty, f"{self.options.pods} pods": full}
+
+
+ROWS: dict[str, Callable[[Bench], Awaitable[dict[str, Any]]]] = {
+    "single": Bench.single,
+    "steady": Bench.steady,
+    "burst": Bench.burst,
+    "death": Bench.death,
+    "stream": Bench.stream,
+    "idle": Bench.idle,
+}
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Measure the rows asked for."""
+    clock, random = RealClock(), RealRandom()
+    async with Client(load_kubeconfig(options.kubeconfig), clock=clock, random=random) as client:
+        await client.create(Namespace(metadata=ObjectMeta(name=NAMESPACE)))
+        bench = Bench(client, options)
+        bench.pods.add_handler(bench.seen)
+        watching = asyncio.ensure_future(bench.pods.run())
+        try:
+            await bench.pods.wait_synced()
+            await asyncio.sleep(2)  # the namespace gets its account and its certificates
+            for row in options.rows.split(","):
+                print(json.dumps({row: await ROWS[row](bench)}, indent=2), flush=True)
+                await bench.clear()
+        finally:
+            watching.cancel()
+            await client.delete(Namespace, NAMESPACE)
+
+
+def spread(seconds: Iterable[float]) -> dict[str, float]:
+    """Return what matters of many times."""
+    ordered = sorted(seconds)
     return {
-        "median": round(statistics.median(took) - overhead, 3),
-        "min": round(min(took) - overhead, 3),
-        "max": round(max(took) - overhead, 3),
-        "kubectl_overhead_subtracted": round(overhead, 3),
+        "median_s": round(statistics.median(ordered), 3),
+        "p99_s": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], 3),
+        "min_s": round(ordered[0], 3),
     }
-
-
-def kubectl_overhead(kubeconfig: str) -> float:
-    """Return what starting kubectl costs after the pod was created: one process, one request."""
-    took = []
-    for _ in range(5):
-        began = time.monotonic()
-        kubectl(kubeconfig, "get", "--raw", "/version")
-        took.append(time.monotonic() - began)
-    return statistics.median(took)
 
 
 def idle(pattern: re.Pattern[str], seconds: float) -> dict[str, Any]:
@@ -77,13 +238,25 @@ def idle(pattern: re.Pattern[str], seconds: float) -> dict[str, Any]:
         except OSError:
             continue
     return {
-        "idle_processes": parts,
-        "idle_pss_mb": round(sum(part["pss_mb"] for part in parts), 1),
-        "idle_cpu_percent": round(sum(part["cpu_percent"] for part in parts), 2),
+        "processes": parts,
+        "pss_mb": round(sum(part["pss_mb"] for part in parts), 1),
+        "cpu_percent": round(sum(part["cpu_percent"] for part in parts), 2),
     }
 
 
+def spent(pattern: str) -> float:
+    """Return the seconds of CPU of the processes that match, of the cluster in this network namespace."""
+    total = 0.0
+    for pid in filter(in_this_network, matching(re.compile(pattern))):
+        try:
+            total += cpu(pid)
+        except OSError:
+            continue
+    return total
+
+
 def matching(pattern: re.Pattern[str]) -> list[int]:
+    """Return the processes that match."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -95,26 +268,57 @@ def matching(pattern: re.Pattern[str]) -> list[int]:
     return found
 
 
+def in_this_network(pid: int) -> bool:
+    """Tell whether a process shares this process's network."""
+    try:
+        return Path(f"/proc/{pid}/ns/net").readlink() == Path("/proc/self/ns/net").readlink()
+    except OSError:
+        return False
+
+
+def process_of(container: str) -> int:
+    """Return the first process of a container."""
+    for entry in sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+        try:
+            if container in Path(f"/proc/{entry}/cgroup").read_text():
+                return entry
+        except OSError:
+            continue
+    raise LookupError(container)
+
+
 def command(pid: int) -> str:
+    """Return a command line."""
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
 def title(pid: int) -> str:
+    """Return a short one."""
     return " ".join(word.rsplit("/", 1)[-1] for word in command(pid).split()[:4])
 
 
 def pss(pid: int) -> float:
+    """Return the memory of a process in MB, shared pages by its share of them."""
     line = next(line for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:"))
     return int(line.split()[1]) / 1024
 
 
 def cpu(pid: int) -> float:
+    """Return the seconds of CPU that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def kubectl(kubeconfig: str, *arguments: str) -> None:
-    subprocess.run(["kubectl", f"--kubeconfig={kubeconfig}", *arguments], check=True, capture_output=True)
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kubeconfig", required=True)
+    parser.add_argument("--rows", default=",".join(ROWS))
+    parser.add_argument("--image", default="sagong.local/hello:1.0")
+    parser.add_argument("--pods", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--processes", default=SAGONG)
+    asyncio.run(run(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from sagong.api.clock import Clock
 from sagong.cluster.config import ConfigError, write_file
 from sagong.cluster.images import PAUSE
 from sagong.cluster.node import NodeConfig
+from sagong.node import oom_score
 
 CNI_PLUGINS = ("/usr/lib/cni", "/opt/cni/bin")
 HOSTS = "/etc/containerd/certs.d"
@@ -25,7 +26,8 @@ def write_config(node: NodeConfig) -> None:
     directory = config_file(node).parent
     (directory / "cni").mkdir(parents=True, exist_ok=True)
     write_file(directory / "cni.template", cni_template(node), 0o644)
-    write_file(config_file(node), toml(node, directory / "cni", directory / "cni.template").encode(), 0o644)
+    text = toml(node, directory / "cni", directory / "cni.template", spared=oom_score.may_lower())
+    write_file(config_file(node), text.encode(), 0o644)
 
 
 def config_file(node: NodeConfig) -> Path:
@@ -68,13 +70,13 @@ def _ctr(node: NodeConfig, *arguments: str, check: bool = True) -> str:
     return done.stdout
 
 
-def toml(node: NodeConfig, cni_dir: Path, cni_template_file: Path) -> str:
-    """Return containerd's configuration (version 2, CRI plugin)."""
+def toml(node: NodeConfig, cni_dir: Path, cni_template_file: Path, *, spared: bool) -> str:
+    """Return containerd's configuration (version 2, CRI plugin); `spared`: scores for lack of memory can be lowered on this host."""
     plugins = next((p for p in CNI_PLUGINS if Path(p, "bridge").exists()), CNI_PLUGINS[0])
     return f"""version = 2
 root = "{node.containerd_root}"
 state = "{node.containerd_state}"
-oom_score = 0
+oom_score = {-999 if spared else 0}
 disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp",
     "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper",
     "io.containerd.snapshotter.v1.aufs"]
@@ -87,8 +89,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.proc
 
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{PAUSE}"
-  # Not every host lets us lower a score: without this no container starts where CAP_SYS_RESOURCE is missing.
-  restrict_oom_score_adj = true
+  # Where a score cannot be lowered, for want of CAP_SYS_RESOURCE, no container of a Guaranteed or critical pod would start otherwise.
+  restrict_oom_score_adj = {"false" if spared else "true"}
   disable_apparmor = {"false" if _apparmor() else "true"}
   stream_server_address = "127.0.0.1"
   enable_unprivileged_ports = true

@@ -12,6 +12,7 @@ from sagong.client.client import Client
 from sagong.client.config import ClientConfig, KubeconfigError, load_kubeconfig
 from sagong.cluster import process
 from sagong.cluster.clock import RealClock, RealRandom
+from sagong.node import oom_score
 from sagong.node.certificates import adopt
 from sagong.node.config import ConfigError, KubeletConfig, load
 from sagong.node.kubelet import Kubelet
@@ -38,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _run(config: KubeletConfig, client_config: ClientConfig | None) -> None:
+    if not oom_score.set_own(config.oomScoreAdj):
+        logging.getLogger(__name__).info("this host lets no process have the score %s for lack of memory", config.oomScoreAdj)
     clock, random = RealClock(), RealRandom()
     if client_config and client_config.cert and config.rotateCertificates:
         current = Path(config.rootDir, "pki", "kubelet-client-current.pem")

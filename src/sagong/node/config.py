@@ -109,6 +109,7 @@ class KubeletConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     maxPods: int = 110
     podsPerCore: int = 0
     podPidsLimit: int = -1
+    oomScoreAdj: int = -999
     cgroupDriver: str = "cgroupfs"
     cgroupRoot: str = "/"
     cgroupsPerQOS: bool = True
