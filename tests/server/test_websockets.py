@@ -93,6 +93,10 @@ class Pipe:
     def write(self, data: bytes) -> None:
         self.written += data
 
+    @property
+    def congested(self) -> bool:
+        return False
+
     async def drain(self) -> None:
         await asyncio.sleep(0)
 

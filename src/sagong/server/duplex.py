@@ -103,6 +103,11 @@ class TransportDuplex:
         if not self._gate.lost:
             self._transport.write(data)
 
+    @property
+    def congested(self) -> bool:
+        """Whether the peer has to take something before more is queued."""
+        return self._gate.closed
+
     async def drain(self) -> None:
         """Wait until the peer has taken enough. Raises ConnectionResetError."""
         await self._gate.wait_open()

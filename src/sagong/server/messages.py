@@ -122,6 +122,11 @@ class Duplex(Protocol):
         """Queue bytes."""
         ...
 
+    @property
+    def congested(self) -> bool:
+        """Whether `drain` would wait."""
+        ...
+
     async def drain(self) -> None:
         """Wait until the peer has taken enough of what is queued. Raises ConnectionError when it is gone."""
         ...

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import resource
 import ssl
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
+from tests.node.life.api_pods import HELLO
 from tests.node.life.api_rig import ApiRig
 from tests.node.life.rig import NODE
 from tests.node.server.conversations import SPEC, Cluster, check_all
@@ -47,6 +51,47 @@ def test_the_node_tells_what_it_uses_to_those_who_may_know(api: ApiRig) -> None:
     assert summary["pods"][0]["network"]["interfaces"][0]["name"] == "eth0"
     text = ask(api, port, "/metrics/resource", certificate="apiserver-kubelet-client")[1].decode()
     assert 'container_memory_working_set_bytes{container="c",namespace="default",pod="web"}' in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("exec", "web", "--", "sh", "-c", "dd if=/dev/zero bs=1M count=100000 2>/dev/null"),
+        ("logs", "chatty", "-f"),
+    ],
+    ids=["exec", "logs"],
+)
+def test_a_client_that_does_not_read_costs_no_memory(api: ApiRig, command: tuple[str, ...]) -> None:
+    if "chatty" in command:
+        script = "yes | head -c 20000000; sleep 100"
+        lines = f"automountServiceAccountToken: false\ncontainers: [{{name: c, image: '{HELLO}', command: [sh, -c, '{script}']}}]"
+        create_pod(api, "chatty", lines)
+        api.kubectl("wait", "pod/chatty", "--for=condition=Ready", "--timeout=30s")
+        time.sleep(2)
+    assert api.process is not None
+    parts = [api.process.pid, *pids(str(api.base.parent / "kubelet-served.json"))]
+    before = [resident(pid) for pid in parts]
+    admin = str(Path(api.cluster.kubeconfigs, "admin.conf"))
+    with subprocess.Popen(["kubectl", "--kubeconfig", admin, *command], stdout=subprocess.PIPE) as client:
+        assert client.stdout is not None
+        try:
+            assert client.stdout.read(1 << 20)
+            time.sleep(2)
+            grown = [resident(pid) - was for pid, was in zip(parts, before, strict=True)]
+        finally:
+            client.kill()
+    assert len(grown) == 2
+    assert max(grown) < 16 << 20
+
+
+def pids(words: str) -> list[int]:
+    """Return the processes whose command lines have the words."""
+    return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if words.encode() in path.read_bytes()]
+
+
+def resident(pid: int) -> int:
+    """Return a process's memory in bytes."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def ask(api: ApiRig, port: int, path: str, certificate: str = "") -> tuple[int, bytes]:

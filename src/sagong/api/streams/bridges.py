@@ -81,7 +81,10 @@ class _WebSocketSide:
         return Out(client=self._socket.close(code, reason), done=True)
 
     def _sum(self, outs: Iterable[Out]) -> Out:
-        return sum(outs, Out())
+        parts = list(outs)
+        if len(parts) == 1:
+            return parts[0]
+        return Out(b"".join(out.client for out in parts), b"".join(out.server for out in parts), any(out.done for out in parts))
 
 
 class Tunnel(_WebSocketSide):
@@ -126,7 +129,9 @@ class _SpdySide(_WebSocketSide):
         return sent
 
     def _to_client(self, channel: int, data: bytes) -> Out:
-        return Out(client=self._socket.message(self._codec.encode(channel, data), text=self._codec.text))
+        if self._codec.text:
+            return Out(client=self._socket.message(self._codec.encode(channel, data), text=True))
+        return Out(client=self._socket.message(data, first=bytes([channel])))
 
     def _to_server(self, channel: int, data: bytes, *, fin: bool = False) -> Out:
         stream = self._stream_of.get(channel)

@@ -140,20 +140,28 @@ class Spdy:
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """Take what came in; return what it means. Raises SpdyError."""
-        self._buffer += data
+        came: bytes | bytearray = data
+        if self._buffer:
+            self._buffer += data
+            came = self._buffer
         events: list[Event] = []
-        while len(self._buffer) >= _HEAD.size:
-            first, second = _HEAD.unpack_from(self._buffer)
-            end = _HEAD.size + (second & _MAX_FRAME)
-            if len(self._buffer) < end:
-                break
-            body = bytes(memoryview(self._buffer)[_HEAD.size : end])
-            del self._buffer[:end]
-            flags = second >> 24
-            if not first & _CONTROL:
-                events.append(Data(first, body, bool(flags & _FIN)))
-            elif (event := self._control(first, flags, body)) is not None:
-                events.append(event)
+        at, size = 0, len(came)
+        with memoryview(came) as view:
+            while size - at >= _HEAD.size:
+                first, second = _HEAD.unpack_from(view, at)
+                end = at + _HEAD.size + (second & _MAX_FRAME)
+                if size < end:
+                    break
+                body, at = bytes(view[at + _HEAD.size : end]), end
+                flags = second >> 24
+                if not first & _CONTROL:
+                    events.append(Data(first, body, bool(flags & _FIN)))
+                elif (event := self._control(first, flags, body)) is not None:
+                    events.append(event)
+        if self._buffer:
+            del self._buffer[:at]
+        elif at < size:
+            self._buffer += memoryview(data)[at:]
         return events
 
     def open(self, headers: Headers, *, fin: bool = False) -> tuple[int, bytes]:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import struct
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -74,17 +75,27 @@ class WebSocket:
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """Take what came in; return what it means. Raises WebSocketError."""
-        self._buffer += data
+        came: bytes | bytearray = data
+        if self._buffer:
+            self._buffer += data
+            came = self._buffer
         events: list[Event] = []
-        while (frame := self._frame()) is not None:
-            event = self._event(*frame)
-            if event is not None:
-                events.append(event)
+        at = 0
+        with memoryview(came) as view:
+            while (frame := self._frame(view, at)) is not None:
+                kind, fin, payload, at = frame
+                event = self._event(kind, fin, payload)
+                if event is not None:
+                    events.append(event)
+        if self._buffer:
+            del self._buffer[:at]
+        elif at < len(data):
+            self._buffer += memoryview(data)[at:]
         return events
 
-    def message(self, data: bytes, *, text: bool = False) -> bytes:
-        """Send a message in one frame."""
-        return self._pack(_TEXT if text else _BINARY, data)
+    def message(self, data: bytes, *, text: bool = False, first: bytes = b"") -> bytes:
+        """Send a message in one frame; `first` is what comes before the data in it."""
+        return self._pack(_TEXT if text else _BINARY, data, first)
 
     def ping(self, data: bytes = b"") -> bytes:
         """Ask for a sign of life."""
@@ -98,8 +109,8 @@ class WebSocket:
         """Say goodbye."""
         return self._pack(_CLOSE, struct.pack(">H", code) + reason.encode()[: _MAX_CONTROL - 2])
 
-    def _pack(self, kind: int, data: bytes) -> bytes:
-        size = len(data)
+    def _pack(self, kind: int, data: bytes, first: bytes = b"") -> bytes:
+        size = len(first) + len(data)
         masked = _MASKED if self._mask else 0
         if size < _SHORT:
             head = struct.pack(">BB", _FIN | kind, masked | size)
@@ -108,30 +119,28 @@ class WebSocket:
         else:
             head = struct.pack(">BBQ", _FIN | kind, masked | _LONG, size)
         if self._mask is None:
-            return head + data
+            return b"".join((head, first, data))
         key = self._mask()
-        return head + key + _masked(data, key)
+        return b"".join((head, key, _masked(first + data, key)))
 
-    def _frame(self) -> tuple[int, bool, bytes] | None:
-        """Cut one frame off the buffer: opcode, whether it ends its message, payload; None when there is no whole one."""
-        buffer = self._buffer
-        if len(buffer) < 2:  # noqa: PLR2004 - the two bytes that every frame has
+    def _frame(self, buffer: memoryview, at: int) -> tuple[int, bool, bytes, int] | None:
+        """Read the frame that begins there: opcode, whether it ends its message, payload, its end; None when it is not whole."""
+        if len(buffer) < at + 2:
             return None
-        first, second = buffer[0], buffer[1]
-        size, start = second & ~_MASKED, 2
+        first, second = buffer[at], buffer[at + 1]
+        size, start = second & ~_MASKED, at + 2
         if size in (_SHORT, _LONG):
             form = ">H" if size == _SHORT else ">Q"
-            if len(buffer) < 2 + struct.calcsize(form):
+            if len(buffer) < start + struct.calcsize(form):
                 return None
-            size, start = struct.unpack_from(form, buffer, 2)[0], 2 + struct.calcsize(form)
+            size, start = struct.unpack_from(form, buffer, start)[0], start + struct.calcsize(form)
         self._check(first, second, size)
         key_size = 4 if second & _MASKED else 0
         end = start + key_size + size
         if len(buffer) < end:
             return None
         key, payload = bytes(buffer[start : start + key_size]), bytes(buffer[start + key_size : end])
-        del buffer[:end]
-        return first & 0x0F, bool(first & _FIN), _masked(payload, key) if key else payload
+        return first & 0x0F, bool(first & _FIN), _masked(payload, key) if key else payload, end
 
     def _check(self, first: int, second: int, size: int) -> None:
         kind = first & 0x0F
@@ -157,7 +166,7 @@ class WebSocket:
         self._parts.append(payload)
         if not fin:
             return None
-        whole, text = b"".join(self._parts), self._kind == _TEXT
+        whole, text = b"".join(self._parts) if len(self._parts) > 1 else self._parts[0], self._kind == _TEXT
         self._parts, self._kind = [], None
         if text:
             _checked_text(whole)
@@ -181,6 +190,12 @@ def _checked_text(data: bytes) -> str:
 
 def _masked(data: bytes, key: bytes) -> bytes:
     # one XOR of two long integers is far quicker than a loop over bytes
-    size = len(data)
-    mask = (key * (size // 4 + 1))[:size]
-    return (int.from_bytes(data, "big") ^ int.from_bytes(mask, "big")).to_bytes(size, "big")
+    size, words = len(data), len(data) // 4 + 1
+    mask = int.from_bytes(key, "little") * _ones(words)
+    return (int.from_bytes(data, "little") ^ mask).to_bytes(4 * words, "little")[:size]
+
+
+@lru_cache(16)
+def _ones(words: int) -> int:
+    """Return a number that repeats another of 32 bits so often when it is multiplied by it."""
+    return int.from_bytes(b"\1\0\0\0" * words, "little")

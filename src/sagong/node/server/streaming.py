@@ -25,7 +25,7 @@ from sagong.node.server.host import Host
 from sagong.node.server.http import Answer, Exchange, HttpError, Request, read_answer
 
 SPDY = "spdy/3.1"
-_CHUNK = 64 << 10
+_CHUNK = 256 << 10
 _PROTOCOL_HEADER = "x-stream-protocol-version"
 _STREAM_PROTOCOL = "X-Stream-Protocol-Version"
 
@@ -155,7 +155,7 @@ async def _open(address: str, protocols: Sequence[str]) -> tuple[Connection, Ans
     """Connect to the runtime's streaming server and ask for SPDY. Raises HttpError when it refuses."""
     url = urlsplit(address)
     try:
-        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        reader, writer = await asyncio.open_connection(url.hostname, url.port, limit=_CHUNK)
     except OSError as error:
         raise HttpError(502, f"error dialing backend: {error}") from error
     target = url.path + (f"?{url.query}" if url.query else "")

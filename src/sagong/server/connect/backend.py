@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import cast
 from urllib.parse import urlencode
 
 from msgspec import Struct
+
+from sagong.server.messages import Duplex
 
 _CHUNK = 64 * 1024
 _HEAD_LIMIT = 256 * 1024
@@ -88,14 +91,17 @@ class Reply:
                 break
         return bytes(data[:limit])
 
-    async def read(self) -> bytes:
-        """Return bytes of an upgraded connection, b"" at its end."""
-        return await self._reader.read(_CHUNK)
-
-    async def write(self, data: bytes) -> None:
-        """Send bytes on an upgraded connection."""
-        self._writer.write(data)
-        await self._writer.drain()
+    async def join(self, client: Duplex) -> None:
+        """Carry an upgraded connection's bytes to the client and back, until one of them ends."""
+        pipe = _Pipe(client, self._writer.transport)
+        self._writer.transport.set_protocol(pipe)
+        self._reader.feed_eof()
+        pipe.data_received(await self._reader.read())  # what came behind the head
+        async with asyncio.TaskGroup() as group:
+            ways = [group.create_task(way) for way in (pipe.to_backend(), pipe.to_client())]
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ways:
+                way.cancel()
 
     def close(self) -> None:
         """Close the connection."""
@@ -116,6 +122,67 @@ class Reply:
             await self._reader.readexactly(2)
         while await self._reader.readuntil(b"\r\n") != b"\r\n":
             pass
+
+
+class _Pipe(asyncio.Protocol):
+    """The backend's end of an upgraded connection. Its bytes go to the client as they come, without a buffer or a task between."""
+
+    def __init__(self, client: Duplex, transport: asyncio.WriteTransport) -> None:
+        self._client = client
+        self._transport = cast("asyncio.Transport", transport)
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+        self._congested = asyncio.Event()
+        self._over = False
+
+    def data_received(self, data: bytes) -> None:
+        """Pass bytes on; a client that does not take them keeps the backend from sending more."""
+        self._client.write(data)
+        if self._client.congested and not self._congested.is_set():
+            self._transport.pause_reading()
+            self._congested.set()
+
+    def eof_received(self) -> None:
+        """Take the end of what the backend sends."""
+        self._end()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason changes nothing
+        """Take the end of the connection."""
+        self._end()
+        self._may_write.set()
+
+    def pause_writing(self) -> None:
+        """Keep the client waiting."""
+        self._may_write.clear()
+
+    def resume_writing(self) -> None:
+        """Let it go on."""
+        self._may_write.set()
+
+    async def to_client(self) -> None:
+        """Wait for the backend's end; meanwhile let it go on whenever the client has taken enough."""
+        while not self._over:
+            await self._congested.wait()
+            try:
+                await self._client.drain()
+            except OSError:
+                return
+            if not self._over:
+                self._congested.clear()
+                self._transport.resume_reading()
+
+    async def to_backend(self) -> None:
+        """Carry the client's bytes until there are no more."""
+        try:
+            while (data := await self._client.read()) and not self._transport.is_closing():
+                self._transport.write(data)
+                await self._may_write.wait()
+        except OSError:
+            return
+
+    def _end(self) -> None:
+        self._over = True
+        self._congested.set()
 
 
 async def request(location: Location, method: str, headers: Headers, body: bytes = b"") -> Reply:

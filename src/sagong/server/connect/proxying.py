@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -97,7 +96,7 @@ def _forwarded_for(asked: Request) -> str:
 
 
 class _Splice:
-    """Copies both ways until one side ends."""
+    """Joins both until one side ends."""
 
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
@@ -105,29 +104,10 @@ class _Splice:
     async def run(self, client: Duplex) -> None:
         """Copy. Cancelled when the client's connection breaks."""
         try:
-            async with asyncio.TaskGroup() as group:
-                copies = [group.create_task(self._to_backend(client)), group.create_task(self._to_client(client))]
-                await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
-                for copy in copies:
-                    copy.cancel()
+            await self._reply.join(client)
         finally:
             self._reply.close()
             client.close()
-
-    async def _to_backend(self, client: Duplex) -> None:
-        try:
-            while data := await client.read():
-                await self._reply.write(data)
-        except OSError:
-            return
-
-    async def _to_client(self, client: Duplex) -> None:
-        try:
-            while data := await self._reply.read():
-                client.write(data)
-                await client.drain()
-        except OSError:
-            return
 
 
 async def stream(reply: Reply) -> AsyncIterator[bytes]:
