@@ -11,7 +11,7 @@ import msgspec
 from tests.node.builders import HandClock
 from tests.node.observed import pod
 
-from sagong.api.errors import NotFoundError
+from sagong.api.errors import ConflictError, NotFoundError
 from sagong.api.types.core import ContainerStatus, Pod, PodCondition, PodIP, PodStatus
 from sagong.node.status_manager import StatusManager, merged
 
@@ -170,3 +170,12 @@ async def test_a_pod_that_is_gone_is_no_error_and_an_api_that_is_away_is_tried_a
         found.set("u1", status("Failed"))
         await asyncio.sleep(1.1)
     assert server.patches == [{"phase": "Failed"}]
+
+
+async def test_a_conflict_of_which_no_watch_tells_is_tried_again() -> None:
+    server = Server(pod("{}"))
+    server.failures.append(ConflictError("modified"))
+    async with manager(server) as found:
+        found.set("u1", status("Running"))
+        await asyncio.sleep(1.1)
+    assert server.patches == [{"phase": "Running"}]

@@ -36,8 +36,8 @@ NOW = datetime.now(UTC)
 class Pki:
     """An authority that writes certificates and keys into a directory."""
 
-    def __init__(self, directory: Path, name: str = "kubernetes") -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, name: str = "kubernetes", *, now: datetime = NOW, valid: timedelta = timedelta(hours=1)) -> None:
+        self.directory, self._now, self._valid = directory, now, valid
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = self._builder(self.name, self.key).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
@@ -64,7 +64,7 @@ class Pki:
     def _builder(self, name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         builder = x509.CertificateBuilder().subject_name(name).issuer_name(self.name).public_key(key.public_key())
         builder = builder.serial_number(x509.random_serial_number())
-        return builder.not_valid_before(NOW - timedelta(hours=1)).not_valid_after(NOW + timedelta(hours=1))
+        return builder.not_valid_before(self._now - timedelta(hours=1)).not_valid_after(self._now + self._valid)
 
     def _write_key(self, file: str, key: ec.EllipticCurvePrivateKey) -> None:
         pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

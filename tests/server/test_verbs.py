@@ -203,3 +203,11 @@ async def test_representations(tmp_path: Path) -> None:
         assert (await api("GET", MAPS, Accept="text/html")).status == 406
         pretty = await api("GET", f"{MAPS}/a?pretty=true")
         assert pretty.raw.startswith(b'{\n  "apiVersion"')
+
+
+async def test_a_patch_of_what_is_absent_makes_nothing_even_where_put_would(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        for path in ("/api/v1/namespaces/default/events/e", "/apis/coordination.k8s.io/v1/namespaces/default/leases/e"):
+            for media, body in ((MERGE, {"metadata": {"labels": {"a": "b"}}}), (STRATEGIC, {"metadata": {}}), (JSON_PATCH, [])):
+                answer = await api("PATCH", path, body, Content_Type=media)
+                assert (answer.status, answer.body["reason"]) == (404, "NotFound"), answer.raw

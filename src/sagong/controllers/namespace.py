@@ -179,7 +179,7 @@ async def _list(
                 items = (await client.list(metadata_only(row), namespace)).items
         except (NotFoundError, MethodNotAllowedError):  # the resource went away meanwhile
             return
-        except ApiError as error:
+        except (ApiError, OSError) as error:
             errors.append(str(error))
             return
         if items:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from sagong.api.cause import cause_id
 from sagong.api.clock import Random
-from sagong.api.errors import ConflictError, NotFoundError
+from sagong.api.errors import ApiError, ConflictError, NotFoundError
 from sagong.api.resources import Resource
 from sagong.client.accounts import Accounts
 from sagong.client.client import Client
@@ -188,7 +188,10 @@ class Loop:
         if self.controller.reconcile is not None:
             plan = self.controller.reconcile(self._view, key)
         elif self.controller.reconcile_live is not None:
-            plan = await self.controller.reconcile_live(self._view, key)
+            try:
+                plan = await self.controller.reconcile_live(self._view, key)
+            except (ApiError, OSError) as error:
+                return Outcome(failure=error)
         else:
             raise LookupError(f"{self.controller.name} has no reconcile")
         if plan.actions:

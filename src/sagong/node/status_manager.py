@@ -137,8 +137,13 @@ class StatusManager:
                 self._shown[uid] = (pod.metadata.resourceVersion, pod.status)
             if self._ripe(entry, pod):
                 await self._writer.delete(Pod, meta.name, meta.namespace, uid=meta.uid, grace_period_seconds=0)
-        except (NotFoundError, ConflictError):
+        except NotFoundError:
             self._shown.pop(uid, None)
+        except ConflictError as error:  # another pod has the name, or somebody else wrote: the watch tells, but not of every refusal
+            log.debug("status of pod %s not written: %s", uid, error)
+            self._shown.pop(uid, None)
+            entry.dirty = True
+            self._enqueue_later(uid, RETRY_SECONDS)
         except BaseException:
             entry.dirty = True
             raise

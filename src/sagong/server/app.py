@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from sagong.api.clock import Clock, Random
@@ -106,13 +107,19 @@ class ApiServer:
         """Bring the server's own objects into the store, listen, and serve."""
         listener = listener or listen(self.config.address, self.config.port)
         self.port = listener.getsockname()[1]
+        async with self.working():
+            await self.http.serve(listener, tls_context(self.config), started=self.ready)
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Bring the server's own objects into the store and run what runs beside requests; `pipeline` may be asked then."""
         async with asyncio.TaskGroup() as group:
             await self._parts.bootstrap.start()
             self._definitions.install()
             self._bootstrapped = True
             loops = [group.create_task(loop()) for loop in self._loops]
             self._looping = True
-            await self.http.serve(listener, tls_context(self.config), started=self.ready)
+            yield
             for loop in loops:
                 loop.cancel()
 

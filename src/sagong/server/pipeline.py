@@ -135,7 +135,9 @@ class Pipeline:
     async def run(self) -> None:
         """End what takes too long, until cancelled."""
         while True:
-            await self._clock.sleep(SWEEP_SECONDS)
+            earliest = next(iter(self._deadlines.values()), float("inf"))  # they are in order: all have the same time
+            wait = min(earliest - self._clock.monotonic(), REQUEST_SECONDS)  # what comes meanwhile ends later
+            await self._clock.sleep(max(wait, SWEEP_SECONDS))
             now = self._clock.monotonic()
             for exchange, deadline in tuple(self._deadlines.items()):
                 if deadline <= now:

@@ -20,6 +20,8 @@ class Bootstrap:
 
     def __init__(self, config: BootstrapConfig, store: Store, *, clock: Clock, random: Random) -> None:
         self._config, self._store, self._clock, self._random = config, store, clock, random
+        self._fine: dict[str, int] = {}
+        """the revisions of vital objects that are as they should be"""
 
     async def start(self) -> None:
         """Bring everything into the store. Raises StoreWriteError, StoreClosedError."""
@@ -29,6 +31,9 @@ class Bootstrap:
         """Bring back what is deleted or bent, every ten seconds, until cancelled."""
         while True:
             await self._clock.sleep(INTERVAL)
+            if self._fine and all(self._revision(key) == revision for key, revision in self._fine.items()):
+                continue
+            self._fine = {}
             try:
                 await self._ensure(list(always(self._config, self._now())))
             except StoreWriteError:
@@ -41,15 +46,20 @@ class Bootstrap:
                 await self._store.write_all(writes)
             except RevisionMismatchError:
                 continue  # somebody wrote in between; look again
+            if not writes:
+                self._fine = {key: self._revision(key) for key in map(_key, wanted)}
             return
+
+    def _revision(self, key: str) -> int:
+        entry = self._store.get(key)
+        return entry.revision if entry is not None else 0
 
     def _writes(self, wanted: Iterable[Wanted]) -> Iterable[Write]:
         for want in wanted:
-            row = resource_of(type(want.obj))
-            meta = want.obj.metadata  # type: ignore[attr-defined] # every resource's Struct has it
-            key = row.storage_key(meta.namespace, meta.name)
+            key = _key(want)
             entry = self._store.get(key)
             if entry is None:
+                row = resource_of(type(want.obj))
                 yield Write(key, self._fresh(want.obj, row.api_version, row.kind), 0)
                 continue
             live = msgspec.json.decode(entry.value, type=type(want.obj))
@@ -65,3 +75,8 @@ class Bootstrap:
 
     def _now(self) -> str:
         return format_time(self._clock.now())
+
+
+def _key(want: Wanted) -> str:
+    meta = want.obj.metadata  # type: ignore[attr-defined] # every resource's Struct has it
+    return resource_of(type(want.obj)).storage_key(meta.namespace, meta.name)

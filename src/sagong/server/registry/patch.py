@@ -40,6 +40,8 @@ async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     coerce = row.extra.coerce if row.module is None else None
 
     def transform(old: Any, _: Entry | None) -> Any:
+        if old is None:  # of a kind that PUT and apply may create
+            raise registry.missing(row, call.name)
         original = to_dict(versions.to_served(row, old))
         decoded = patch_object(original, request.body, patch_type, row, strict=strict, coerce=coerce)
         call.warnings += (warning for warning in decoded.warnings if warning not in call.warnings)

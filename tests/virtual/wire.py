@@ -1,0 +1,112 @@
+"""A client's transport whose other end is a server in the same process: no sockets, no TLS, and faults on the way if wanted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, cast
+from urllib.parse import quote, urlencode
+
+from tests.virtual.faults import GONE, Faults
+
+from sagong.api.cause import HEADER, cause_id
+from sagong.api.clock import Clock
+from sagong.client.config import ClientConfig
+from sagong.client.connection import ServerUnreachableError
+from sagong.client.credentials import Bearer
+from sagong.client.transport import REQUEST_TIMEOUT, Request, Response, Stream, Transport, error_of
+from sagong.server import messages
+from sagong.server.messages import Handler, Peer
+
+
+class WiredTransport(Transport):
+    """Speaks for whom a certificate (DER) or a token names. What a Transport does around one exchange, it does too."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        clock: Clock,
+        *,
+        certificate: bytes | None = None,
+        bearer: Bearer | None = None,
+        faults: Faults | None = None,
+    ) -> None:
+        super().__init__(ClientConfig("http://server.invalid"), clock, bearer=bearer)
+        self._handler, self._peer, self._faults = handler, Peer("127.0.0.1", certificate), faults
+
+    async def _exchange(self, request: Request, time_limit: float) -> Response:
+        async with asyncio.timeout(time_limit):
+            faults = self._faults
+            if faults is not None and (refused := await self._trouble(faults, request)):
+                return refused
+            if request.method != "GET":
+                self.guard()
+            answer = await self._ask(request)
+            assert isinstance(answer, messages.Response)
+            if faults is not None and faults.loses_answer(request):
+                raise ServerUnreachableError("the server closed the connection")
+            headers = {name.lower(): value for name, value in answer.headers}
+            return Response(answer.status, headers, answer.body)
+
+    @asynccontextmanager
+    async def stream(self, request: Request, *, time_limit: float = REQUEST_TIMEOUT) -> AsyncIterator[Stream]:
+        async with asyncio.timeout(time_limit):
+            refused = await self._trouble(self._faults, request) if self._faults is not None else None
+            answer = None if refused else await self._ask(request)
+        if refused is None and isinstance(answer, messages.Response):
+            refused = Response(answer.status, {}, answer.body)
+        if refused is not None:
+            raise error_of(refused)
+        assert isinstance(answer, messages.Stream)
+        try:
+            async with aclosing(cast("Any", answer.chunks)) as chunks:
+                yield _WiredStream(answer, chunks, self._faults)
+        finally:
+            answer.ended()
+
+    async def _trouble(self, faults: Faults, request: Request) -> Response | None:
+        if delay := faults.delay():
+            await asyncio.sleep(delay)
+        if faults.unreachable():
+            raise ServerUnreachableError("cannot reach the server: injected")
+        return faults.refusal(request)
+
+    async def _ask(self, request: Request) -> messages.Answer:
+        target = quote(request.path, safe="/:@!$&'()*+,;=~-._")
+        if request.query:
+            target += "?" + urlencode(request.query, doseq=True)
+        headers = {name.lower(): [value] for name, value in request.headers.items()}
+        headers["user-agent"] = ["virtual"]
+        if token := await self._bearer.token():
+            headers["authorization"] = [f"Bearer {token}"]
+        if cause := cause_id.get():
+            headers[HEADER.lower()] = [cause]
+        asked = messages.Request(request.method, target, headers, request.body, self._peer)
+        # a task of its own, as on a connection: the server finishes what was asked although the client has lost interest
+        return await asyncio.shield(asyncio.ensure_future(self._handler(asked)))
+
+
+class _WiredStream(Stream):
+    """The body of a watch or a log."""
+
+    def __init__(self, answer: messages.Stream, chunks: AsyncIterator[bytes], faults: Faults | None) -> None:
+        self.status, self.headers = answer.status, {name.lower(): value for name, value in answer.headers}
+        self._chunks, self._faults = chunks, faults
+
+    async def read(self) -> bytes:
+        """Return the next piece; empty at the end."""
+        return await anext(self._chunks, b"")
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        async for chunk in self._chunks:
+            if self._faults is not None:
+                if self._faults.cuts_watch():
+                    raise ServerUnreachableError("the server closed the connection")
+                if self._faults.expires_watch():
+                    yield GONE
+                    return
+            yield chunk
+
+    def close(self) -> None:
+        """Do nothing: who reads it lets go of it."""
