@@ -147,12 +147,23 @@ def paths(fields: Node, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...
 
 def decode(raw: bytes | Mapping[str, Any]) -> Fields:
     """Read FieldsV1; unknown kinds of path elements are dropped. Raises FieldsError."""
+    return _decode_known(raw) if isinstance(raw, bytes) and len(raw) <= _LONGEST_KNOWN else _decode(raw)
+
+
+_LONGEST_KNOWN = 4096
+"""Objects of one template have the same fields: short texts are read once."""
+
+
+def _decode(raw: bytes | Mapping[str, Any]) -> Fields:
     try:
         found = _decoder.decode(raw) if isinstance(raw, bytes | bytearray | memoryview | msgspec.Raw) else dict(raw)
     except msgspec.MsgspecError as error:
         raise FieldsError(str(error)) from error
     found.pop(SELF, None)
     return _canonical(found) if _needs_care(found) else found
+
+
+_decode_known = functools.lru_cache(maxsize=128)(_decode)
 
 
 def encode(fields: Fields) -> bytes:

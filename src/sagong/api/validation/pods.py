@@ -11,7 +11,7 @@ from sagong.api.field_errors import WHOLE, Errors
 from sagong.api.quantity import parse
 from sagong.api.types import core
 from sagong.api.types.meta import ObjectMeta
-from sagong.api.validation import addresses, containers, metadata, placement, resources, security, volumes
+from sagong.api.validation import addresses, containers, metadata, placement, pod_templates, resources, security, volumes
 from sagong.api.validation.paths import descending
 from sagong.api.validation.rules import each, in_range, one_of
 
@@ -54,7 +54,12 @@ _NOT_IN_WINDOWS_CONTAINER = (
 def pod(errors: Errors, new: core.Pod, _: core.Pod | None) -> None:
     """Check a pod, on create and update."""
     _annotations(errors, "metadata.annotations", new.metadata.annotations, new.spec)
-    pod_spec(errors, "spec", new.spec, new.metadata)
+    text = pod_templates.text_of(new.spec)
+    if not pod_templates.is_sound(text):
+        before = len(errors)
+        pod_spec(errors, "spec", new.spec, new.metadata)
+        if len(errors) == before:
+            pod_templates.remember(text)
     if not new.spec.serviceAccountName:
         for i, volume in enumerate(new.spec.volumes):
             for j, source in enumerate(volume.projected.sources if volume.projected else ()):
