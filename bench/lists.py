@@ -250,6 +250,14 @@ async def fan_out(target: Target, server: Server, watchers: int, updates: int, w
     return found
 
 
+async def lists(target: Target, server: Server, rounds: int, found: dict[str, Any]) -> None:
+    found["list"] = await timed(target, server, PODS, rounds)
+    found["list_protobuf"] = await timed(target, server, PODS, 1, PROTOBUF)
+    found["list_pages"] = await paged(target, server)
+    for name, query in SELECTIVE.items():
+        found[f"list_{name}"] = await timed(target, server, f"{PODS}?{query}", rounds * 10)
+
+
 async def run(target: Target, options: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {"pods": options.pods}
     server = Server(options.process)
@@ -261,11 +269,8 @@ async def run(target: Target, options: argparse.Namespace) -> dict[str, Any]:
     found["creates_per_second"] = round(options.pods / (time.perf_counter() - began))
     found["create_server_cpu_us"] = round((server.seconds() - before) / options.pods * 1e6)
     memory["with_pods"] = server.resident()
-    found["list"] = await timed(target, server, PODS, 5)
-    found["list_protobuf"] = await timed(target, server, PODS, 1, PROTOBUF)
-    found["list_pages"] = await paged(target, server)
-    for name, query in SELECTIVE.items():
-        found[f"list_{name}"] = await timed(target, server, f"{PODS}?{query}", 50)
+    if options.rounds:
+        await lists(target, server, options.rounds, found)
     for writers in options.writers:
         found[f"fan_out_{writers}"] = await fan_out(target, server, options.watchers, min(options.updates, options.pods), writers)
     memory["after"] = server.resident()
@@ -278,6 +283,7 @@ def main() -> None:
     parser.add_argument("--pods", type=int, default=10_000)
     parser.add_argument("--watchers", type=int, default=200)
     parser.add_argument("--updates", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of lists; ten times as many of selective ones; 0: none")
     parser.add_argument("--writers", type=int, nargs="*", default=[1, 16], help="one fan-out with each number of writers")
     parser.add_argument("--kept", action="store_true", help="the pods are there already; leave them there")
     parser.add_argument("--process", default="", help="a part of the API server's command line")

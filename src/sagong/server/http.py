@@ -13,7 +13,7 @@ import socket
 import ssl
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from email.utils import format_datetime
 from typing import cast
@@ -354,6 +354,8 @@ class Connection(asyncio.Protocol):
         close = close or self._parser.get_http_version() == "1.0"
         write(wire.head(answer.status, answer.content_type, answer.headers, self.server.date, length=None, close=close))
         self._stream_task = True
+        if answer.attach is not None:
+            answer.attach(_Sink(self.transport, gate, wire.unframed if close else wire.chunk))
         try:
             async with aclosing(answer.chunks) as chunks:  # type: ignore[type-var] # an async generator in practice
                 async for data in chunks:
@@ -418,6 +420,21 @@ class Connection(asyncio.Protocol):
     def _wake(self) -> None:
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
+
+
+class _Sink:
+    """`messages.Sink` of a connection."""
+
+    __slots__ = ("_gate", "framing", "wait_open", "write")
+
+    def __init__(self, transport: asyncio.Transport, gate: Gate, framing: Callable[[bytes], bytes]) -> None:
+        self._gate, self.framing = gate, framing
+        self.write, self.wait_open = transport.write, gate.wait_open
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client has not taken what was written before, or is gone."""
+        return self._gate.closed or self._gate.lost
 
 
 def _origin_form(target: str) -> str:

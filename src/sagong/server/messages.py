@@ -98,10 +98,33 @@ def nothing() -> None:
     """Do nothing when a stream has ended."""
 
 
+class Sink(Protocol):
+    """The sending side of a stream, for those who write the same to many."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client has not taken what was written before, or is gone."""
+        ...
+
+    @property
+    def framing(self) -> Callable[[bytes], bytes]:
+        """What turns a chunk into what `write` takes; the same function where the same comes out."""
+        ...
+
+    def write(self, framed: bytes) -> None:
+        """Send a chunk now."""
+        ...
+
+    async def wait_open(self) -> None:
+        """Wait until the client has taken enough of what was written. Raises ConnectionError when it is gone."""
+        ...
+
+
 class Stream(Struct):
     """An answer sent in chunks as they come; a chunk is written before the next is asked for (backpressure).
 
-    `ended` is called once when it is over, however it ended.
+    `ended` is called once when it is over, however it ended. Where there is `attach`, it is called first with what chunks can be
+    written to past the iterator, while that waits.
     """
 
     chunks: AsyncIterator[bytes]
@@ -109,6 +132,7 @@ class Stream(Struct):
     content_type: str = JSON
     headers: Sequence[tuple[str, str]] = ()
     ended: Callable[[], None] = nothing
+    attach: Callable[[Sink], None] | None = None
 
 
 class Duplex(Protocol):

@@ -50,6 +50,11 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def unframed(data: bytes) -> bytes:
+    """Return a chunk as it is sent where the end of the connection ends the answer."""
+    return data
+
+
 def _clean(value: str) -> str:
     """Keep a value on its line: a line end in it would let its writer forge headers."""
     return value if value.isprintable() else "".join(c if c.isprintable() else " " for c in value)

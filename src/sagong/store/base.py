@@ -5,8 +5,8 @@ One store revision is one resourceVersion. Reads and watches are answered from m
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -96,6 +96,17 @@ class Seal(Protocol):
         ...
 
 
+class Interest(NamedTuple):
+    """What a watch is interested in: changes for which `trigger` names `value`.
+
+    A trigger says what a change is about, such as the nodes that a pod was and is on. All watches with the same trigger are found
+    with one question to it, however many they are.
+    """
+
+    trigger: Callable[[Event], Iterable[str]]
+    value: str
+
+
 class Watch(Protocol):
     """A stream of batches of events, in revision order, none missed."""
 
@@ -103,8 +114,13 @@ class Watch(Protocol):
         """Iterate batches; each is non-empty. Ends when closed; raises SlowWatcherError if the reader fell behind."""
         ...
 
-    def take(self) -> Sequence[Event]:
-        """Return what is queued now, in order, without waiting. Raises SlowWatcherError."""
+    def take(self, most: int = 0) -> Sequence[Event]:
+        """Return what is queued now, in order, without waiting; about `most` bytes of values, 0: all. Raises SlowWatcherError."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
         ...
 
     @property
@@ -167,8 +183,11 @@ class Store(Protocol):
         """Do all the writes in one revision-ordered atomic batch, or none; return the last revision."""
         ...
 
-    def watch(self, prefix: str, since: int, *, capacity: int = 10_000) -> Watch:
-        """Watch changes after revision `since`, the kept log first. Raises CompactedError, FutureRevisionError."""
+    def watch(self, prefix: str, since: int, *, capacity: int = 10_000, interest: Interest | None = None) -> Watch:
+        """Watch changes after revision `since`, the kept log first. Raises CompactedError, FutureRevisionError.
+
+        With an interest, other changes may be left out.
+        """
         ...
 
     async def wait_revision(self, revision: int) -> None:

@@ -16,6 +16,7 @@ from sagong.api.clock import Clock
 from sagong.store import etcd_pb2 as pb
 from sagong.store.base import (
     Entry,
+    Interest,
     RevisionMismatchError,
     Seal,
     SealError,
@@ -86,10 +87,10 @@ class EtcdStore:
         """As `list`, at an earlier revision."""
         return self._log.list_at(prefix, revision, start=start, limit=limit)
 
-    def watch(self, prefix: str, since: int, *, capacity: int = 10_000) -> Watch:
+    def watch(self, prefix: str, since: int, *, capacity: int = 10_000, interest: Interest | None = None) -> Watch:
         """Watch changes after `since`."""
         self._check_open()
-        return self._log.watch(prefix, since, capacity)
+        return self._log.watch(prefix, since, capacity, interest)
 
     async def wait_revision(self, revision: int) -> None:
         """Wait until `revision` is visible."""

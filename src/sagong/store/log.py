@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from operator import attrgetter
 
-from sagong.store.base import CompactedError, Entry, Event, FutureRevisionError
+from sagong.store.base import CompactedError, Entry, Event, FutureRevisionError, Interest
 from sagong.store.fanout import Fanout, LogWatch
 from sagong.store.index import KeyIndex, prefix_end
 
@@ -69,11 +69,11 @@ class Log:
         merged.sort(key=attrgetter("key"))
         return merged[:limit] if limit else merged
 
-    def watch(self, prefix: str, since: int, capacity: int) -> LogWatch:
+    def watch(self, prefix: str, since: int, capacity: int, interest: Interest | None = None) -> LogWatch:
         """Watch changes after `since`."""
         self._check(since)
         later = islice(self._events, bisect_right(self._events, since, key=_revision), None)
-        return self.fanout.attach(prefix, [event for event in later if event.key.startswith(prefix)], capacity)
+        return self.fanout.attach(prefix, [event for event in later if event.key.startswith(prefix)], capacity, interest)
 
     def apply(self, key: str, value: bytes | None, revision: int) -> Event:
         """Record one change; `publish` tells of it."""

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from sagong.store.base import Entry, Event, RevisionMismatchError, Seal, StoreClosedError, Watch, Write
+from sagong.store.base import Entry, Event, Interest, RevisionMismatchError, Seal, StoreClosedError, Watch, Write
 from sagong.store.log import Log
 from sagong.store.sqlite_file import Row, SqliteFile, damaged
 from sagong.store.sqlite_writer import Compaction, Unit, Writer
@@ -73,11 +73,11 @@ class SqliteStore:
         """As `list`, at an earlier revision."""
         return self._log.list_at(prefix, revision, start=start, limit=limit)
 
-    def watch(self, prefix: str, since: int, *, capacity: int = 10_000) -> Watch:
+    def watch(self, prefix: str, since: int, *, capacity: int = 10_000, interest: Interest | None = None) -> Watch:
         """Watch changes after `since`."""
         if self._closed is not None:
             raise self._closed
-        return self._log.watch(prefix, since, capacity)
+        return self._log.watch(prefix, since, capacity, interest)
 
     async def wait_revision(self, revision: int) -> None:
         """Wait until `revision` is visible."""

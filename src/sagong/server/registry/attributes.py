@@ -6,7 +6,8 @@ common are kept once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from sagong.api.narrow import narrow
 from sagong.api.resources import Resource
 from sagong.server.registry import versions
 from sagong.server.registry.storage import Storage
+from sagong.store.base import Event
 
 OF_THE_KEY = ("metadata.name", "metadata.namespace")
 REMEMBERED = 4096
@@ -56,6 +58,20 @@ class Reader:
         self._label_sets: dict[bytes, Mapping[str, str]] = {}
         self._field_sets: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._values = _values_of(storage, row, self.fields)
+        self.trigger = functools.cache(self._trigger)
+
+    def _trigger(self, label: str, field: int) -> Callable[[Event], Iterable[str]]:
+        """Return what tells the values of a label, or of the field of that number, before and after a change."""
+
+        def values(event: Event) -> Iterator[str]:
+            for value, revision in ((event.value, event.revision), (event.previous, event.previous_revision)):
+                if value is not None:
+                    known = self.get(event.key, value, revision)
+                    found = known.labels.get(label) if field < 0 else known.fields[field]
+                    if found is not None:
+                        yield found
+
+        return values
 
     def get(self, key: str, value: bytes, revision: int) -> Attributes:
         """Return the attributes of `value`, which is at `key` at that revision."""

@@ -16,6 +16,7 @@ from sagong.server.contract import Authorizer, Connector, Issuer, RuleLister, Se
 from sagong.server.exchange import Exchange
 from sagong.server.messages import JSON, Response
 from sagong.server.negotiation import representation
+from sagong.server.registry.groups import Groups
 from sagong.server.registry.indexes import Indexes
 from sagong.server.registry.options import too_large_revision
 from sagong.server.registry.render import RenderCache, Renderer
@@ -51,10 +52,12 @@ class Registry:
     families: list[Callable[[], Iterable[Metric | Histogram]]] = field(default_factory=list)
     rendered: RenderCache = field(default_factory=RenderCache)
     indexes: Indexes = field(init=False)
+    groups: Groups = field(init=False)
 
     def __post_init__(self) -> None:
         """Make what follows from the rest."""
         self.indexes = Indexes(self.storage, self.clock)
+        self.groups = Groups(self.store)
 
     def selection(self, exchange: Exchange, row: Resource) -> Selection:
         """Return what a request about objects of `row` selects. Raises BadRequestError."""

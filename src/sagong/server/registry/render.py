@@ -21,7 +21,7 @@ from sagong.store.base import Entry
 
 GZIP_FROM = 128 * 1024
 STEP = 16
-RENDERED = 4096
+RENDERED = 1024
 _encoder = msgspec.json.Encoder()
 
 

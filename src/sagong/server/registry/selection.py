@@ -10,6 +10,7 @@ from sagong.api.field_selectors import FieldSelector, Term
 from sagong.api.resources import Resource
 from sagong.server.messages import Request
 from sagong.server.registry.attributes import OF_THE_KEY, Reader
+from sagong.store.base import Interest
 
 # key, value, revision
 Matcher = Callable[[str, bytes, int], bool]
@@ -35,9 +36,16 @@ class Selection:
         """Whether the keys alone decide."""
         return self.labels.empty and not self.terms
 
-    def field(self, name: str) -> str | None:
-        """Return the one value that is demanded of a field, if there is one."""
-        return next((term.value for _, term in self.terms if term.field == name and not term.negated), None)
+    @property
+    def interest(self) -> Interest | None:
+        """What changes must be about to concern the selection, if it demands one value of a field or label."""
+        for at, term in self.terms:
+            if not term.negated:
+                return Interest(self.reader.trigger("", at), term.value)
+        for asked in self.labels.requirements:
+            if (value := self.labels.exact(asked.key)) is not None:
+                return Interest(self.reader.trigger(asked.key, -1), value)
+        return None
 
     def _match(self, key: str, value: bytes, revision: int) -> bool:
         if self._of_key and not self._match_key(key):

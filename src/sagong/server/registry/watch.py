@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, NamedTuple
 
 import msgspec
 
-from sagong.api.errors import ApiError, GoneError, ServiceUnavailableError
+from sagong.api.errors import ApiError, GoneError
 from sagong.api.resources import Resource
 from sagong.api.types.meta import Status
 from sagong.server import status
 from sagong.server.exchange import Exchange, Seat
-from sagong.server.messages import JSON, Answer, Stream
+from sagong.server.messages import JSON, Answer, Sink, Stream
 from sagong.server.negotiation import PROTOBUF
+from sagong.server.registry.groups import Member, View, shutting_down
 from sagong.server.registry.options import ListOptions, list_options
 from sagong.server.registry.read import list_prefix
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.render import Renderer, event_line, to_protobuf
-from sagong.server.registry.selection import Matcher
+from sagong.server.registry.selection import Selection
 from sagong.store.base import CompactedError, Event, SlowWatcherError, StoreWriteError, Watch
 
 log = logging.getLogger(__name__)
@@ -49,26 +51,27 @@ async def watch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     prefix = list_prefix(row, info.namespace)
     if chosen.name is not None and (info.namespace or not row.namespaced):
         prefix += chosen.name
-    stream = _WatchStream(registry, row, _Asked(options, renderer, prefix, chosen.matcher), exchange.seat)
+    stream = _WatchStream(registry, row, _Asked(options, renderer, prefix, chosen), exchange.seat)
     if renderer.representation.media == PROTOBUF:
         return Stream(_framed(stream.lines(), row), content_type=f"{PROTOBUF};stream=watch")
-    return Stream(stream.lines(), content_type=JSON)
+    return Stream(stream.lines(), content_type=JSON, attach=stream.attach if stream.shares else None)
 
 
-async def _framed(lines: AsyncIterator[bytes], row: Resource) -> AsyncIterator[bytes]:
+async def _framed(lines: AsyncGenerator[bytes, None], row: Resource) -> AsyncGenerator[bytes, None]:
     """Turn lines of JSON into protobuf frames, for clients that read nothing else."""
     from sagong.api import protobuf  # noqa: PLC0415 - rarely asked for
 
-    async for chunk in lines:
-        frames = []
-        for line in chunk.splitlines():
-            event = msgspec.json.decode(line, type=_Line)
-            if event.type == "ERROR":
-                obj = protobuf.encode(msgspec.json.decode(event.object, type=Status))
-            else:
-                obj = to_protobuf(bytes(event.object), row)
-            frames.append(protobuf.encode_watch_event(event.type, obj))
-        yield b"".join(frames)
+    async with aclosing(lines):
+        async for chunk in lines:
+            frames = []
+            for line in chunk.splitlines():
+                event = msgspec.json.decode(line, type=_Line)
+                if event.type == "ERROR":
+                    obj = protobuf.encode(msgspec.json.decode(event.object, type=Status))
+                else:
+                    obj = to_protobuf(bytes(event.object), row)
+                frames.append(protobuf.encode_watch_event(event.type, obj))
+            yield b"".join(frames)
 
 
 class _Line(msgspec.Struct):
@@ -80,7 +83,25 @@ class _Asked(NamedTuple):
     options: ListOptions
     renderer: Renderer
     prefix: str
-    matcher: Matcher | None
+    selection: Selection
+
+
+class _Until:
+    """The times of a watch: of its bookmarks, and of its end."""
+
+    def __init__(self, options: ListOptions, deadline: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._bookmarks, self._deadline = options.bookmarks, deadline
+        self._bookmark_at = self._loop.time() + BOOKMARK_SECONDS
+
+    async def comes(self, over: asyncio.Future[None]) -> bool:
+        """Wait until `over` is, or for the time of a bookmark; tell whether the watch ends. Raises what `over` does."""
+        try:
+            async with asyncio.timeout_at(min(self._bookmark_at, self._deadline) if self._bookmarks else self._deadline):
+                await asyncio.shield(over)
+        except TimeoutError:
+            self._bookmark_at = self._loop.time() + BOOKMARK_SECONDS
+        return self._loop.time() >= self._deadline
 
 
 class _WatchStream:
@@ -88,12 +109,24 @@ class _WatchStream:
 
     def __init__(self, registry: Registry, row: Resource, asked: _Asked, seat: Seat | None) -> None:
         self._registry, self._row, self._seat = registry, row, seat
-        self._options, self._renderer, self._prefix, self._matcher = options, renderer, _, _ = asked
+        self._options, self._renderer, self._prefix, selection = options, renderer, _, _ = asked
+        self._view = View(selection, renderer, registry.rendered)
+        self._matcher, self._interest = selection.matcher, selection.interest if row.module is not None else None
+        self._sink: Sink | None = None
         timeout = options.timeout or int(MIN_TIMEOUT * (1 + registry.random.uniform()))
         self._deadline = asyncio.get_running_loop().time() + timeout
-        self._columns_sent = renderer.representation.target != "Table"
+        self._columns_sent = False
 
-    async def lines(self) -> AsyncIterator[bytes]:
+    @property
+    def shares(self) -> bool:
+        """Whether others may see the very same: not where the first event of a stream differs, or reading an event can fail."""
+        return self._row.module is not None and self._renderer.representation.target != "Table"
+
+    def attach(self, sink: Sink) -> None:
+        """Take note of where to write what others see too."""
+        self._sink = sink
+
+    async def lines(self) -> AsyncGenerator[bytes, None]:
         """Yield events, several to a chunk when there are several."""
         try:
             since = self._options.revision or 0
@@ -103,7 +136,7 @@ class _WatchStream:
                 since = self._registry.store.revision
                 async for chunk in self._initial(since):
                     yield chunk
-            watch = self._registry.store.watch(self._prefix, since)
+            watch = self._registry.store.watch(self._prefix, since, interest=self._interest)
             self._begun()
         except CompactedError as error:
             old = self._options.revision or 0
@@ -112,10 +145,12 @@ class _WatchStream:
         except ApiError as error:
             yield error_line(error)
             return
-        follow = self._follow if self._row.module is not None else self._follow_custom
+        alone = self._follow if self._row.module is not None else self._follow_custom
+        follow = alone if self._sink is None else self._follow_shared
         try:
-            async for chunk in follow(watch):
-                yield chunk
+            async with aclosing(follow(watch)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
         except SlowWatcherError:
             log.info("a watcher of %s fell behind and was dropped", self._prefix)
         except ApiError as error:
@@ -143,7 +178,7 @@ class _WatchStream:
             return False
         return True
 
-    async def _initial(self, revision: int) -> AsyncIterator[bytes]:
+    async def _initial(self, revision: int) -> AsyncGenerator[bytes, None]:
         buffer: list[bytes] = []
         size = 0
         entries = self._registry.store.list(self._prefix) if self._wants_initial else ()
@@ -166,7 +201,37 @@ class _WatchStream:
         asked = self._options.send_initial_events
         return asked if asked is not None else True
 
-    async def _follow(self, watch: Watch) -> AsyncIterator[bytes]:
+    async def _follow_shared(self, watch: Watch) -> AsyncGenerator[bytes, None]:
+        """Follow alone until all that there is has been sent, then with the others who see the same."""
+        assert self._sink is not None
+        store, groups, until = self._registry.store, self._registry.groups, _Until(self._options, self._deadline)
+        member: Member | None = None
+        try:
+            while True:
+                while batch := watch.take(FLUSH):
+                    if lines := self._view.lines(batch):
+                        yield b"".join(lines)
+                if watch.ended:
+                    raise shutting_down()
+                member = groups.join(self._prefix, self._view, self._sink)
+                watch.close()
+                while not member.lags:
+                    if await until.comes(member.over):
+                        return
+                    member.group.flush()
+                    if not member.over.done():
+                        yield self._bookmark(store.revision)
+                try:
+                    watch = store.watch(self._prefix, member.sent, interest=self._interest)
+                except CompactedError as error:
+                    raise SlowWatcherError(str(error)) from error
+                await self._sink.wait_open()
+        finally:
+            watch.close()
+            if member is not None:
+                member.leave()
+
+    async def _follow(self, watch: Watch) -> AsyncGenerator[bytes, None]:
         loop = asyncio.get_running_loop()
         batches = aiter(watch)
         bookmark_at = loop.time() + BOOKMARK_SECONDS if self._options.bookmarks else self._deadline
@@ -177,7 +242,7 @@ class _WatchStream:
             except StopAsyncIteration:
                 if self._row.module is None and self._row.extra.kind.retired:
                     return
-                raise ServiceUnavailableError("the server is shutting down") from None
+                raise shutting_down() from None
             except TimeoutError:
                 if loop.time() >= self._deadline:
                     return
@@ -188,10 +253,12 @@ class _WatchStream:
             if self._row.module is None:
                 batch = await self._row.extra.read_events(batch)
             lines = [line for event in batch if (line := self._event(event)) is not None]
-            if lines:
-                yield b"".join(lines)
+            while lines:
+                some = lines[: max(1, FLUSH // len(lines[0]))]
+                del lines[: len(some)]
+                yield b"".join(some)
 
-    async def _follow_custom(self, watch: Watch) -> AsyncIterator[bytes]:
+    async def _follow_custom(self, watch: Watch) -> AsyncGenerator[bytes, None]:
         """Follow until the definition of the resource changes."""
         kind = self._row.extra.kind
         kind.begin_watch(watch)
@@ -202,25 +269,14 @@ class _WatchStream:
             kind.end_watch(watch)
 
     def _event(self, event: Event) -> bytes | None:
-        value, previous = event.value, event.previous
-        matcher = self._matcher
-        now = value is not None and (matcher is None or matcher(event.key, value, event.revision))
-        before = previous is not None and (matcher is None or matcher(event.key, previous, event.previous_revision))
-        if now:
-            assert value is not None
-            return self._line(b"MODIFIED" if before else b"ADDED", value, event.revision)
-        if before:
-            assert previous is not None
-            return self._line(b"DELETED", previous, event.revision)
-        return None
+        seen = self._view.change(event)
+        return self._line(*seen) if seen is not None else None
 
     def _line(self, kind: bytes, value: bytes, revision: int) -> bytes:
-        if not self._columns_sent:
-            self._columns_sent = True
-            return event_line(kind, self._renderer.table_event(value, revision, columns=True))
-        if self._renderer.representation.target == "Table":
-            return event_line(kind, self._renderer.table_event(value, revision, columns=False))
-        return self._registry.rendered.get(kind, value, revision, self._renderer)
+        if self._renderer.representation.target != "Table":
+            return self._registry.rendered.get(kind, value, revision, self._renderer)
+        first, self._columns_sent = not self._columns_sent, True
+        return event_line(kind, self._renderer.table_event(value, revision, columns=first))
 
     def _bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
         metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
