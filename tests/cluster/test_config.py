@@ -57,3 +57,14 @@ def test_a_later_start_keeps_settings_and_changes_what_is_asked(tmp_path: Path) 
     assert configure(StartOptions(str(tmp_path), api_port=7001), first).api_port == 7001
     with pytest.raises(ConfigError, match="cannot be renamed"):
         configure(StartOptions(str(tmp_path), node_name="m"), first)
+
+
+def test_pods_reach_the_api_server_before_services_are_routed(tmp_path: Path) -> None:
+    def url(ip: str, nodes: int = 1) -> str:
+        return ClusterConfig(node_name="n", node_ip=ip, data_dir=str(tmp_path), nodes=nodes).pods_url
+
+    assert url("192.0.2.7") == "https://192.0.2.7:6443"
+    assert url("fd00::7") == "https://[fd00::7]:6443"
+    assert url("127.0.0.1") == ""
+    several = ClusterConfig(node_name="n", node_ip="127.0.0.1", data_dir=str(tmp_path), nodes=2)
+    assert several.pods_url == several.shared_url

@@ -100,6 +100,14 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
         """How the host network of every node reaches the API server: at an address that stays when this machine moves."""
         return f"https://{self.node_gateway}:{self.api_port}" if self.real_nodes > 1 else self.server_url
 
+    @property
+    def pods_url(self) -> str:
+        """How pods reach the API server where services are not routed yet; "" when this machine has no address that pods could reach."""
+        host = self.node_gateway if self.real_nodes > 1 else self.node_ip
+        if host.startswith("127."):
+            return ""
+        return f"https://[{host}]:{self.api_port}" if ":" in host else f"https://{host}:{self.api_port}"
+
 
 def directories(data_dir: str) -> dict[str, str]:
     """Return what a cluster that is not in the default place has of its own, so that nothing is shared: directories, bridge, cgroup."""

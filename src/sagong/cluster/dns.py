@@ -32,12 +32,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         config = load_kubeconfig(options.kubeconfig) if options.kubeconfig else in_cluster()
     except KubeconfigError as error:
         sys.exit(f"coredns: {error}")
-    process.run(lambda: _run(options, replace(config, user_agent="coredns")))
+    process.run(lambda: _run(options, replace(config, server=options.kubeconfig_server or config.server, user_agent="coredns")))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="coredns")
     parser.add_argument("--kubeconfig", default="")
+    parser.add_argument("--kubeconfig-server", default="", help="the API server's URL, where the service address is not yet routed")
     parser.add_argument("--domain", default="cluster.local")
     parser.add_argument("--listen", default="0.0.0.0,::", help="addresses, separated by commas")
     parser.add_argument("--port", type=int, default=53)

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
+import sagong
 from sagong.api.clock import Clock, format_time
 from sagong.api.errors import ApiError
 from sagong.api.resources import TABLE, Resource
@@ -22,6 +23,7 @@ from sagong.cli.operations import OperationError, PartStatus, Report
 from sagong.client.client import Client
 from sagong.client.config import load_kubeconfig
 from sagong.cluster import (
+    bytecode,
     certificates,
     component_configs,
     config,
@@ -73,6 +75,7 @@ class Launch:
     def run(self, timeout: float) -> None:
         """Start the supervisor and wait until all of kube-system runs."""
         process = self._start_supervisor()
+        bytecode.refresh(Path(sagong.__file__).parent)
         deadline = self.clock.monotonic() + timeout
         self._import_images(deadline)
         self._step("containerd and kubelet run")

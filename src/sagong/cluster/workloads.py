@@ -215,7 +215,8 @@ def _dns(config: ClusterConfig) -> list[Manifest]:
         "name": "coredns",
         "image": PYTHON,
         "imagePullPolicy": "IfNotPresent",
-        "command": python("sagong.cluster.dns", "--domain", config.cluster_domain),
+        # Answering cluster names is not to wait for the rules of kube-proxy, which starts at the same time.
+        "command": python("sagong.cluster.dns", "--domain", config.cluster_domain, "--kubeconfig-server", config.pods_url),
         "ports": [
             {"name": "dns", "containerPort": 53, "protocol": "UDP"},
             {"name": "dns-tcp", "containerPort": 53, "protocol": "TCP"},

@@ -9,7 +9,6 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from urllib.parse import urlsplit
 
 import httptools
@@ -175,9 +174,7 @@ def _request(target: Target) -> bytes:
     return ("\r\n".join([*lines, "Connection: close"]) + "\r\n\r\n").encode("latin-1", errors="replace")
 
 
-@cache
 def _unverified() -> ssl.SSLContext:
-    """Return what every probe over TLS uses: made once, since making it costs as much as a handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import BinaryIO
 
 from sagong.api.clock import parse_time
@@ -16,8 +14,8 @@ _BLOCK = 64 << 10
 _PARTS = 4
 _SURELY_LATER = timedelta(seconds=1)
 """by which lines of two streams never come out of order"""
-_PLAIN = re.compile(rb"^[-0-9T:.Z+]+ std(?:out|err) F (.*\n)", re.MULTILINE)
-_PLAIN_WITH_TIME = re.compile(rb"^([-0-9T:.Z+]+ )std(?:out|err) F (.*\n)", re.MULTILINE)
+_PLAIN = frozenset((b" stdout F ", b" stderr F "))
+"""what follows the time of whole lines; both are as long, and runtimes write times of one length"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +73,15 @@ class Renderer:
 
     def _at_once(self, lines: bytes) -> bytes | None:
         """Return the lines without their heads; None when each has to be looked at."""
-        if self._stream or not self._fresh:
+        rows = lines.split(b"\n")
+        end = lines.find(b" ")
+        head = end + 10
+        if rows.pop() or self._stream or not self._fresh or not {row[end:head] for row in rows} <= _PLAIN:
             return None
-        timed = self._options.timestamps
-        shown: list[bytes] = list(chain.from_iterable(_PLAIN_WITH_TIME.findall(lines))) if timed else _PLAIN.findall(lines)
-        # a part of a longer line, a last line without its end, or what is no log line
-        if len(shown) != lines.count(b"\n") * (2 if timed else 1) or not lines.endswith(b"\n"):
+        if self._options.since is not None and parse_time(lines[:end].decode()) < self._options.since + _SURELY_LATER:
             return None
-        if self._options.since is not None and parse_time(lines.partition(b" ")[0].decode()) < self._options.since + _SURELY_LATER:
-            return None
-        return b"".join(shown)
+        rows = [row[: end + 1] + row[head:] for row in rows] if self._options.timestamps else [row[head:] for row in rows]
+        return b"\n".join((*rows, b""))
 
     def _line(self, line: bytes) -> bytes:
         """Return what to send for one line of the file, with its newline; empty for a line that is not wanted or no log line."""
