@@ -168,12 +168,18 @@ class PodWorker:
             try:
                 async with asyncio.TaskGroup() as group:
                     self._step = group.create_task(self._attempt(steps[state]))
+                    if state is State.TERMINATING:
+                        self._accompany(group.create_task(self._follow()), self._step)
             finally:
                 step, self._step = self._step, None
             assert step is not None
             delay = 0.0 if step.cancelled() or self.state is not state else step.result()
             await self._pause(delay)
         self._m.finished(self.uid)
+
+    @staticmethod
+    def _accompany(follower: asyncio.Task[None], step: asyncio.Task[float]) -> None:
+        step.add_done_callback(lambda _: follower.cancel())
 
     async def _attempt(self, step: Callable[[], Awaitable[float]]) -> float:
         try:
@@ -320,6 +326,19 @@ class PodWorker:
         self._m.prober.forget(self.uid)
         self.state = move(self.state, "ended")
         self._publish(observed)
+        return 0.0
+
+    async def _follow(self) -> None:
+        """Show what changes while containers take their time to end: that they are not ready any more, and which have ended already."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._attempt(self._shown)
+
+    async def _shown(self) -> float:
+        observed = await self._observe()
+        if self.state is State.TERMINATING:
+            self._publish(observed)
         return 0.0
 
     # TERMINATED: take down what the pod had on the node.

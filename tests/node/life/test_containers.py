@@ -91,6 +91,29 @@ async def test_readiness_follows_the_probe_both_ways(rig: Rig) -> None:
         assert here.container("p").restartCount == 0
 
 
+async def test_a_pod_that_is_ending_is_shown_unready_and_what_of_it_has_ended(rig: Rig) -> None:
+    async with node(rig) as here:
+        here.put(
+            "p",
+            f"""
+terminationGracePeriodSeconds: 60
+containers:
+- name: c
+  image: {HELLO}
+  command: [sh, -c, "trap 'rm /tmp/ok; sleep 5; exit 0' TERM; touch /tmp/ok; while true; do sleep 0.1; done"]
+  readinessProbe: {{exec: {{command: [cat, /tmp/ok]}}, periodSeconds: 1, failureThreshold: 1}}
+- name: quick
+  image: {HELLO}
+  command: [sh, -c, "trap 'exit 3' TERM; while true; do sleep 0.1; done"]
+""",
+        )
+        await here.ready("p")
+        here.drop("p")
+        await here.until(lambda: here.condition("p", "Ready") == "False" and here.container("p").state.running)
+        await here.until(lambda: here.container("p", "quick").state.terminated and here.container("p").state.running)
+        await here.until(lambda: here.kubelet.pods.find("test", "p-testnode") is None)
+
+
 async def test_a_startup_probe_holds_the_others_back(rig: Rig) -> None:
     async with node(rig) as here:
         probes = """startupProbe: {exec: {command: [cat, /tmp/up]}, periodSeconds: 1, failureThreshold: 10}
