@@ -33,6 +33,16 @@ async def test_checks_are_named_as_upstreams(tmp_path: Path, path: str) -> None:
         assert "[+]etcd excluded: ok" in (await api("GET", f"{path}?verbose&exclude=etcd")).raw.decode().splitlines()
 
 
+async def test_results_are_counted_as_service_level_indicators(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        for path in ("/readyz", "/readyz/etcd", "/livez/ping"):
+            assert (await api("GET", path)).status == 200
+        lines = (await api("GET", "/metrics/slis")).raw.decode().splitlines()
+        assert 'kubernetes_healthcheck{name="etcd",type="readyz"} 1' in lines
+        assert 'kubernetes_healthchecks_total{name="etcd",status="success",type="readyz"} 2' in lines
+        assert 'kubernetes_healthchecks_total{name="ping",status="success",type="livez"} 1' in lines
+
+
 @pytest.mark.parametrize("part", sorted(CHECKS))
 def test_each_part_fails_checks_of_its_own(part: str) -> None:
     found = health.checks(**{**CHECKS, part: lambda: "not yet"})

@@ -69,6 +69,20 @@ async def test_what_is_wrong_is_told(tmp_path: Path) -> None:
         assert (await api("GET", "/nowhere")).raw == b"404 page not found\n"
 
 
+async def test_a_version_on_a_new_object_is_refused_after_all_else_has_been_judged(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        versioned = config_map("a")
+        versioned["metadata"]["resourceVersion"] = "5"
+        answer = await api("POST", MAPS, versioned)
+        assert (answer.status, answer.body["message"]) == (500, "resourceVersion should not be set on objects to be created")
+        versioned["data"] = {"no/key": "x"}
+        assert (await api("POST", MAPS, versioned)).status == 422
+        versioned = config_map("a")
+        versioned["metadata"]["resourceVersion"] = "0"
+        created = await api.ok("POST", MAPS, versioned)
+        assert int(created["metadata"]["resourceVersion"]) > 0
+
+
 async def test_unknown_fields_are_errors_or_warnings(tmp_path: Path) -> None:
     async with running(tmp_path) as api:
         body = {**config_map("a"), "dat": {}}

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uvloop
 
+from sagong.api.slis import Slis
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig
 from sagong.client.events import Recorder
@@ -99,7 +100,8 @@ def _no_page(_path: str) -> bytes | None:
 
 
 async def serve_health(health: HealthPort, pages: Pages) -> asyncio.Server:
-    """Answer GET /healthz, /livez and /readyz with ok, and whatever else `pages` has (HTTP/1.1, one request a connection)."""
+    """Answer GET /healthz, /livez and /readyz with ok, /metrics/slis, and what `pages` has (HTTP/1.1, one request a connection)."""
+    slis = Slis()
     context = None
     if health.certificate and health.key:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -112,7 +114,10 @@ async def serve_health(health: HealthPort, pages: Pages) -> asyncio.Server:
                 while (await reader.readline()).strip():
                     pass
                 path = words[1].decode("latin-1").split("?")[0] if len(words) > 1 else ""
-                body = b"ok" if path in ("/healthz", "/livez", "/readyz") else pages(path)
+                body = slis.page() if path == "/metrics/slis" else pages(path)
+                if path in ("/healthz", "/livez", "/readyz"):
+                    slis.observe("ping", path[1:], well=True)
+                    body = b"ok"
                 status = b"200 OK" if body is not None else b"404 Not Found"
                 body = b"404 page not found\n" if body is None else body
                 head = b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"

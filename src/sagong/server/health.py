@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from sagong.api.slis import Slis
 from sagong.server.exchange import Exchange
 from sagong.server.messages import TEXT, Answer, Response
 
@@ -68,8 +69,17 @@ def _well() -> str | None:
 class Health:
     """One of /healthz, /livez, /readyz: named checks, each also a page of its own below the path."""
 
-    def __init__(self, path: str, checks: dict[str, Check]) -> None:
-        self._path, self._checks = path, checks
+    def __init__(self, path: str, checks: Mapping[str, Check], slis: Slis) -> None:
+        self._path, self._kind = path, path.strip("/")
+        self._checks = {name: self._counted(name, check, slis) for name, check in checks.items()}
+
+    def _counted(self, name: str, check: Check, slis: Slis) -> Check:
+        def counted() -> str | None:
+            reason = check()
+            slis.observe(name, self._kind, well=reason is None)
+            return reason
+
+        return counted
 
     def __call__(self, exchange: Exchange) -> Answer:
         """Answer ok, or which checks failed."""
@@ -92,9 +102,8 @@ class Health:
             else:
                 failed = True
                 lines.append(f"[-]{check_name} failed: reason withheld")
-        what = self._path.strip("/")
         if failed:
-            return Response(("\n".join([*lines, f"{what} check failed"]) + "\n").encode(), 500, TEXT)
+            return Response(("\n".join([*lines, f"{self._kind} check failed"]) + "\n").encode(), 500, TEXT)
         if "verbose" in exchange.request.query:
-            return Response(("\n".join([*lines, f"{what} check passed"]) + "\n").encode(), content_type=TEXT)
+            return Response(("\n".join([*lines, f"{self._kind} check passed"]) + "\n").encode(), content_type=TEXT)
         return Response(b"ok", content_type=TEXT)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from sagong.api.exposition import CONTENT_TYPE
+from sagong.api.slis import Slis
 from sagong.server.discovery import Discovery
 from sagong.server.dispatch import Page
 from sagong.server.exchange import Exchange
@@ -36,8 +38,10 @@ def of(discovery: Discovery, openapi: OpenApi, checks: Mapping[str, Check]) -> d
     found: dict[str, Page] = {"/version": version, "/api": discovery.api, "/apis": discovery.apis}
     found |= {"/api/": discovery.below, "/apis/": discovery.below}
     found |= {"/openapi/v2": openapi.v2, "/openapi/v3": openapi.v3, "/openapi/v3/": openapi.group_version}
+    slis = Slis()
+    found["/metrics/slis"] = lambda _: Response(slis.page(), content_type=CONTENT_TYPE)
     for path, left_out in LEFT_OUT.items():
-        health = Health(path, {name: check for name, check in checks.items() if name not in left_out})
+        health = Health(path, {name: check for name, check in checks.items() if name not in left_out}, slis)
         found |= {path: health, f"{path}/": health}
     found["/"] = Index(lambda: [path for path in found if path == "/" or not path.endswith("/")])
     return found

@@ -122,6 +122,7 @@ async def get(port: int, path: str, **headers: str) -> tuple[int, bytes]:
 async def test_plain_paths(tmp_path: Path) -> None:
     async with served(World(tmp_path)) as port:
         assert await get(port, "/healthz") == (200, b"ok")
+        assert b'kubernetes_healthcheck{name="syncloop",type="healthz"} 1\n' in (await get(port, "/metrics/slis"))[1]
         status, body = await get(port, "/pods")
         assert (status, msgspec.json.decode(body)["items"][0]["metadata"]["name"]) == (200, "p")
         assert (await get(port, "/configz"))[1] == b'{"kubeletconfig":{"port":10250}}'

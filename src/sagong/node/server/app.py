@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from sagong.api.clock import Clock, format_time
+from sagong.api.exposition import CONTENT_TYPE
+from sagong.api.slis import Slis
 from sagong.api.types.core import PodList
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
@@ -21,7 +23,7 @@ from sagong.node.server.http import Exchange, HttpError, serve_connection
 from sagong.node.server.logs import ContainerLogs
 from sagong.node.server.streaming import Streaming
 
-_METRICS = "text/plain; version=0.0.4; charset=utf-8"
+_CHECKS = ("ping", "log", "syncloop")
 _READ_LIMIT = 256 << 10
 _RELOAD_SECONDS = 5.0
 log = logging.getLogger(__name__)
@@ -93,6 +95,7 @@ class KubeletServer:
     def __post_init__(self) -> None:
         self._logs = ContainerLogs(self.host, self.runtime, self.clock)
         self._streaming = Streaming(self.host, self.runtime)
+        self._slis = Slis()
         self._routes: Mapping[str, tuple[Handler, int, int]] = {
             # first part of the path: (handler, least and most number of further parts)
             "healthz": (self._healthz, 0, 1),
@@ -148,8 +151,10 @@ class KubeletServer:
         await handler(exchange, *rest)
 
     async def _healthz(self, exchange: Exchange, check: str = "") -> None:
-        if check not in ("", "ping", "log", "syncloop"):
+        if check not in ("", *_CHECKS):
             raise HttpError(404, "404 page not found")
+        for name in [check] if check else _CHECKS:
+            self._slis.observe(name, "healthz", well=True)
         await exchange.send(200, "ok")
 
     async def _pods(self, exchange: Exchange) -> None:
@@ -199,10 +204,13 @@ class KubeletServer:
         await exchange.send_json(await self.statistics.summary(only_cpu_and_memory=few))
 
     async def _metrics(self, exchange: Exchange, what: str = "") -> None:
+        if what == "slis":
+            await exchange.send(200, self._slis.page(), CONTENT_TYPE)
+            return
         if self.statistics is None or what not in ("", "resource", "cadvisor", "probes"):
             raise HttpError(404, "404 page not found")
         text = (await self.statistics.metrics(what)).encode()
-        await exchange.send(200, text, _METRICS)
+        await exchange.send(200, text, CONTENT_TYPE)
 
     async def _files(self, exchange: Exchange, *parts: str) -> None:
         root = self.log_root.resolve()

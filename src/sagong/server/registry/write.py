@@ -124,11 +124,9 @@ class _Write:
 
     def _found(self, meta: Any) -> None:
         """Fill in what a new object gets from the server."""
-        if meta.resourceVersion not in _UNSET:
-            raise ApiError("resourceVersion should not be set on objects to be created", reason="", code=500)
         random = self._registry.random
         meta.uid, meta.creationTimestamp = random.uid(), format_time(self._registry.clock.now())
-        meta.selfLink, meta.deletionTimestamp, meta.deletionGracePeriodSeconds, meta.resourceVersion = "", None, None, ""
+        meta.selfLink, meta.deletionTimestamp, meta.deletionGracePeriodSeconds = "", None, None
         if meta.generateName and not meta.name:
             meta.name = meta.generateName[:NAME_BASE] + random.suffix()
 
@@ -136,6 +134,9 @@ class _Write:
         row, call, store, meta = self._row, self._call, self._registry.store, obj.metadata
         self._refuse(await self._judged(obj, None), meta.name)
         await self._validated(review)
+        if meta.resourceVersion not in _UNSET:
+            raise ApiError("resourceVersion should not be set on objects to be created", reason="", code=500)
+        meta.resourceVersion = ""
         value = await self._encoded(obj)
         key = row.storage_key(meta.namespace, meta.name)
         try:
