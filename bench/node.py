@@ -124,15 +124,16 @@ class Bench:
 
     async def death(self) -> dict[str, Any]:
         """Kill containers; say when the API shows that they have ended."""
-        await self.create("p", "sleep", "1000")
         took = []
-        for restart in range(5):
-            await self.until(lambda restart=restart: self.status("p") == (restart, True))  # type: ignore[misc] # as above
-            found = await self.client.get(Pod, "p", NAMESPACE)
+        for number in range(5):
+            name = f"p-{number}"
+            await self.create(name, "sleep", "1000")
+            await self.until(lambda name=name: self.status(name) == (0, True))  # type: ignore[misc] # as above
+            found = await self.client.get(Pod, name, NAMESPACE)
             pid = process_of(found.status.containerStatuses[0].containerID.partition("://")[2])
             began = time.monotonic()
             os.kill(pid, signal.SIGKILL)
-            await self.until(lambda restart=restart: self.status("p") != (restart, True))  # type: ignore[misc] # as above
+            await self.until(lambda name=name: self.status(name) != (0, True))  # type: ignore[misc] # as above
             took.append(time.monotonic() - began)
         return spread(took)
 
