@@ -135,6 +135,8 @@ class StoreMachine(RuleBasedStateMachine):
         assert [(e.key, (e.value, e.revision, e.created)) for e in listed] == [
             (key, self.history[revision][key]) for key in (past[:limit] if limit else past)
         ]
+        if revision:  # 0 would be now
+            assert self.store.count(prefix, start=start, revision=revision) == len(past)
 
     @invariant()
     def agrees(self) -> None:

@@ -162,8 +162,8 @@ class Store(Protocol):
         """Return live entries under `prefix` in key order, from key `start` on, `limit` at most (0: all)."""
         ...
 
-    def count(self, prefix: str) -> int:
-        """Return how many live entries stand under `prefix`."""
+    def count(self, prefix: str, *, start: str = "", revision: int = 0) -> int:
+        """Return how many entries stand under `prefix`, from key `start` on; now, or at an earlier revision as `list_at`."""
         ...
 
     def list_at(self, prefix: str, revision: int, *, start: str = "", limit: int = 0) -> Sequence[Entry]:

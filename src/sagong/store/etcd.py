@@ -79,9 +79,9 @@ class EtcdStore:
         """Return live entries in key order."""
         return self._log.list(prefix, start=start, limit=limit)
 
-    def count(self, prefix: str) -> int:
-        """Count live entries."""
-        return self._log.count(prefix)
+    def count(self, prefix: str, *, start: str = "", revision: int = 0) -> int:
+        """Count entries."""
+        return self._log.count(prefix, start, revision)
 
     def list_at(self, prefix: str, revision: int, *, start: str = "", limit: int = 0) -> Sequence[Entry]:
         """As `list`, at an earlier revision."""

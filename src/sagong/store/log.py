@@ -49,18 +49,17 @@ class Log:
         keys = self._keys.range(max(prefix, start), prefix_end(prefix))
         return [self._live[key] for key in (islice(keys, limit) if limit else keys)]
 
-    def count(self, prefix: str) -> int:
-        """Count live entries under `prefix`."""
-        return self._keys.count(prefix, prefix_end(prefix))
+    def count(self, prefix: str, start: str = "", revision: int = 0) -> int:
+        """Count entries under `prefix` from key `start` on, now or as of `revision`."""
+        live = self._keys.count(max(prefix, start), prefix_end(prefix))
+        if not revision or revision == self.revision:
+            return live
+        past = self._past(prefix, revision, start)
+        return live + sum((entry is not None) - (key in self._live) for key, entry in past.items())
 
     def list_at(self, prefix: str, revision: int, *, start: str = "", limit: int = 0) -> Sequence[Entry]:
         """List as of `revision`: the live entries with every later change undone."""
-        self._check(revision)
-        past: dict[str, Entry | None] = {}
-        for at in range(bisect_right(self._events, revision, key=_revision), len(self._events)):
-            key = self._events[at].key
-            if key.startswith(prefix) and key >= start:
-                past.setdefault(key, self._before[at])
+        past = self._past(prefix, revision, start)
         live = self.list(prefix, start=start, limit=limit + len(past) if limit else 0)
         if not past:
             return live
@@ -68,6 +67,16 @@ class Log:
         merged += [entry for entry in past.values() if entry is not None]
         merged.sort(key=attrgetter("key"))
         return merged[:limit] if limit else merged
+
+    def _past(self, prefix: str, revision: int, start: str) -> dict[str, Entry | None]:
+        """Return what was at `revision` at the keys that have changed since."""
+        self._check(revision)
+        past: dict[str, Entry | None] = {}
+        for at in range(bisect_right(self._events, revision, key=_revision), len(self._events)):
+            key = self._events[at].key
+            if key.startswith(prefix) and key >= start:
+                past.setdefault(key, self._before[at])
+        return past
 
     def watch(self, prefix: str, since: int, capacity: int, interest: Interest | None = None) -> LogWatch:
         """Watch changes after `since`."""

@@ -95,7 +95,7 @@ async def page(
         last = found[limit - 1].key
         parts.continue_ = encode_continue(last.removeprefix(prefix) + "\0", revision)
         if selection.matcher is None:
-            parts.remaining = len(_read(registry.store, where, last + "\0", 0))
+            parts.remaining = registry.store.count(prefix, start=last + "\0", revision=revision)
         found = found[:limit]
     return found, parts
 
