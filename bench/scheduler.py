@@ -5,8 +5,8 @@
 
 The workloads are those of upstream's scheduler_perf: nodes of 4 CPU, 32 Gi and 110 pods that nobody runs, some pods that are there first,
 then the pods that are measured. `--scale` multiplies all three numbers. With `--own` an API server and a scheduler of this checkout are
-started for it, and the answer says how much CPU time a pod took in each. On a cluster with controllers, nodes without a kubelet are found out after
-40 s, and their pods are evicted. Prints one JSON object for each workload, and removes what it made.
+started for it, and the answer says how much CPU time a pod took in each. On a cluster with controllers, nodes without a kubelet are found
+out after 40 s, and their pods are evicted. Prints one JSON object for each workload, and removes what it made.
 """
 
 from __future__ import annotations
