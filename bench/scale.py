@@ -5,7 +5,7 @@
 Works on any Kubernetes by kubeconfig with room for the pods, such as `sagong start --nodes 1000 --simulated`, or simulated nodes of another
 make. Where there are nodes with the label sagong.local/simulated, the deployment goes there only. The collected pods are on no node (they
 ask for one that does not exist), so that the garbage collector is what is measured. Prints one JSON object for each measurement and removes
-what it made; 0 skips a measurement.
+what it made; 0 skips a measurement. `python -m bench.scale --virtual` and `--day` need no cluster: see bench/virtual.py.
 """
 
 from __future__ import annotations
@@ -133,21 +133,30 @@ async def _prepare(client: Client) -> None:
             return
 
 
-async def main() -> None:
-    """Measure what is asked for."""
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kubeconfig", default=str(user_kubeconfig.path()))
     parser.add_argument("--context", default="")
     parser.add_argument("--ready", type=int, default=5000)
     parser.add_argument("--collected", type=int, default=20000)
-    options = parser.parse_args()
+    parser.add_argument("--virtual", action="store_true", help="instead, a cluster in virtual time: see bench/virtual.py")
+    parser.add_argument("--day", action="store_true", help="instead, a day of a cron job in virtual time")
+    parser.add_argument("--nodes", type=int, default=1000, help="for --virtual")
+    parser.add_argument("--pods", type=int, default=20000, help="for --virtual")
+    parser.add_argument("--seed", type=int, default=1, help="for --virtual")
+    parser.add_argument("--faults", action="store_true", help="for --virtual: with faults and restarts")
+    return parser.parse_args()
+
+
+async def measure(options: argparse.Namespace) -> None:
+    """Measure what is asked for."""
     config = load_kubeconfig(options.kubeconfig, options.context)
     async with Client(config, clock=RealClock(), random=RealRandom()) as client:
         await _prepare(client)
         try:
-            for measure, count in ((ready, options.ready), (collected, options.collected)):
+            for what, count in ((ready, options.ready), (collected, options.collected)):
                 if count:
-                    print(json.dumps(await measure(client, count)), flush=True)
+                    print(json.dumps(await what(client, count)), flush=True)
         finally:
             try:
                 await client.delete(Namespace, NAMESPACE)
@@ -155,5 +164,19 @@ async def main() -> None:
                 print(f"namespace {NAMESPACE} not removed: {error}")
 
 
+def main() -> None:
+    """Do what is asked for."""
+    options = _options()
+    if options.day or options.virtual:
+        from bench import virtual  # noqa: PLC0415 - brings in the whole cluster, and the tests' harness
+
+        if options.day:
+            virtual.day()
+        else:
+            virtual.converge(options.nodes, options.pods, options.seed, faults=options.faults)
+    else:
+        uvloop.run(measure(options))
+
+
 if __name__ == "__main__":
-    uvloop.run(main())
+    main()

@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.virtual.cluster import Cluster, Part, until
 
@@ -56,7 +56,8 @@ class Scenario:
 
     cluster: Cluster
     size: Size
-    steps: list[Step] = field(default_factory=list)
+    told: Callable[[Step], None] = lambda _: None
+    """hears of each step that has come to rest"""
     expected: int = 0
     """pods that had to be made so far"""
 
@@ -84,10 +85,11 @@ class Scenario:
     async def _step(self, name: str, do: Callable[[], Awaitable[None]]) -> None:
         began, cpu = self.cluster.clock.monotonic(), time.process_time()
         await do()
-        self.steps.append(Step(name, self.cluster.clock.monotonic() - began, time.process_time() - cpu))
+        step = Step(name, self.cluster.clock.monotonic() - began, time.process_time() - cpu)
         made = self.cluster.pods.made.total()
         assert made == self.expected, f"{name}: {made} pods were made, {self.expected} were needed"
         assert not self.cluster.pods.moved, f"{name}: {self.cluster.pods.moved} were bound twice"
+        self.told(step)
 
     async def _restart(self) -> None:
         """Stop and start manager and scheduler at odd moments."""

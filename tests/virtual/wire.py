@@ -47,7 +47,7 @@ class WiredTransport(Transport):
             if faults is not None and faults.loses_answer(request):
                 raise ServerUnreachableError("the server closed the connection")
             headers = {name.lower(): value for name, value in answer.headers}
-            return Response(answer.status, headers, answer.body)
+            return Response(answer.status, headers, answer.complete())
 
     @asynccontextmanager
     async def stream(self, request: Request, *, time_limit: float = REQUEST_TIMEOUT) -> AsyncIterator[Stream]:
@@ -55,7 +55,7 @@ class WiredTransport(Transport):
             refused = await self._trouble(self._faults, request) if self._faults is not None else None
             answer = None if refused else await self._ask(request)
         if refused is None and isinstance(answer, messages.Response):
-            refused = Response(answer.status, {}, answer.body)
+            refused = Response(answer.status, {}, answer.complete())
         if refused is not None:
             raise error_of(refused)
         assert isinstance(answer, messages.Stream)
