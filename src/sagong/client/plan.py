@@ -7,6 +7,7 @@ that `then` returns when it is given the failure (None for success).
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -341,7 +342,8 @@ def _describe(action: Action) -> str:
     if isinstance(action, Confirm):
         return f"confirm {action.namespace}/{action.name}"
     if isinstance(action, Together):
-        return ", ".join(map(_describe, action.actions))
+        counts = Counter(map(_describe, action.actions))
+        return ", ".join(f"{text} ({count} times)" if count > 1 else text for text, count in counts.items())
     if isinstance(action, Create | Update):
         named = identity(action.obj)
         namespace, name = named.namespace, named.name or f"{_generate_name(action.obj)}*"

@@ -102,8 +102,8 @@ def _manage(rs: Set, pods: Sequence[Pod], related: Sequence[Pod], now: datetime)
     missing = _wanted(rs) - len(pods)
     if missing > 0:
         told = Told(rs, ("SuccessfulCreate", "Created pod: {name}"), ("FailedCreate", "Error creating: {error}"))
-        creates = tuple(Create(pod_from_template(_template(rs), rs), told=told) for _ in range(min(missing, BURST)))
-        return (Together(creates, slow_start=True),)
+        create = Create(pod_from_template(_template(rs), rs), told=told)  # they differ only in the names that the server gives
+        return (Together((create,) * min(missing, BURST), slow_start=True),)
     if missing < 0:
         told = Told(rs, ("SuccessfulDelete", "Deleted pod: {name}"), ("FailedDelete", "Error deleting: {error}"))
         chosen = first_to_go(pods, related, min(-missing, BURST), now)
