@@ -316,3 +316,9 @@ def test_an_empty_object_of_every_kind_can_be_defaulted_twice_with_the_same_resu
     once = msgspec.json.encode(obj)
     apply_defaults(obj)
     assert msgspec.json.encode(obj) == once
+
+
+def test_a_pod_s_negative_grace_period_is_one_second() -> None:
+    negative = {"spec": {**SPEC, "terminationGracePeriodSeconds": -3}}
+    assert defaulted(core.Pod, negative)["spec"]["terminationGracePeriodSeconds"] == 1
+    assert defaulted(core.PodTemplate, {"template": negative})["template"]["spec"]["terminationGracePeriodSeconds"] == -3

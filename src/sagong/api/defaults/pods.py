@@ -52,7 +52,7 @@ _SOURCES = tuple(name for name in Volume.__struct_fields__ if name != "name")
 
 
 def pod(obj: Pod) -> None:
-    """Default a pod: requests from limits, pod-level resources, service links, host ports."""
+    """Default a pod: requests from limits, pod-level resources, service links, host ports; no negative grace period."""
     sync_pod_status(obj.status)
     spec = obj.spec
     for container in (*spec.containers, *spec.initContainers):
@@ -66,6 +66,8 @@ def pod(obj: Pod) -> None:
         for container in (*spec.containers, *spec.initContainers):
             for port in container.ports:
                 port.hostPort = port.hostPort or port.containerPort
+    if spec.terminationGracePeriodSeconds is not None and spec.terminationGracePeriodSeconds < 0:
+        spec.terminationGracePeriodSeconds = 1
     pod_spec(spec)
 
 

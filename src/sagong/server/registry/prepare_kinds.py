@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sagong.api.clock import format_time
-from sagong.api.field_errors import quote
 from sagong.api.types.apiextensions import (
     CustomResourceDefinition,
     CustomResourceDefinitionCondition,
@@ -225,21 +224,6 @@ def update_definition(new: CustomResourceDefinition, old: CustomResourceDefiniti
     """Note a new storage version beside the old ones."""
     new.status = old.status.copy()
     _note_stored_version(new)
-
-
-def warn_definition(new: CustomResourceDefinition, old: CustomResourceDefinition | None) -> list[str]:
-    """Tell of formats that nothing checks, unless they were there before."""
-    known = set(_unknown_formats(old)) if old is not None else set()
-    return [f"unrecognized format {quote(name)}" for name in _unknown_formats(new) if name not in known]
-
-
-def _unknown_formats(definition: CustomResourceDefinition) -> list[str]:
-    from sagong.api.custom.formats import supported  # noqa: PLC0415 - with the first definition
-    from sagong.api.validation.structural import walk  # noqa: PLC0415
-
-    schemas = (version.schema.openAPIV3Schema for version in definition.spec.versions if version.schema is not None)
-    parts = (part for schema in schemas if schema is not None for part in walk(schema))
-    return list(dict.fromkeys(part.format for part in parts if part.format and not supported(part.format, part.type)))
 
 
 def mark_definition(definition: CustomResourceDefinition, now: datetime, _: DeleteOptions) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagong.api import pods
-from sagong.api.types.core import Container, Pod, PodAffinityTerm, PodCondition, PodStatus
+from sagong.api import apparmor, pods
+from sagong.api.types.core import Container, Pod, PodAffinityTerm, PodCondition, PodStatus, SecurityContext
 from sagong.api.types.meta import DeleteOptions, LabelSelector, LabelSelectorRequirement
 
 _STATUS_METADATA = ("deletionTimestamp", "labels", "annotations", "finalizers", "ownerReferences")
@@ -25,6 +25,29 @@ def create(pod: Pod, circumstances: Any) -> None:
         _merge_label_keys(term.labelSelector, term.mismatchLabelKeys, "NotIn", labels)
     for constraint in pod.spec.topologySpreadConstraints:
         _merge_label_keys(constraint.labelSelector, constraint.matchLabelKeys, "In", labels)
+    if any(key.startswith(apparmor.ANNOTATION) for key in pod.metadata.annotations):
+        circumstances.warnings.extend(_move_apparmor(pod))
+
+
+def _move_apparmor(pod: Pod) -> list[str]:
+    """Write the profiles of old annotations into the containers' fields; return a warning for each that should have been one (KEP-24)."""
+    spec, warnings = pod.spec, []
+    if spec.os is not None and spec.os.name == "windows":
+        return []
+    of_pod = spec.securityContext.appArmorProfile if spec.securityContext is not None else None
+    for container in (*spec.initContainers, *spec.containers):
+        key = f"{apparmor.ANNOTATION}{container.name}"
+        context = container.securityContext or SecurityContext()
+        if key not in pod.metadata.annotations or context.appArmorProfile is not None:
+            continue
+        profile = apparmor.profile_of(pod.metadata.annotations[key])
+        if profile is not None and not apparmor.is_sound(profile):
+            profile = None
+        if profile is None or profile != of_pod:
+            warnings.append(apparmor.warning(key))
+        if profile is not None and profile != of_pod:
+            context.appArmorProfile, container.securityContext = profile, context
+    return warnings
 
 
 def _affinity_terms(pod: Pod) -> list[PodAffinityTerm]:

@@ -20,11 +20,12 @@ from sagong.server.registry import prepare_pods, prepare_services
 
 
 class Circumstances(NamedTuple):
-    """What a strategy may need to know of a write: who writes, when (RFC 3339), and a source of UUIDs."""
+    """What a strategy may need to know of a write: who writes, when (RFC 3339), a source of UUIDs, and what the client is told."""
 
     user: User
     now: str
     random: Random
+    warnings: list[str]
 
 
 Create = Callable[[Any, Any], None]
@@ -53,7 +54,6 @@ class Strategy:
     delete_warning        for a deletion that leaves the policy to the default
     reserves              takes addresses and ports through the ServiceAllocator
     slow                  validation may take so long that it has a thread of its own
-    warn                  (new, old or None): what the client is told about a write of the object itself
     """
 
     generation: tuple[str, ...] = ()
@@ -72,7 +72,6 @@ class Strategy:
     delete_warning: str = ""
     reserves: bool = False
     slow: bool = False
-    warn: Callable[[Any, Any], list[str]] | None = None
 
     def prepare_create(self, obj: Any, circumstances: Circumstances) -> None:
         """Set what the client may not set."""
@@ -205,7 +204,6 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
         update=kinds.update_definition,
         mark=kinds.mark_definition,
         slow=True,
-        warn=kinds.warn_definition,
         unconditional_update=False,
     ),
     ("apiregistration.k8s.io", "apiservices"): Strategy(

@@ -17,6 +17,7 @@ from sagong.api.clock import format_time
 from sagong.api.errors import ApiError, BadRequestError, Cause, already_exists, conflict, forbidden, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.resources import Resource
+from sagong.api.warnings import warnings_of
 from sagong.server.admission.plugin import Operation, Review
 from sagong.server.contract import Attributes, User
 from sagong.server.registry import managed
@@ -249,13 +250,15 @@ class _Write:
                 if old is None
                 else row.extra.check_update(new, old, call.subresource, call.warnings)
             )
-            causes: Sequence[Cause] = await judge
-            return causes
-        if self._strategy.warn is not None and not call.subresource:
-            call.warnings += self._strategy.warn(new, old)
+            found: Sequence[Cause] = await judge
+            return found
         if self._strategy.slow:
-            return await asyncio.to_thread(_judge, new, old, call.subresource)
-        return _judge(new, old, call.subresource)
+            causes = await asyncio.to_thread(_judge, new, old, call.subresource)
+        else:
+            causes = _judge(new, old, call.subresource)
+        if not causes:
+            call.warnings += warnings_of(new, old, call.subresource)
+        return causes
 
     async def _encoded(self, obj: Any) -> bytes:
         """Return what is stored for an object."""
@@ -301,7 +304,7 @@ class _Write:
 
     def _circumstances(self) -> Circumstances:
         registry = self._registry
-        return Circumstances(self._call.user, format_time(registry.clock.now()), registry.random)
+        return Circumstances(self._call.user, format_time(registry.clock.now()), registry.random, self._call.warnings)
 
     async def _mutated(self, operation: Operation, obj: Any, old: Any) -> Review:
         review = Review(operation, self._row, self._call, obj, old)
