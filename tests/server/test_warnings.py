@@ -7,6 +7,9 @@ from typing import Any
 
 from tests.server.harness import APPLY, MERGE, Answer, running
 
+from sagong.server.warning_headers import warning_headers
+from sagong.server.wire import head
+
 GRACE = "must be >= 0; negative values are invalid and will be treated as 1"
 APPARMOR = "container.apparmor.security.beta.kubernetes.io"
 ENDPOINTS = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
@@ -92,3 +95,29 @@ async def test_deprecated_apis_are_warned_about_with_every_verb(tmp_path: Path) 
         for method, url in (("GET", path), ("GET", f"{path}/e"), ("DELETE", f"{path}/e")):
             assert warned(await api(method, url)) == [ENDPOINTS]
         assert warned(await api("GET", "/api/v1/componentstatuses")) == ["v1 ComponentStatus is deprecated in v1.19+"]
+        metrics = (await api("GET", "/metrics")).raw.decode().splitlines()
+        asked = [line for line in metrics if line.startswith("apiserver_requested_deprecated_apis{")]
+        assert len(asked) == 2
+        assert all('version="v1"' in line and line.endswith(" 1") for line in asked)
+        assert 'resource="componentstatuses"' in asked[0]
+        assert 'resource="endpoints"' in asked[1]
+
+
+def test_headers_are_utf_8() -> None:
+    written = head(200, "", warning_headers(["a — b"]), b"", length=0, close=False)
+    assert 'Warning: 299 - "a — b"\r\n'.encode() in written
+    assert b"A: x  B: y \r\n" in head(200, "", [("A", "x\r\nB: y\0")], b"", length=0, close=False)
+
+
+def test_headers() -> None:
+    for texts, expected in (
+        ([], []),
+        (["a", "b", "", "a"], ["a", "b"]),
+        (['say "a"', "a\\b"], ['say \\"a\\"', "a\\\\b"]),
+        (["two\r\nlines", "a\x85b", "\udc80", "fit"], ["fit"]),
+        (["é"], ["é".encode().decode("latin-1")]),
+        (["a" * 4096], ["a" * 4096]),
+        (["a" * 4096, "b"], ["a" * 256, "b"]),
+        ([f"{i:04}" * 100 for i in range(20)], [f"{i:04}" * 64 for i in range(16)]),
+    ):
+        assert warning_headers(texts) == [("Warning", f'299 - "{text}"') for text in expected]

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from sagong.server.aggregation.aggregator import Aggregator
+from sagong.server.deprecated import DEPRECATED
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer, page_not_found
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.serving import PROXY, not_allowed, sub_verb, verb_of
 
 Page = Callable[[Exchange], Awaitable[Answer] | Answer]
-_DEPRECATED = {
-    "v1": {
-        "componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
-        "endpoints": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
-    }
-}
 _BY_NAME = ("get", "update", "patch", "delete")
 _SELECTING = ("list", "watch")
 _ALL_NAMESPACES = ("list", "watch", "deletecollection")
@@ -49,8 +44,9 @@ class Dispatch:
         row = self._registry.table.by_path(info.group, info.version, info.resource)
         if row is None and not self._registry.table.has(info.group, info.version):
             return _no_page(exchange)
-        if row is not None and row.api_version in _DEPRECATED and row.plural in _DEPRECATED[row.api_version]:
-            exchange.warnings.append(_DEPRECATED[row.api_version][row.plural])
+        if row is not None and (deprecated := DEPRECATED.get((row.api_version, row.plural))):
+            exchange.warnings.append(deprecated)
+            exchange.annotations["k8s.io/deprecated"] = "true"
         if row is not None and row.module is None and row.extra.warning:
             exchange.warnings.append(row.extra.warning)
         if exchange.request.method == "HEAD" and info.subresource != PROXY:

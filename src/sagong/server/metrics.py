@@ -11,6 +11,7 @@ from typing import Literal
 
 from sagong.api.exposition import CONTENT_TYPE, Histogram, Metric, exposition
 from sagong.api.resources import ResourceTable
+from sagong.server.deprecated import DEPRECATED
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer, Response
 from sagong.server.pages import VERSION
@@ -84,12 +85,21 @@ class Metrics:
             self._durations,
             inflight,
             streaming,
+            self._deprecated(),
             *self._objects(),
             *more,
             _build(),
             *_process(),
         ]
         return Response(exposition(families).encode(), content_type=CONTENT_TYPE)
+
+    def _deprecated(self) -> Metric:
+        """Tell which deprecated resources have been asked for."""
+        asked = Metric("apiserver_requested_deprecated_apis", "gauge", "Deprecated APIs that have been requested, by their labels.")
+        for group, version, plural, subresource in sorted({(labels[1], labels[2], labels[3], labels[4]) for labels in self._requests}):
+            if not group and (version, plural) in DEPRECATED:  # all of them are of the core group
+                asked.add(1, group=group, version=version, resource=plural, subresource=subresource, removed_release="")
+        return asked
 
     def _objects(self) -> Iterator[Metric]:
         stored = Metric("apiserver_storage_objects", "gauge", "Number of stored objects by their kind.")

@@ -20,6 +20,7 @@ from sagong.server.messages import Answer, Request, Response, Stream, Upgrade
 from sagong.server.metrics import Metrics
 from sagong.server.request_info import request_info
 from sagong.server.status import error_response
+from sagong.server.warning_headers import warning_headers
 from sagong.store.base import StoreClosedError, StoreWriteError
 
 log = logging.getLogger(__name__)
@@ -238,7 +239,7 @@ class Pipeline:
 def _finish(answer: Answer, exchange: Exchange) -> Answer:
     headers = [("Audit-Id", exchange.audit_id), _CACHE_CONTROL, *exchange.headers, *answer.headers]
     if exchange.warnings:
-        headers += [("Warning", f'299 - "{_quoted(text)}"') for text in dict.fromkeys(exchange.warnings)]
+        headers += warning_headers(exchange.warnings)
     answer.headers = headers
     return answer
 
@@ -250,7 +251,3 @@ def _seconds(said: str) -> float:
     except ValueError as error:
         raise BadRequestError(f"invalid timeout specified in the request URL - {error}") from error
     return min(seconds, REQUEST_SECONDS) if seconds > 0 else REQUEST_SECONDS
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')

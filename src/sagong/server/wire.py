@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -12,6 +13,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _CONTENT_TYPES: dict[str, bytes] = {}
+_CONTROL = re.compile("[\x00-\x1f\x7f]")  # bytes above are left to the reader (RFC 9110, 5.5): UTF-8 has them
 
 
 def status_line(status: int) -> bytes:
@@ -57,4 +59,4 @@ def unframed(data: bytes) -> bytes:
 
 def _clean(value: str) -> str:
     """Keep a value on its line: a line end in it would let its writer forge headers."""
-    return value if value.isprintable() else "".join(c if c.isprintable() else " " for c in value)
+    return value if value.isprintable() else _CONTROL.sub(" ", value)
