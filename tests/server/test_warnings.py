@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.server.harness import APPLY, MERGE, Answer, running
+from tests.server.test_kubectl import Kubectl
 
 from sagong.server.warning_headers import warning_headers
 from sagong.server.wire import head
@@ -82,6 +85,21 @@ async def test_templates_are_warned_about_when_they_change(tmp_path: Path) -> No
         assert warned(await api("PATCH", f"{path}/d/scale", {"spec": {"replicas": 3}}, Content_Type=MERGE)) == said
         seen = (await api.ok("GET", f"{path}/d"))["spec"]["template"]["spec"]
         assert seen["terminationGracePeriodSeconds"] == -1
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+async def test_kubectl_shows_each_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.namespace("a")
+        kubectl = Kubectl(api, tmp_path)
+        given = {"apiVersion": "v1", "kind": "Pod", **pod("p", hostAliases=[{"ip": "1.1.1.1", "hostnames": ["h"]}] * 3)}
+        _, out, err = await kubectl("apply", "-n", "a", "-f", "-", given=given)
+        assert (out, err.splitlines()) == (
+            "pod/p created\n",
+            [f'Warning: spec.hostAliases[{i}].ip: duplicate ip "1.1.1.1"' for i in (1, 2)],
+        )
+        _, _, err = await kubectl("get", "-n", "a", "endpoints")
+        assert err.splitlines()[0] == f"Warning: {ENDPOINTS}"
 
 
 async def test_deprecated_apis_are_warned_about_with_every_verb(tmp_path: Path) -> None:

@@ -75,6 +75,15 @@ async def test_a_create_is_told_whole(tmp_path: Path) -> None:
         assert received["requestReceivedTimestamp"] == complete["requestReceivedTimestamp"] < complete["stageTimestamp"]
 
 
+async def test_requests_of_deprecated_resources_are_marked(tmp_path: Path) -> None:
+    async with running(tmp_path, **settings(tmp_path, omitStages=["RequestReceived"])) as api:
+        await api("GET", "/api/v1/namespaces/default/endpoints")
+        await api("GET", MAPS)
+        old, current = events(tmp_path)
+        assert old["annotations"]["k8s.io/deprecated"] == "true"
+        assert "k8s.io/deprecated" not in current["annotations"]
+
+
 async def test_levels_and_bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render, "GZIP_FROM", 0)
     async with running(tmp_path, **settings(tmp_path, omitStages=["RequestReceived"])) as api:
