@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from typing import Any
 
 import pytest
 from tests.api.validation.support import META, make
 
+from sagong.api import warnings
 from sagong.api.types import admissionregistration, core, discovery, networking, node, resource, storage
 from sagong.api.warnings import warnings_of
 from sagong.api.warnings.addresses import cidr, ip
@@ -260,3 +263,17 @@ def test_addresses(text: str, said: list[str]) -> None:
 )
 def test_blocks(text: str, said: list[str]) -> None:
     assert cidr("p", text) == [f"p: {what}" for what in said]
+
+
+def test_every_table_is_found_by_its_kinds() -> None:
+    names = [found.name for found in pkgutil.iter_modules(warnings.__path__)]
+    tables = [getattr(importlib.import_module(f"{warnings.__name__}.{name}"), "TABLE", {}) for name in names]
+    assert sum(map(len, tables)) > 25
+    for table in tables:
+        for kind, warner in table.items():
+            assert warnings._warner(kind) is warner, kind
+
+
+def test_the_status_of_a_policy_is_warned_about_as_the_policy_is() -> None:
+    policy = make(admissionregistration.ValidatingAdmissionPolicy, {"metadata": {"name": "a.static.k8s.io"}})
+    assert warnings_of(policy, policy, "status") == warnings_of(policy) != []

@@ -29,7 +29,7 @@ def _unknown_formats(definition: CustomResourceDefinition) -> list[str]:
     return list(dict.fromkeys(part.format for part in parts if part.format and not supported(part.format, part.type)))
 
 
-def _static(new: Any, _: Any) -> list[str]:
+def _static(new: Any, _: Any = None) -> list[str]:
     return [_STATIC_SAID] if new.metadata.name.endswith(_STATIC) else []
 
 
@@ -37,8 +37,11 @@ _ADMISSION = (
     admission.MutatingAdmissionPolicy,
     admission.MutatingAdmissionPolicyBinding,
     admission.MutatingWebhookConfiguration,
-    admission.ValidatingAdmissionPolicy,
     admission.ValidatingAdmissionPolicyBinding,
     admission.ValidatingWebhookConfiguration,
 )
-TABLE: dict[type[Any], Warner] = {CustomResourceDefinition: Warner(_definition), **dict.fromkeys(_ADMISSION, Warner(_static))}
+TABLE: dict[type[Any], Warner] = {
+    CustomResourceDefinition: Warner(_definition),
+    admission.ValidatingAdmissionPolicy: Warner(_static, _static),
+    **dict.fromkeys(_ADMISSION, Warner(_static)),
+}
