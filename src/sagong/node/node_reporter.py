@@ -137,6 +137,7 @@ class NodeReporter:
     async def run(self) -> None:
         """Register, then report for ever."""
         await self._until_it_works(self.register)
+        _log.info("node %s is registered", self._settings.name)
         while True:
             try:
                 await self.report()
