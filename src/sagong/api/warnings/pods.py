@@ -62,12 +62,10 @@ def _status(new: Pod) -> list[str]:
 
 def _pod(at: str, spec: PodSpec, annotations: dict[str, str], *, of_template: bool) -> list[str]:
     """Warn about a pod. What a plain pod does not have is asked for first, and costs it nothing more."""
-    placed: Placed = [
-        *((f"{at}spec.initContainers[{i}]", container) for i, container in enumerate(spec.initContainers)),
-        *((f"{at}spec.containers[{i}]", container) for i, container in enumerate(spec.containers)),
-        *((f"{at}spec.ephemeralContainers[{i}]", container) for i, container in enumerate(spec.ephemeralContainers)),
-    ]
-    found = [*_placement(f"{at}spec.", spec)]
+    placed = _placed(f"{at}spec.", spec)
+    found: list[str] = []
+    if spec.nodeSelector or spec.affinity is not None or spec.topologySpreadConstraints:
+        found += _placement(f"{at}spec.", spec)
     if annotations:
         found += (f"{at}metadata.annotations[{key}]: {said}" for key, said in _ANNOTATIONS.items() if key in annotations)
     if spec.volumes:
@@ -78,11 +76,26 @@ def _pod(at: str, spec: PodSpec, annotations: dict[str, str], *, of_template: bo
     for path, container in placed:
         if annotations:
             found += _security(f"{at}metadata.annotations", container, spec, annotations, of_template=of_template)
-        found += _container(path, container)
+        if len(container.env) > 1 or container.resources.limits or container.resources.requests:
+            found += _container(path, container)
     numbered = [(f"{path}.ports[{i}]", port) for path, container in placed for i, port in enumerate(container.ports)]
     if numbered:
         found += ports(numbered)
     return [*found, *_rest(f"{at}spec.", spec)]
+
+
+def _placed(at: str, spec: PodSpec) -> Placed:
+    """Return all containers, each with its path."""
+    found: list[tuple[str, Container | EphemeralContainer]] = []
+    lists: tuple[tuple[str, Sequence[Container | EphemeralContainer]], ...] = (
+        ("initContainers", spec.initContainers),
+        ("containers", spec.containers),
+        ("ephemeralContainers", spec.ephemeralContainers),
+    )
+    for name, containers in lists:
+        for i, container in enumerate(containers):
+            found.append((f"{at}{name}[{i}]", container))
+    return found
 
 
 def _placement(at: str, spec: PodSpec) -> Iterator[str]:
@@ -156,10 +169,9 @@ def _security(
 
 def _container(at: str, container: Container | EphemeralContainer) -> Iterator[str]:
     amounts = container.resources
-    if amounts.limits or amounts.requests:
-        for which, name in _AMOUNTS:
-            if name in (found := amounts.limits if which == "limits" else amounts.requests):
-                yield from fractional(f"{at}.resources.{which}", found, name)
+    for which, name in _AMOUNTS:
+        if name in (found := amounts.limits if which == "limits" else amounts.requests):
+            yield from fractional(f"{at}.resources.{which}", found, name)
     if len(container.env) > 1:
         yield from _hidden(at, container)
 
