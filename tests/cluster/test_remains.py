@@ -69,3 +69,12 @@ def test_remains_are_removed_and_what_runs_is_not(tmp_path: Path) -> None:
     assert [path.name for path in places.network_namespaces.iterdir()] == ["cni-runs"]
     assert sorted(path.name for path in places.addresses.iterdir()) == ["10.0.0.0", "last_reserved_ip.0"]
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["runs"]
+
+
+def test_results_of_networks_that_are_half_written_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "sagong-a-eth0").write_text("")
+    (tmp_path / "sagong-b-eth0").write_text('{"kind": "cniCacheV1", "con')
+    (tmp_path / "sagong-c-eth0").write_text('{"kind": "cniCacheV1"}')
+    assert sorted(remains.remove_torn_results(tmp_path)) == ["sagong-a-eth0", "sagong-b-eth0"]
+    assert [path.name for path in tmp_path.iterdir()] == ["sagong-c-eth0"]
+    assert remains.remove_torn_results(tmp_path / "absent") == []

@@ -215,7 +215,7 @@ def test_after_a_reboot_everything_returns(cluster: Cluster, namespace: str) -> 
 
 def power_off(cluster: Cluster) -> None:
     """Do what a power cut does: kill everything, lose the run directory and all mounts and interfaces."""
-    run_dir = next(Path("/run").glob("sagong-*"))
+    run_dir = Path(directories(str(cluster.data_dir))["run_dir"])
     for words in ("sagong", "containerd"):
         for pid in pids_of_everything(cluster, words, run_dir):
             try:
@@ -225,7 +225,7 @@ def power_off(cluster: Cluster) -> None:
     for _ in range(5):
         for line in Path("/proc/mounts").read_text().splitlines()[::-1]:
             point = line.split()[1]
-            if str(run_dir) in point or str(cluster.data_dir) in point or point.startswith("/run/netns/cni-"):
+            if str(run_dir) in point or str(cluster.data_dir) in point:
                 subprocess.run(["umount", "-l", point], check=False, capture_output=True)
     subprocess.run(["rm", "-rf", str(run_dir)], check=False)
 

@@ -125,7 +125,9 @@ def wait_as_before(cluster: Cluster, before: HostState, seconds: float) -> None:
 
 
 def wait_steady(cluster: Cluster) -> HostState:
-    """Return the host's state once it does not change any more."""
+    """Return the host's state once it does not change any more, and nothing that earlier tests made is on its way out."""
+    eventually(lambda: not any(one["metadata"].get("deletionTimestamp") for one in cluster.get("pods", "-A")["items"]), 90, 1)
+    eventually(lambda: not any(one["metadata"].get("deletionTimestamp") for one in cluster.get("namespaces")["items"]), 90, 1)
     before = host_state(cluster)
     for _ in range(30):
         time.sleep(2)

@@ -22,6 +22,10 @@ _WORKERS = 32
 _TRIES, _PAUSE = 200, 0.05
 
 
+class RuntimeFailure(Exception):  # noqa: N818 - the runtime's own message
+    """The runtime could not do what was asked."""
+
+
 class Runtime:
     """A blocking CRI client of the few calls that stop and delete need. A context manager."""
 
@@ -90,5 +94,8 @@ class Runtime:
 def _each(action: Callable[[T], Any], items: Iterable[T]) -> None:
     with concurrent.futures.ThreadPoolExecutor(_WORKERS) as pool:
         failures = [f for f in [pool.submit(action, item) for item in items] if f.exception() is not None]
-    if failures:
-        raise failures[0].exception() or RuntimeError
+    error = failures[0].exception() if failures else None
+    if isinstance(error, grpc.RpcError):
+        raise RuntimeFailure(error.details() if isinstance(error, grpc.Call) else str(error)) from error
+    if error is not None:
+        raise error

@@ -97,6 +97,7 @@ class Launch:
         if containerd.answers(node):
             yield
             return
+        remains.remove_torn_results()
         with Path(node.log_dir, "containerd.log").open("ab") as log:
             process = subprocess.Popen(_containerd_argv(node), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
         try:
@@ -139,6 +140,7 @@ class Launch:
                 *({"name": "kubelet", "argv": _kubelet_argv(node), "log": f"{node.log_dir}/kubelet.log"} for node in nodes),
             ],
         }
+        remains.remove_torn_results()
         path = Path(cluster.run_dir, "supervisor.json")
         write_file(path, msgspec.json.encode(spec), 0o644)
         with Path(cluster.log_dir, "supervisor.log").open("ab") as log:

@@ -247,12 +247,19 @@ def shut_down(cluster: ClusterConfig, report: Report, *, remove: bool) -> bool:
 
 def _stop_containers(node: NodeConfig, *, remove: bool) -> int:
     """Stop a node's containers, and remove them if wanted; return how many there were."""
-    from sagong.cluster.containers import Runtime  # noqa: PLC0415 - grpc is slow to import and only this needs it
+    from sagong.cluster.containers import Runtime, RuntimeFailure  # noqa: PLC0415 - grpc is slow to import and only this needs it
 
     with Runtime(node.containerd_socket) as runtime:
-        count = runtime.stop_all(STOP_GRACE)
-        if remove:
-            runtime.remove_all()
+        try:
+            count = runtime.stop_all(STOP_GRACE)
+            if remove:
+                runtime.remove_all()
+        except RuntimeFailure as error:
+            if not remove:
+                raise ConfigError(
+                    f"containerd cannot stop everything ({error}); `sagong delete` removes the cluster all the same"
+                ) from error
+            return 0  # what is left of it goes with its cgroups, mounts and directories
     return count
 
 

@@ -23,6 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SETTLE_SECONDS = 2.0
+RESULTS = Path("/var/lib/cni/results")
+"""where libcni, in containerd, remembers what networks it has set up"""
+
 _SANDBOX = "io.kubernetes.cri.sandbox-id"
 _NAMESPACE = "k8s.io"
 
@@ -118,7 +121,22 @@ def sweep(places: Places) -> Remains:
         Path(path).unlink(missing_ok=True)
     for name in remains.addresses:
         (places.addresses / name).unlink(missing_ok=True)
+    remove_torn_results()
     return remains
+
+
+def remove_torn_results(directory: Path = RESULTS) -> Sequence[str]:
+    """Remove what a containerd that was killed had half written down; return the names. With it, no network is taken down again."""
+    torn = []
+    for path in _entries(directory):
+        try:
+            json.loads(path.read_bytes())
+        except ValueError:
+            path.unlink(missing_ok=True)
+            torn.append(path.name)
+        except OSError:
+            continue
+    return torn
 
 
 def _remove_bundle(path: Path, address: str) -> None:
