@@ -1,6 +1,6 @@
 """Pods come and go while the kubelet and the runtime are killed again and again: nothing is lost, and nothing stays behind.
 
-SAGONG_WAVE_PODS sets the number of pods (docs/kubelet.md), SAGONG_WAVE_SEED repeats a run's choices.
+SAGONG_WAVE_PODS sets the number of pods, SAGONG_WAVE_KILLS what is killed (docs/kubelet.md), SAGONG_WAVE_SEED repeats a run's choices.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,10 @@ pytestmark = pytest.mark.e2e
 HELLO = "sagong.local/hello:1.0"
 PODS = int(os.environ.get("SAGONG_WAVE_PODS", "32"))
 PARTS = {"kubelet": "sagong.cluster.kubelet", "containerd": "containerd --config"}
+KILLED = tuple(os.environ.get("SAGONG_WAVE_KILLS", "kubelet").split(","))
+"""What is killed during waves."""
+COLLECTED_SECONDS = 65
+"""Within these the kubelet has collected what earlier tests left of dead containers."""
 SHAPES = tuple(
     yaml.safe_load_all(
         """
@@ -79,7 +83,9 @@ def create(cluster: Cluster, pods: list[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def kills(cluster: Cluster, chance: random.Random, shortest: float, longest: float, *, together: bool) -> Iterator[list[str]]:
+def kills(
+    cluster: Cluster, chance: random.Random, shortest: float, longest: float, *, parts: Sequence[str], together: bool
+) -> Iterator[list[str]]:
     """Kill the kubelet or containerd at random moments; at the end both run. Yields what was killed.
 
     `together`: also while the other one is just coming back.
@@ -89,7 +95,7 @@ def kills(cluster: Cluster, chance: random.Random, shortest: float, longest: flo
 
     def kill() -> None:
         while not over.wait(chance.uniform(shortest, longest)):
-            part = chance.choice(tuple(PARTS))
+            part = chance.choice(parts)
             for pid in pids_of(cluster, PARTS[part]):
                 os.kill(pid, signal.SIGKILL)
                 done.append(part)
@@ -128,6 +134,7 @@ def wait_steady(cluster: Cluster) -> HostState:
     """Return the host's state once it does not change any more, and nothing that earlier tests made is on its way out."""
     eventually(lambda: not any(one["metadata"].get("deletionTimestamp") for one in cluster.get("pods", "-A")["items"]), 90, 1)
     eventually(lambda: not any(one["metadata"].get("deletionTimestamp") for one in cluster.get("namespaces")["items"]), 90, 1)
+    time.sleep(COLLECTED_SECONDS)
     before = host_state(cluster)
     for _ in range(30):
         time.sleep(2)
@@ -141,7 +148,7 @@ def wait_steady(cluster: Cluster) -> HostState:
 def test_after_waves_of_pods_and_kills_the_host_is_as_before(cluster: Cluster, namespace: str, chance: random.Random) -> None:
     before = wait_steady(cluster)
     size = min(50, max(PODS // 2, 1))
-    with kills(cluster, chance, 0.5, 6.0, together=True) as killed:
+    with kills(cluster, chance, 0.5, 6.0, parts=KILLED, together=True) as killed:
         for first in range(0, PODS, size):
             names = [f"p-{number}" for number in range(first, min(first + size, PODS))]
             create(cluster, [pod(namespace, name, chance.choice(SHAPES)) for name in names])
@@ -164,7 +171,7 @@ def test_no_container_restarts_and_no_exit_is_lost(cluster: Cluster, namespace: 
         "wait", "pod", *(f"steady-{number}" for number in range(count)), "-n", namespace, "--for=condition=Ready", "--timeout=180s"
     )
     running = runs(cluster, "kube-system") | {name: run for name, run in runs(cluster, namespace).items() if name.startswith("steady")}
-    with kills(cluster, chance, 0.3, 4.0, together=False) as killed:
+    with kills(cluster, chance, 0.3, 4.0, parts=tuple(PARTS), together=False) as killed:
         time.sleep(max(12, count))
     sys.stdout.write(f"killed: {' '.join(killed)}\n")
     eventually(lambda: exits(cluster, namespace) == {name: code for name, (code, _) in ending.items()}, 90, 1)
