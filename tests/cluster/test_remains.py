@@ -75,6 +75,7 @@ def test_results_of_networks_that_are_half_written_are_removed(tmp_path: Path) -
     (tmp_path / "sagong-a-eth0").write_text("")
     (tmp_path / "sagong-b-eth0").write_text('{"kind": "cniCacheV1", "con')
     (tmp_path / "sagong-c-eth0").write_text('{"kind": "cniCacheV1"}')
+    (tmp_path / "others-d-eth0").write_text("")
     assert sorted(remains.remove_torn_results(tmp_path)) == ["sagong-a-eth0", "sagong-b-eth0"]
-    assert [path.name for path in tmp_path.iterdir()] == ["sagong-c-eth0"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["others-d-eth0", "sagong-c-eth0"], "another network's is not ours to remove"
     assert remains.remove_torn_results(tmp_path / "absent") == []

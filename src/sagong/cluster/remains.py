@@ -27,7 +27,7 @@ RESULTS = Path("/var/lib/cni/results")
 """where libcni, in containerd, remembers what networks it has set up"""
 
 _SANDBOX = "io.kubernetes.cri.sandbox-id"
-_NAMESPACE = "k8s.io"
+_NAMESPACE, _NETWORK = "k8s.io", "sagong"
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,12 @@ def sweep(places: Places) -> Remains:
 
 
 def remove_torn_results(directory: Path = RESULTS) -> Sequence[str]:
-    """Remove what a containerd that was killed had half written down; return the names. With it, no network is taken down again."""
+    """Remove what a containerd that was killed had half written down; return the names. With it, no network is taken down again.
+
+    The directory is the host's: what other networks have there is left alone.
+    """
     torn = []
-    for path in _entries(directory):
+    for path in directory.glob(f"{_NETWORK}-*"):
         try:
             json.loads(path.read_bytes())
         except ValueError:
