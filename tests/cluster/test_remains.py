@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,6 +38,14 @@ CONTAINER = Bundle("container", made=True, sandbox="sandbox", network_namespace=
         ((RUNNING, Bundle("half", made=False, sandbox="sandbox")), ("sandbox",), ("/n/1",), {}, Remains(["half"])),
         # the sandbox's process is gone, but its shim may have a container's exit code
         ((CONTAINER,), ("sandbox",), (), {"10.0.0.2": "sandbox"}, Remains()),
+        # killed while the sandbox was deleted: its shim has let go of it
+        (
+            (RUNNING, Bundle("left", made=False, sandbox="left", network_namespace="/n/2")),
+            ("sandbox", "left"),
+            ("/n/1", "/n/2"),
+            {"10.0.0.3": "left"},
+            Remains(["left"], ["left"], ["/n/2"], ["10.0.0.3"]),
+        ),
         # a shim whose bundle was removed already
         ((), ("gone",), (), {}, Remains(shims=["gone"])),
     ],
@@ -69,6 +81,72 @@ def test_remains_are_removed_and_what_runs_is_not(tmp_path: Path) -> None:
     assert [path.name for path in places.network_namespaces.iterdir()] == ["cni-runs"]
     assert sorted(path.name for path in places.addresses.iterdir()) == ["10.0.0.0", "last_reserved_ip.0"]
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["runs"]
+
+
+UNKNOWN = bytes.fromhex("0a24 0805 1220") + b"container not created: not found"
+RUNS = bytes.fromhex("1204 0a02") + b"id"
+"""What shims answer, as containerd-shim-runc-v2 sends it: a ttrpc Response with a status, or with a payload."""
+
+
+@contextmanager
+def shim(path: Path, answers: Mapping[bytes, bytes]) -> Iterator[str]:
+    """Serve as a shim at the path; the answer is that of the id which is asked for. None to others: the connection is closed."""
+
+    def serve() -> None:
+        while True:
+            try:
+                stream, _ = server.accept()
+            except OSError:
+                return
+            with stream:
+                length, channel, kind, flags = remains._FRAME.unpack(stream.recv(remains._FRAME.size, socket.MSG_WAITALL))
+                request = stream.recv(length, socket.MSG_WAITALL)
+                assert (channel, kind, flags) == (1, 1, 0)
+                assert request.startswith(b"\x0a\x17containerd.task.v2.Task\x12\x05State\x1a")
+                answer = answers.get(request.rpartition(b"\x0a")[2][1:], b"")
+                # In two parts, for a stream has no messages.
+                head = remains._FRAME.pack(len(answer), channel, 2, 0)
+                stream.sendall(head[:3])
+                stream.sendall(head[3:] + answer if answer else b"")
+
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        threading.Thread(target=serve, daemon=True).start()
+        try:
+            yield f"unix://{path}"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(UNKNOWN, True, id="not found"),
+        pytest.param(bytes.fromhex("0a9001 0805 128b01") + b"x" * 139, True, id="not found, with a long message"),
+        pytest.param(RUNS, False, id="found"),
+        pytest.param(b"\x0a\x00" + RUNS, False, id="found, and a status without a code"),
+        pytest.param(bytes.fromhex("0a02 080c"), False, id="the method is unknown"),
+        pytest.param(b"", False, id="the shim hangs up"),
+    ],
+)
+def test_whether_a_shim_lacks_a_task(tmp_path: Path, answer: bytes, *, expected: bool) -> None:
+    with shim(tmp_path / "s", {b"t": answer}) as address:
+        assert remains.lacks(address, "t") is expected
+    assert remains.lacks(f"unix://{tmp_path}/absent", "t") is False
+    assert remains.lacks("", "t") is False
+
+
+def test_a_task_that_its_shim_does_not_know_is_a_remain(tmp_path: Path) -> None:
+    places = Places(tmp_path / "state", tmp_path / "sock", tmp_path / "runc", tmp_path / "addresses")
+    with shim(tmp_path / "s", {b"left": UNKNOWN, b"runs": RUNS}) as address:
+        for name in ("left", "runs"):
+            bundle = places.bundles / name
+            bundle.mkdir(parents=True)
+            (bundle / "init.pid").write_text("1")
+            (bundle / "address").write_text(address)
+        assert remains.sweep(places).summary() == "1 bundles"
+    assert [path.name for path in places.bundles.iterdir()] == ["runs"]
 
 
 def test_results_of_networks_that_are_half_written_are_removed(tmp_path: Path) -> None:

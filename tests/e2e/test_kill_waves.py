@@ -1,23 +1,27 @@
 """Pods come and go while the kubelet and the runtime are killed again and again: nothing is lost, and nothing stays behind.
 
-SAGONG_WAVE_PODS sets the number of pods, SAGONG_WAVE_KILLS what is killed (docs/kubelet.md), SAGONG_WAVE_SEED repeats a run's choices.
+SAGONG_WAVE_PODS sets the number of pods, SAGONG_WAVE_SEED repeats a run's choices.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from sagong.cluster import remains, supervisor
 from sagong.cluster.config import directories
 from tests.e2e.conftest import Cluster, eventually
 from tests.e2e.host_state import HostState, differences, host_state
@@ -28,8 +32,6 @@ pytestmark = pytest.mark.e2e
 HELLO = "sagong.local/hello:1.0"
 PODS = int(os.environ.get("SAGONG_WAVE_PODS", "32"))
 PARTS = {"kubelet": "sagong.cluster.kubelet", "containerd": "containerd --config"}
-KILLED = tuple(os.environ.get("SAGONG_WAVE_KILLS", "kubelet").split(","))
-"""What is killed during waves."""
 COLLECTED_SECONDS = 65
 """Within these the kubelet has collected what earlier tests left of dead containers."""
 SHAPES = tuple(
@@ -83,9 +85,7 @@ def create(cluster: Cluster, pods: list[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def kills(
-    cluster: Cluster, chance: random.Random, shortest: float, longest: float, *, parts: Sequence[str], together: bool
-) -> Iterator[list[str]]:
+def kills(cluster: Cluster, chance: random.Random, shortest: float, longest: float, *, together: bool) -> Iterator[list[str]]:
     """Kill the kubelet or containerd at random moments; at the end both run. Yields what was killed.
 
     `together`: also while the other one is just coming back.
@@ -95,7 +95,7 @@ def kills(
 
     def kill() -> None:
         while not over.wait(chance.uniform(shortest, longest)):
-            part = chance.choice(parts)
+            part = chance.choice(tuple(PARTS))
             for pid in pids_of(cluster, PARTS[part]):
                 os.kill(pid, signal.SIGKILL)
                 done.append(part)
@@ -148,7 +148,7 @@ def wait_steady(cluster: Cluster) -> HostState:
 def test_after_waves_of_pods_and_kills_the_host_is_as_before(cluster: Cluster, namespace: str, chance: random.Random) -> None:
     before = wait_steady(cluster)
     size = min(50, max(PODS // 2, 1))
-    with kills(cluster, chance, 0.5, 6.0, parts=KILLED, together=True) as killed:
+    with kills(cluster, chance, 0.5, 6.0, together=True) as killed:
         for first in range(0, PODS, size):
             names = [f"p-{number}" for number in range(first, min(first + size, PODS))]
             create(cluster, [pod(namespace, name, chance.choice(SHAPES)) for name in names])
@@ -162,6 +162,48 @@ def test_after_waves_of_pods_and_kills_the_host_is_as_before(cluster: Cluster, n
     wait_as_before(cluster, before, 90)
 
 
+def test_what_was_being_deleted_when_containerd_was_killed_goes(cluster: Cluster, namespace: str) -> None:
+    create(cluster, [pod(namespace, "p", {})])
+    cluster.kubectl("wait", "pod/p", "-n", namespace, "--for=condition=Ready", "--timeout=60s")
+    bundles = bundles_of(cluster, namespace, "p")
+    assert len(bundles) == 2
+    run_dir = Path(directories(str(cluster.data_dir))["run_dir"])
+    holder = supervisor.holder(run_dir / "supervisor.pid")
+    assert holder
+    os.kill(holder, signal.SIGSTOP)
+    try:
+        for pid in pids_of(cluster, PARTS["containerd"]):
+            os.kill(pid, signal.SIGKILL)
+        for bundle in bundles:
+            address = (bundle / "address").read_text()
+            os.kill(int((bundle / "init.pid").read_text()), signal.SIGKILL)
+            eventually(partial(deleted, address, bundle.name))
+    finally:
+        os.kill(holder, signal.SIGCONT)
+    eventually(lambda: both_serve(cluster), 60)
+    assert not any(bundle.exists() for bundle in bundles)
+    assert bundles[-1].name not in remains._shims(str(run_dir / "containerd.sock"))
+    eventually(lambda: len(bundles_of(cluster, namespace, "p")) == 2, 60)
+    cluster.kubectl("wait", "pod/p", "-n", namespace, "--for=condition=Ready", "--timeout=60s")
+
+
+def deleted(address: str, task: str) -> bool:
+    """Have a task whose process ends deleted as containerd does it; say whether its shim has let go of it."""
+    remains.call_shim(address, "Delete", task)
+    return remains.lacks(address, task)
+
+
+def bundles_of(cluster: Cluster, namespace: str, name: str) -> list[Path]:
+    """Return the directories of the tasks of a pod, its sandbox last."""
+    marks = {"io.kubernetes.cri.sandbox-namespace": namespace, "io.kubernetes.cri.sandbox-name": name}
+    found = []
+    for path in Path(directories(str(cluster.data_dir))["run_dir"]).glob("containerd/io.containerd.runtime.v2.task/k8s.io/*/config.json"):
+        annotations = json.loads(path.read_bytes())["annotations"]
+        if marks.items() <= annotations.items():
+            found.append((annotations["io.kubernetes.cri.container-type"] == "sandbox", path.parent))
+    return [path for _, path in sorted(found)]
+
+
 def test_no_container_restarts_and_no_exit_is_lost(cluster: Cluster, namespace: str, chance: random.Random) -> None:
     count = max(min(PODS // 4, 50), 2)
     steady = [pod(namespace, f"steady-{number}", SHAPES[0]) for number in range(count)]
@@ -171,7 +213,7 @@ def test_no_container_restarts_and_no_exit_is_lost(cluster: Cluster, namespace: 
         "wait", "pod", *(f"steady-{number}" for number in range(count)), "-n", namespace, "--for=condition=Ready", "--timeout=180s"
     )
     running = runs(cluster, "kube-system") | {name: run for name, run in runs(cluster, namespace).items() if name.startswith("steady")}
-    with kills(cluster, chance, 0.3, 4.0, parts=tuple(PARTS), together=False) as killed:
+    with kills(cluster, chance, 0.3, 4.0, together=False) as killed:
         time.sleep(max(12, count))
     sys.stdout.write(f"killed: {' '.join(killed)}\n")
     eventually(lambda: exits(cluster, namespace) == {name: code for name, (code, _) in ending.items()}, 90, 1)

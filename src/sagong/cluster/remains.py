@@ -2,9 +2,12 @@
 
     network namespace, address   made first; containerd writes the sandbox down only when its network stands
     shim, bundle                 started next; the task is there once runc has written init.pid
+    task                         taken from its shim first when it is deleted, the shim and the bundle only then
 
-containerd is not running when this runs, so nobody is about to use any of it. Whatever has an init.pid is left alone: it runs, or a shim
-keeps its exit code. What containerd or the kubelet finds missing later is no error for them.
+containerd is not running when this runs, so nobody is about to use any of it. A task that its shim knows is left alone: it runs, or the
+shim keeps its exit code. One that its shim knows nothing of was being made or deleted. containerd 1.6 takes it up when it starts, for the
+shim answers, but then finds no task to delete: nobody would ever end that shim. What containerd or the kubelet finds missing later is no
+error for them.
 Runs by itself, with the standard library only.
 """
 
@@ -15,6 +18,8 @@ import json
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -23,11 +28,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SETTLE_SECONDS = 2.0
+PAUSE_SECONDS = 0.05
+SHIM_SECONDS = 1.0
+"""A shim that does not answer within these is left alone."""
 RESULTS = Path("/var/lib/cni/results")
 """where libcni, in containerd, remembers what networks it has set up"""
 
 _SANDBOX = "io.kubernetes.cri.sandbox-id"
 _NAMESPACE, _NETWORK = "k8s.io", "sagong"
+_TASKS = "containerd.task.v2.Task"
+_FRAME = struct.Struct(">IIBB")
+"""ttrpc's: length, stream, type, flags."""
+_REQUEST, _NOT_FOUND = 1, 5
+_LONG = bytes(range(0x80, 0x100))
 
 
 @dataclass(frozen=True)
@@ -58,6 +71,7 @@ class Bundle:
 
     id: str
     made: bool
+    """The task was made, and not deleted since."""
     sandbox: str = ""
     network_namespace: str = ""
     address: str = ""
@@ -101,12 +115,12 @@ def look(places: Places) -> tuple[Remains, dict[str, list[int]], Sequence[Bundle
 
 
 def sweep(places: Places) -> Remains:
-    """Remove what remains. Shims that are just making a container are waited for, a little."""
-    remains, shims, bundles = look(places)
+    """Remove what remains. Shims that are just making or deleting a container are waited for, a little."""
     deadline = time.monotonic() + SETTLE_SECONDS
-    while (remains.bundles or remains.shims) and _busy(shims) and time.monotonic() < deadline:
-        time.sleep(0.02)
-        remains, shims, bundles = look(places)
+    while _busy(_shims(str(places.socket))) and time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
+    time.sleep(PAUSE_SECONDS)  # a shim whose runc has ended notes that
+    remains, shims, bundles = look(places)
     for shim in remains.shims:
         for pid in shims.get(shim, ()):
             with contextlib.suppress(ProcessLookupError):
@@ -165,7 +179,47 @@ def _bundle(path: Path) -> Bundle:
     except OSError:
         address = ""
     made = (path / "init.pid").exists() and not path.name.startswith(".")  # renamed so before it is removed
+    made = made and not lacks(address, path.name)
     return Bundle(path.name, made, sandbox, network, address)
+
+
+def lacks(address: str, task: str) -> bool:
+    """Say whether the shim that serves at the address, `unix://` and a path, has no such task. A shim that cannot tell may have it."""
+    try:
+        answer = call_shim(address, "State", task)
+    except OSError:
+        return False
+    if not answer.startswith(b"\x0a"):
+        return False  # the response's first field is a status, which is left out when all is well
+    status = answer[1:].lstrip(_LONG)[1:]  # behind its length, the last byte of which is below 128
+    return status.startswith(bytes((0x08, _NOT_FOUND)))
+
+
+def call_shim(address: str, method: str, task: str) -> bytes:
+    """Call a method that wants a task's id alone; return the response, a ttrpc Response. Raises OSError."""
+    call = ((1, _TASKS.encode()), (2, method.encode()), (3, _text(1, task.encode())))
+    request = b"".join(_text(number, value) for number, value in call)
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.settimeout(SHIM_SECONDS)
+        stream.connect(address.removeprefix("unix://"))
+        stream.sendall(_FRAME.pack(len(request), 1, _REQUEST, 0) + request)
+        header = _read(stream, _FRAME.size)
+        return _read(stream, _FRAME.unpack(header)[0])
+
+
+def _text(number: int, value: bytes) -> bytes:
+    """Return a field of a protobuf message: its number and type, its length, which is below 128 here, and the value."""
+    return bytes((number << 3 | 2, len(value))) + value
+
+
+def _read(stream: socket.socket, length: int) -> bytes:
+    found = b""
+    while len(found) < length:
+        part = stream.recv(length - len(found))
+        if not part:
+            raise ConnectionError("the shim closed the connection")
+        found += part
+    return found
 
 
 def _owner(path: Path) -> str:
@@ -175,7 +229,7 @@ def _owner(path: Path) -> str:
         return ""
 
 
-def _shims(socket: str) -> dict[str, list[int]]:
+def _shims(served: str) -> dict[str, list[int]]:
     """Return the processes of this containerd's shims by the id they were started for: those that serve, and those that start them."""
     found: dict[str, list[int]] = {}
     for entry in _entries(Path("/proc")):
@@ -185,22 +239,23 @@ def _shims(socket: str) -> dict[str, list[int]]:
             words = (entry / "cmdline").read_text().split("\0")
         except (OSError, UnicodeDecodeError):
             continue
-        if words[0].rsplit("/", 1)[-1].startswith("containerd-shim") and socket in words and "-id" in words[:-1]:
+        if words[0].rsplit("/", 1)[-1].startswith("containerd-shim") and served in words and "-id" in words[:-1]:
             found.setdefault(words[words.index("-id") + 1], []).append(int(entry.name))
     return found
 
 
 def _busy(shims: dict[str, list[int]]) -> bool:
     """Say whether a shim runs runc."""
-    for pid in (pid for pids in shims.values() for pid in pids):
-        try:
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            names = [Path(f"/proc/{child}/comm").read_text().strip() for child in children]
-        except OSError:
-            continue
-        if "runc" in names:
-            return True
-    return False
+    threads = (thread for pids in shims.values() for pid in pids for thread in _entries(Path(f"/proc/{pid}/task")))
+    return any("runc" in _children(thread) for thread in threads)
+
+
+def _children(thread: Path) -> Iterable[str]:
+    """Return the names of the processes that a thread has started, and that are not over."""
+    try:
+        return [Path(f"/proc/{child}/comm").read_text().strip() for child in (thread / "children").read_text().split()]
+    except OSError:
+        return ()
 
 
 def _entries(directory: Path) -> list[Path]:
