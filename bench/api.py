@@ -139,6 +139,16 @@ def maker(target: Target, what: str, worker: int, connection: int) -> Callable[[
             return head(target, "POST", path, len(body)) + body
 
         return create
+    if what == "create pod":
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods"
+
+        def create_pod() -> bytes:
+            nonlocal count
+            count += 1
+            body = json.dumps(pod(f"p-{stamp}-{count}")).encode()
+            return head(target, "POST", path, len(body)) + body
+
+        return create_pod
     path = f"/api/v1/namespaces/{NAMESPACE}/configmaps/patched-{worker}-{connection}"
 
     def patch() -> bytes:
@@ -199,10 +209,10 @@ async def request(target: Target, method: str, path: str, body: bytes = b"") -> 
     return int(answer.split(b" ", 2)[1])
 
 
-def pod() -> dict[str, Any]:
+def pod(name: str) -> dict[str, Any]:
     environment = [{"name": f"VARIABLE_{index}", "value": f"value-{index}"} for index in range(12)]
     container = {"name": "main", "image": "registry.example/app:1.0", "env": environment}
-    metadata = {"name": "bench", "namespace": NAMESPACE, "labels": {"app": "bench"}}
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": {"app": "bench"}}
     spec = {"containers": [container], "serviceAccountName": "default", "automountServiceAccountToken": False, "nodeName": "none"}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
@@ -213,13 +223,13 @@ async def prepare(target: Target, connections: int, processes: int) -> None:
     base = f"/api/v1/namespaces/{NAMESPACE}"
     await request(target, "POST", "/api/v1/namespaces", json.dumps(namespace).encode())
     await request(target, "POST", f"{base}/serviceaccounts", json.dumps(account).encode())
-    await request(target, "POST", f"{base}/pods", json.dumps(pod()).encode())
+    await request(target, "POST", f"{base}/pods", json.dumps(pod("bench")).encode())
     for worker in range(processes):
         for index in range(connections):
             await request(target, "POST", f"{base}/configmaps", config_map(f"patched-{worker}-{index}", "x" * 850))
 
 
-RUNS = (("get", 32), ("create", 64), ("create", 1), ("patch", 64))
+RUNS = (("get", 32), ("create", 64), ("create", 1), ("patch", 64), ("create pod", 64))
 
 
 def main() -> int:
@@ -227,7 +237,7 @@ def main() -> int:
     parser.add_argument("--kubeconfig", required=True)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--processes", type=int, default=1, help="processes of the load generator")
-    parser.add_argument("--only", choices=("get", "create", "patch"), help="one kind of request")
+    parser.add_argument("--only", choices=sorted({what for what, _ in RUNS}), help="one kind of request")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         target = read_kubeconfig(arguments.kubeconfig, directory)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from sagong.server.contract import User
 from sagong.server.messages import Request
-from sagong.server.request_info import RequestInfo, long_running
+from sagong.server.request_info import RequestInfo
 
 ANONYMOUS = User("system:anonymous", groups=("system:unauthenticated",))
 
@@ -42,7 +42,6 @@ class Exchange:
         "expired",
         "headers",
         "info",
-        "long_running",
         "panic",
         "request",
         "seat",
@@ -54,7 +53,6 @@ class Exchange:
 
     def __init__(self, request: Request, info: RequestInfo, audit_id: str = "") -> None:
         self.request, self.info = request, info
-        self.long_running = long_running(info)
         self.user: User = ANONYMOUS
         self.warnings: list[str] = []
         self.annotations: dict[str, str] = {}

@@ -11,7 +11,8 @@ from sagong.server.exchange import ANONYMOUS
 from sagong.server.messages import Request
 
 _ACCOUNT = "system:serviceaccount:"
-_EXTRA = "impersonate-extra-"
+_PREFIX = "impersonate-"
+_EXTRA = f"{_PREFIX}extra-"
 _GROUP = "authentication.k8s.io"
 AUTHENTICATED, UNAUTHENTICATED = "system:authenticated", "system:unauthenticated"
 
@@ -19,6 +20,8 @@ AUTHENTICATED, UNAUTHENTICATED = "system:authenticated", "system:unauthenticated
 def asked(request: Request) -> User | None:
     """Return the user whom the headers name, None when they name nobody. Raises BadRequestError for groups without a user."""
     headers = request.headers
+    if _PREFIX not in " ".join(headers):  # as nearly all
+        return None
     name, uid = request.header("impersonate-user"), request.header("impersonate-uid")
     groups = tuple(headers.get("impersonate-group", ()))
     extra = {unquote(key.removeprefix(_EXTRA)): tuple(values) for key, values in headers.items() if key.startswith(_EXTRA)}

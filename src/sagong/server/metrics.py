@@ -15,7 +15,7 @@ from sagong.server.deprecated import DEPRECATED
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer, Response
 from sagong.server.pages import VERSION
-from sagong.server.request_info import RequestInfo, long_running
+from sagong.server.request_info import RequestInfo
 from sagong.store.base import Store
 
 _LABELS = ("verb", "group", "version", "resource", "subresource", "scope", "component")
@@ -46,7 +46,7 @@ class Metrics:
         """Count a request; the time of one that streams says nothing and is left out."""
         labels = self._labels_of(info)
         self._requests[(*labels, str(code))] += 1
-        if not long_running(info):
+        if not info.long_running:
             self._durations.observe(seconds, labels)
 
     def long_running(self, info: RequestInfo, delta: int) -> None:

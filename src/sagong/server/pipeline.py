@@ -110,7 +110,7 @@ class Pipeline:
         """Return what the stages answer, or the Status of what went wrong."""
         request = exchange.request
         try:
-            if not exchange.long_running:
+            if not exchange.info.long_running:
                 self._set_deadline(exchange, started)
             answer = await self._pass(exchange)
             if isinstance(answer, Stream) and request.wants_websocket:

@@ -6,11 +6,12 @@ requests, the legacy prefixes `watch/` and `proxy/` included; everything else is
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 from sagong.api import field_selectors
 from sagong.api.selectors import SelectorError
-from sagong.server.messages import Request
+from sagong.server.messages import Peer, Request
 
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
@@ -20,7 +21,10 @@ _LONG_SUBRESOURCES = ("attach", "exec", "log", "portforward", "proxy")
 
 
 class RequestInfo(NamedTuple):
-    """`verb` is the lower-case method where `resource_request` is false. `rest` is the path behind a subresource (proxy)."""
+    """`verb` is the lower-case method where `resource_request` is false. `rest` is the path behind a subresource (proxy).
+
+    `long_running`: it may take as long as it likes.
+    """
 
     path: str
     verb: str
@@ -32,21 +36,27 @@ class RequestInfo(NamedTuple):
     name: str = ""
     subresource: str = ""
     rest: str = ""
+    long_running: bool = False
 
 
 def request_info(request: Request) -> RequestInfo:
     """Read a request."""
+    return _read(request) if request.query_string else _read_before(request.method, request.raw_path)
+
+
+@functools.lru_cache(maxsize=1024)
+def _read_before(method: str, raw_path: str) -> RequestInfo:
+    """Read a request that has no query: clients ask the same again and again."""
+    return _read(Request(method, raw_path, {}, b"", Peer()))
+
+
+def _read(request: Request) -> RequestInfo:
     parts = [part for part in request.path.split("/") if part]
     if len(parts) >= 3 and parts[0] == "api":  # noqa: PLR2004 - the grammar counts path segments
         return _resource_info(request, "", parts[1], parts[2:])
     if len(parts) >= 4 and parts[0] == "apis":  # noqa: PLR2004
         return _resource_info(request, parts[1], parts[2], parts[3:])
     return RequestInfo(request.path, request.method.lower())
-
-
-def long_running(info: RequestInfo) -> bool:
-    """Tell whether a request may take as long as it likes."""
-    return info.resource_request and (info.verb in _LONG_VERBS or info.subresource in _LONG_SUBRESOURCES)
 
 
 def _resource_info(request: Request, group: str, version: str, parts: list[str]) -> RequestInfo:
@@ -71,7 +81,8 @@ def _resource_info(request: Request, group: str, version: str, parts: list[str])
     rest = "/".join(parts[3:])
     if rest and request.raw_path.endswith("/"):
         rest += "/"
-    return RequestInfo(request.path, verb, True, group, version, namespace, resource, name, subresource, rest)  # noqa: FBT003 - a tuple's field
+    long_running = verb in _LONG_VERBS or subresource in _LONG_SUBRESOURCES
+    return RequestInfo(request.path, verb, True, group, version, namespace, resource, name, subresource, rest, long_running)  # noqa: FBT003 - a tuple's field
 
 
 def _selected_name(request: Request) -> str:

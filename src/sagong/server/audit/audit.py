@@ -76,7 +76,7 @@ class Audit:
         info = exchange.info
         row = self._table.by_path(info.group, info.version, info.resource) if info.resource_request else None
         record.answered(answer, row)
-        if isinstance(answer, Response) and not exchange.long_running:
+        if isinstance(answer, Response) and not exchange.info.long_running:
             self._emit(record, COMPLETE)
             return
         self._emit(record, STARTED)

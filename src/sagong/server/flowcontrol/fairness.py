@@ -71,7 +71,7 @@ class Fairness:
     async def __call__(self, exchange: Exchange) -> Answer | None:
         """Let the request in, at once or later, or answer that there are too many."""
         info = exchange.info
-        if exchange.long_running and info.verb != "watch":
+        if info.long_running and info.verb != "watch":
             return None
         flow = self.levels.flow(exchange.user, info)
         exchange.headers = flow.headers

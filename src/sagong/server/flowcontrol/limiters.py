@@ -70,7 +70,7 @@ class InFlight:
     async def __call__(self, exchange: Exchange) -> Answer | None:
         """Answer when there are too many."""
         read = exchange.info.verb in ("get", "list", "watch")
-        if exchange.long_running or not self._most[read]:
+        if exchange.info.long_running or not self._most[read]:
             return None
         if self._now[read] >= self._most[read] and "system:masters" not in exchange.user.groups:
             return too_many(1)
