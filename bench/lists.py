@@ -161,9 +161,7 @@ class Server:
 
 
 def named(name: str) -> bytes:
-    document = pod()
-    document["metadata"]["name"] = name
-    return json.dumps(document).encode()
+    return json.dumps(pod(name)).encode()
 
 
 async def make(target: Target, count: int) -> None:

@@ -56,10 +56,10 @@ class Recorded:
         answer: PodAnswer = self._answer("why", kubeconfig, namespace, pod)
         return answer
 
-    def install_packages(self, report: Report) -> None:
+    def install_packages(self, report: Report, store: str = "") -> None:
         self._answer("install_packages")
 
-    def missing_packages(self) -> Sequence[str]:
+    def missing_packages(self, store: str = "") -> Sequence[str]:
         return list(self.answers.get("missing", ()))
 
     def versions(self) -> dict[str, str]:

@@ -31,6 +31,22 @@ def test_openssl_verifies_every_leaf(cluster: ClusterConfig) -> None:
         assert done.returncode == 0, done.stderr
 
 
+def test_etcd_has_an_authority_of_its_own(tmp_path: Path) -> None:
+    made = ClusterConfig(node_name="node-1", node_ip="192.0.2.7", data_dir=str(tmp_path), store="etcd")
+    certificates.ensure(made, NOW)
+    test_openssl_verifies_every_leaf(made)
+    issuers = {
+        stem: x509.load_pem_x509_certificate((made.pki / f"{stem}.crt").read_bytes()).issuer.rfc4514_string()
+        for stem in ("etcd/server", "etcd/peer", "apiserver-etcd-client", "admin")
+    }
+    assert issuers == {
+        "etcd/server": "CN=etcd-ca",
+        "etcd/peer": "CN=etcd-ca",
+        "apiserver-etcd-client": "CN=etcd-ca",
+        "admin": "CN=kubernetes",
+    }
+
+
 def test_the_server_is_reached_by_all_its_names(cluster: ClusterConfig) -> None:
     certificate = x509.load_pem_x509_certificate((cluster.pki / "apiserver.crt").read_bytes())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -56,7 +56,16 @@ def test_missing_packages_are_named_with_the_command(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(preflight, "find", lambda program: None if program in ("runc", "nft") else f"/usr/bin/{program}")
     monkeypatch.setattr(preflight, "CNI_PLUGINS", (str(tmp_path),))
     with pytest.raises(ConfigError, match="apt-get install containernetworking-plugins nftables runc"):
-        preflight.check_packages()
+        preflight.check_packages(cluster(tmp_path))
+
+
+def test_etcd_is_needed_by_a_cluster_that_keeps_its_state_in_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(preflight, "find", lambda program: None if program == "etcd" else f"/usr/bin/{program}")
+    monkeypatch.setattr(preflight, "CNI_PLUGINS", (str(tmp_path),))
+    (tmp_path / "bridge").touch()
+    preflight.check_packages(cluster(tmp_path))
+    with pytest.raises(ConfigError, match="not installed: etcd-server; install with `apt-get install etcd-server`"):
+        preflight.check_packages(cluster(tmp_path, store="etcd"))
 
 
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -108,6 +109,30 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield made
     finally:
         failures = traces_after_delete(made)
+        shutil.rmtree(made.data_dir, ignore_errors=True)
+    assert failures == []
+
+
+@contextlib.contextmanager
+def on_a_machine_of_its_own(directory: Path, address: str) -> Iterator[Cluster]:
+    """Give a cluster that is not started yet a network namespace, which stands for a machine; at the end remove every trace of both."""
+    machine = f"sagong-test-{os.getpid()}"
+    made = Cluster(directory, within=("nsenter", f"--net=/run/netns/{machine}", "--"))
+    subprocess.run(["ip", "netns", "add", machine], check=True)
+    try:
+        for words in (
+            "link set lo up",
+            "link add eth0 type veth peer name outside",
+            f"address add {address}/24 dev eth0",
+            "link set eth0 up",
+            "link set outside up",
+            "route add default dev eth0",
+        ):
+            assert made.run("ip", *words.split()).returncode == 0, words
+        yield made
+    finally:
+        failures = traces_after_delete(made)
+        subprocess.run(["ip", "netns", "delete", machine], check=False)
         shutil.rmtree(made.data_dir, ignore_errors=True)
     assert failures == []
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Cluster, eventually, traces_after_delete
+from tests.e2e.conftest import Cluster, eventually, on_a_machine_of_its_own
 
 pytestmark = pytest.mark.e2e
 
@@ -44,29 +42,12 @@ spec: {type: NodePort, externalTrafficPolicy: Local, selector: {app: hello}, por
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Start a cluster of two nodes; at the end remove every trace of it and look that none is left."""
-    machine = f"sagong-test-{os.getpid()}"
-    made = Cluster(tmp_path_factory.mktemp("two"), within=("nsenter", f"--net=/run/netns/{machine}", "--"))
-    subprocess.run(["ip", "netns", "add", machine], check=True)
-    try:
-        for words in (
-            "link set lo up",
-            "link add eth0 type veth peer name outside",
-            f"address add {MACHINE}/24 dev eth0",
-            "link set eth0 up",
-            "link set outside up",
-            "route add default dev eth0",
-        ):
-            assert made.run("ip", *words.split()).returncode == 0, words
+    with on_a_machine_of_its_own(tmp_path_factory.mktemp("two"), MACHINE) as made:
         made.start("--nodes", "2")
         made.apply(HELLO)
         made.kubectl("rollout", "status", "daemonset/hello", "--timeout=60s")
         yield made
         made.kubectl("delete", "daemonset", "hello", "--wait")  # its program does not listen to SIGTERM, which delays the end
-    finally:
-        failures = traces_after_delete(made)
-        subprocess.run(["ip", "netns", "delete", machine], check=False)
-        shutil.rmtree(made.data_dir, ignore_errors=True)
-    assert failures == []
 
 
 def pods(cluster: Cluster) -> dict[str, Any]:

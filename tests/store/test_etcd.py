@@ -139,8 +139,6 @@ async def test_an_etcd_that_comes_back_is_followed_again(etcd: Etcd) -> None:
     revision = await store.write(A, b"1", 0)
     watch = store.watch("/registry/", revision)
     etcd.kill()
-    with pytest.raises(StoreWriteError, match="etcd refuses writes"):
-        await store.write(A, b"2", revision)
     assert store.get(A) is not None
     etcd.start()
     other = await opened(etcd)
@@ -148,6 +146,38 @@ async def test_an_etcd_that_comes_back_is_followed_again(etcd: Etcd) -> None:
     assert await take(watch, 1) == [Event(B, b"2", newer, None, 0)]
     await other.close()
     await store.close()
+
+
+async def test_a_write_waits_for_an_etcd_that_is_away(etcd: Etcd, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await opened(etcd)
+    revision = await store.write(A, b"1", 0)
+    etcd.kill()
+    waiting = asyncio.create_task(store.write(A, b"2", revision))
+    await asyncio.sleep(0)
+    etcd.start()
+    newer = await waiting
+    entry = store.get(A)
+    assert entry is not None
+    assert (entry.value, entry.revision) == (b"2", newer)
+    etcd.kill()
+    monkeypatch.setattr("sagong.store.etcd_client.TIMEOUT", 0.5)
+    with pytest.raises(StoreWriteError, match="etcd refuses writes"):
+        await store.write(A, b"3", newer)
+    await store.close()
+
+
+async def test_an_etcd_that_starts_later_is_waited_for(tmp_path: Path) -> None:
+    later = Etcd(tmp_path / "etcd")
+    later.kill()
+    opening = asyncio.create_task(EtcdStore.open([later.address], clock=RealClock(), patience=30))
+    await asyncio.sleep(0)
+    later.start()
+    try:
+        store = await opening
+        assert await store.write(A, b"1", 0) == store.revision
+        await store.close()
+    finally:
+        later.kill()
 
 
 async def test_watches_end_when_etcd_has_forgotten_what_they_missed(etcd: Etcd) -> None:

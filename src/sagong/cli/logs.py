@@ -8,7 +8,7 @@ import click
 
 from sagong.cli.operations import Operations
 
-PARTS = ("kubelet", "containerd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+PARTS = ("kubelet", "containerd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 
 
 @click.command("logs")

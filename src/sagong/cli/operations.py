@@ -30,6 +30,7 @@ class StartOptions:
     service_cidr: str = ""
     simulated: bool = False
     store: str = ""
+    etcd_port: int = 0
     scheduler_config: str = ""
     kubeconfig: bool = True
     timeout: float = 120.0
@@ -119,12 +120,12 @@ class Operations(Protocol):
         """Return where a pod could go now, and why not elsewhere; the cluster is the data directory's unless a kubeconfig is given."""
         ...
 
-    def install_packages(self, report: Report) -> None:
+    def install_packages(self, report: Report, store: str = "") -> None:
         """Install the missing Debian packages."""
         ...
 
-    def missing_packages(self) -> Sequence[str]:
-        """Return the Debian packages that are not installed."""
+    def missing_packages(self, store: str = "") -> Sequence[str]:
+        """Return the Debian packages that are not installed, those of a cluster with that store among them."""
         ...
 
     def versions(self) -> dict[str, str]:

@@ -20,24 +20,42 @@ from sagong.server.config import ServerConfig
 if TYPE_CHECKING:
     from sagong.server.app import ApiServer
     from sagong.store.encryption.encryption import Encryption
+    from sagong.store.etcd import EtcdStore
+    from sagong.store.sqlite import SqliteStore
+
+ETCD_SECONDS = 60.0
+"""How long etcd is waited for, which may start at the same time."""
 
 log = logging.getLogger(__name__)
 
 
-class ApiServerConfig(ServerConfig, kw_only=True):
-    """The configuration file, JSON: the server's settings and where it keeps the state (an SQLite file)."""
+class EtcdServers(msgspec.Struct, frozen=True, kw_only=True):
+    """An etcd cluster: `host:port` of its members; files of its authority, and of our certificate and key ("": no TLS)."""
 
-    store: str
+    endpoints: list[str]
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+
+
+class ApiServerConfig(ServerConfig, kw_only=True):
+    """The configuration file, JSON: the server's settings and where it keeps the state: in `store`, an SQLite file, or in `etcd`."""
+
+    store: str = ""
+    etcd: EtcdServers | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless the state has one place."""
+        if bool(self.store) == (self.etcd is not None):
+            raise ValueError("one of `store` and `etcd` says where the state is kept: set one of them")
 
 
 async def run(config: ApiServerConfig) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError, ValueError, StoreOpenError for what it cannot use."""
-    from sagong.store.sqlite import SqliteStore  # noqa: PLC0415 - other processes read the configuration without the store
-
     clock, random = RealClock(), RealRandom()
     encryption = _encryption(config.encryption_config, random)
     # The server is loaded while the store waits for the disk.
-    store, made = await asyncio.gather(SqliteStore.open(config.store, seal=encryption), _server())
+    store, made = await asyncio.gather(_store(config, clock, encryption), _server())
     try:
         server = made(config, store, clock=clock, random=random, encryption=encryption, loaded=_settle)
         loop = asyncio.get_running_loop()
@@ -47,6 +65,19 @@ async def run(config: ApiServerConfig) -> None:
         await server.serve()
     finally:
         await store.close()
+
+
+async def _store(config: ApiServerConfig, clock: RealClock, seal: Encryption | None) -> SqliteStore | EtcdStore:
+    if config.etcd is None:
+        from sagong.store.sqlite import SqliteStore  # noqa: PLC0415 - other processes read the configuration without the store
+
+        return await SqliteStore.open(config.store, seal=seal)
+    from sagong.store.etcd import EtcdStore  # noqa: PLC0415 - a large dependency, for those who have it only
+    from sagong.store.etcd_client import EtcdTls  # noqa: PLC0415 - see above
+
+    said = config.etcd
+    tls = EtcdTls(said.ca, said.certificate, said.key) if said.ca else None
+    return await EtcdStore.open(said.endpoints, clock=clock, tls=tls, seal=seal, patience=ETCD_SECONDS)
 
 
 async def _server() -> type[ApiServer]:

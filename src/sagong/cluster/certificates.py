@@ -27,6 +27,8 @@ RENEW_BEFORE = timedelta(days=30)
 SIMULATED_NODES = "sagong:simulated-nodes"
 """The user that all simulated nodes act as."""
 BACKDATE = timedelta(minutes=5)
+_ETCD_CA = "etcd/ca"
+"""Of its own: who may read the cluster's state is not everybody whom the cluster knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ def leaves(config: ClusterConfig) -> tuple[Leaf, ...]:
         Leaf("scheduler", "system:kube-scheduler", (), ("localhost",), local),
         *(leaf for node in config.all_nodes for leaf in _node_leaves(node, (*loopback, node.ip))),
         *((Leaf("simulated-nodes", SIMULATED_NODES, (), (config.node_name, "localhost"), local),) if config.simulated else ()),
+        *(_etcd_leaves(config.node_name, local) if config.store == "etcd" else ()),
         Leaf("metrics-server", "metrics-server", (), tuple(f"metrics-server{tail}" for tail in (".kube-system.svc", ".kube-system", ""))),
     )
 
@@ -70,12 +73,23 @@ def _node_leaves(node: NodeConfig, addresses: tuple[str, ...]) -> tuple[Leaf, Le
     )
 
 
+def _etcd_leaves(node_name: str, addresses: tuple[str, ...]) -> tuple[Leaf, ...]:
+    names, masters = ("localhost", node_name), ("system:masters",)
+    return (
+        Leaf("etcd/server", node_name, (), names, addresses, authority=_ETCD_CA),
+        Leaf("etcd/peer", node_name, (), names, addresses, authority=_ETCD_CA),
+        Leaf("etcd/healthcheck-client", "kube-etcd-healthcheck-client", masters, authority=_ETCD_CA),
+        Leaf("apiserver-etcd-client", "kube-apiserver-etcd-client", masters, authority=_ETCD_CA),
+    )
+
+
 def ensure(config: ClusterConfig, now: datetime) -> None:
     """Create what is missing and renew what expires within 30 days; authorities and the token key are never replaced."""
     directory = config.pki
-    authorities = {name: _authority(directory, name, now) for name in ("ca", "front-proxy-ca")}
+    wanted = leaves(config)
+    authorities = {name: _authority(directory, name, now) for name in dict.fromkeys(leaf.authority for leaf in wanted)}
     _signing_key(directory / "sa.key", directory / "sa.pub")
-    for leaf in leaves(config):
+    for leaf in wanted:
         if not _valid(directory / f"{leaf.stem}.crt", leaf, now):
             _issue(directory, leaf, *authorities[leaf.authority], now)
     for component in ("admin", "controller-manager", "scheduler", *(("simulated-nodes",) if config.simulated else ())):
@@ -127,7 +141,7 @@ def _authority(directory: Path, name: str, now: datetime) -> tuple[x509.Certific
             raise TypeError(f"{key_path} is not an elliptic-curve key")
         return x509.load_pem_x509_certificate(certificate_path.read_bytes()), key
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes" if name == "ca" else name)])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes" if name == "ca" else name.replace("/", "-"))])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
+from sagong.cluster import etcd
 from sagong.cluster.apiserver import ApiServerConfig
 from sagong.cluster.config import ClusterConfig, write_file
 from sagong.cluster.node import NodeConfig
 from sagong.node.config import X509, Authentication, Authorization, KubeletConfig, Webhook
 from sagong.node.simulated.settings import SimulationSettings
 
+_PLACES = ("store", "etcd")
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 
 
@@ -40,15 +42,15 @@ def _with_users_own(settings: dict[str, Any], earlier: Path) -> dict[str, Any]:
         said = msgspec.json.decode(earlier.read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.MsgspecError):
         return settings
-    defaults = msgspec.to_builtins(ApiServerConfig(store=""))
-    own = {name: value for name, value in said.items() if name in defaults and value != defaults[name]}
+    defaults = msgspec.to_builtins(ApiServerConfig(store="-"))
+    own = {name: value for name, value in said.items() if name in defaults and name not in _PLACES and value != defaults[name]}
     return {**own, **settings}
 
 
 def _apiserver(cluster: ClusterConfig) -> dict[str, Any]:
     pki = cluster.pki
     return {
-        "store": f"{cluster.data_dir}/store/state.db",
+        **({"etcd": etcd.servers(cluster)} if cluster.store == "etcd" else {"store": f"{cluster.data_dir}/store/state.db"}),
         "certificate": str(pki / "apiserver.crt"),
         "key": str(pki / "apiserver.key"),
         "client_ca": str(pki / "ca.crt"),

@@ -54,6 +54,9 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True):
     bridge: str = "sagong0"
     cgroup_root: str = "/"
     store: str = "sqlite"
+    """What keeps the state: `sqlite`, inside the API server, or `etcd`, a part of its own."""
+    etcd_port: int = 2379
+    """For clients; members of etcd and its health have the two behind it."""
 
     @property
     def pki(self) -> Path:

@@ -28,6 +28,7 @@ from sagong.cluster import (
     component_configs,
     config,
     containerd,
+    etcd,
     images,
     manifests,
     preflight,
@@ -64,6 +65,8 @@ class Launch:
         for node in cluster.all_nodes:
             containerd.write_config(node)
             node.manifests.mkdir(exist_ok=True)
+        if cluster.store == "etcd":
+            etcd.directory(cluster).mkdir(mode=0o700, exist_ok=True)
         for name, pod in workloads.static_pods(cluster).items():
             text = yaml.safe_dump(pod, sort_keys=False).encode()
             path = cluster.all_nodes[0].manifests / name
@@ -154,7 +157,8 @@ class Launch:
             )
 
     def _import_images(self, deadline: float) -> None:
-        wanted = {images.PAUSE, images.PYTHON, images.HELLO}
+        with_etcd = self.cluster.store == "etcd"
+        wanted = {images.PAUSE, images.PYTHON, images.HELLO, *((etcd.IMAGE,) if with_etcd else ())}
         lacking = []
         for node in self.cluster.all_nodes:
             containerd.wait_ready(node, deadline, self.clock)
@@ -168,6 +172,8 @@ class Launch:
         archive = Path(self.cluster.run_dir, "images.tar")
         resolver = images.with_libraries(Path(preflight.find("getent") or "getent"))
         built = images.built_in(Path(catatonit), Path(busybox), manifests.interpreter_mounts(), resolver)
+        if with_etcd:
+            built += (etcd.image(Path(preflight.find("etcd") or "etcd")),)
         archive.write_bytes(images.archive(built))
         for node in lacking:
             containerd.import_archive(node, archive)

@@ -12,6 +12,7 @@ from sagong.api.nodes import SIMULATED
 Manifest = dict[str, Any]
 
 _SOURCE = str(Path(__file__).resolve().parents[2])
+CRITICAL_NODE = {"priorityClassName": "system-node-critical"}
 LIBRARIES = ("/lib64", "/lib/{arch}", "/usr/lib/{arch}")
 
 
@@ -52,9 +53,8 @@ def mount(path: str, inside: str = "", *, writable: bool = False) -> tuple[str, 
     return path, inside or path, writable
 
 
-def mount_environment(pod: Manifest, container: Manifest, extra: list[tuple[str, str, bool]]) -> None:
-    """Give the container the interpreter's directories and its own ones, and the pod the volumes for them, on a node that has them."""
-    mounts = [*((path, path, False) for path in interpreter_mounts()), *extra]
+def mount_host(pod: Manifest, container: Manifest, mounts: list[tuple[str, str, bool]]) -> None:
+    """Give the pod's one container directories of the host."""
     pod["volumes"] = [
         {"name": f"host-{n}", "hostPath": {"path": path, **({"type": "DirectoryOrCreate"} if writable else {})}}
         for n, (path, _, writable) in enumerate(mounts)
@@ -63,13 +63,28 @@ def mount_environment(pod: Manifest, container: Manifest, extra: list[tuple[str,
         {"name": f"host-{n}", "mountPath": inside, **({} if writable else {"readOnly": True})}
         for n, (_, inside, writable) in enumerate(mounts)
     ]
+    pod["containers"] = [container]
+
+
+def mount_environment(pod: Manifest, container: Manifest, extra: list[tuple[str, str, bool]]) -> None:
+    """Give the container the interpreter's directories and its own ones, and the pod the volumes for them, on a node that has them."""
+    mount_host(pod, container, [*((path, path, False) for path in interpreter_mounts()), *extra])
     container.setdefault("env", []).extend(
         # The code that `start` ran, also when the environment knows another copy of it.
         [{"name": "PYTHONPATH", "value": _SOURCE}, {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}]
     )
-    pod["containers"] = [container]
     real = {"matchExpressions": [{"key": SIMULATED, "operator": "DoesNotExist"}]}
     pod["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [real]}}}
+
+
+def control_plane_pod() -> Manifest:
+    """Return the spec of a static pod, as far as all of them have the same."""
+    return {**CRITICAL_NODE, "priority": 2000001000, "hostNetwork": True, "enableServiceLinks": False}
+
+
+def control_plane_meta(name: str) -> Manifest:
+    """Return its metadata."""
+    return meta(name, {"component": name, "tier": "control-plane"})
 
 
 def meta(name: str, labels: dict[str, str]) -> Manifest:

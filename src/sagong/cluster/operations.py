@@ -141,13 +141,13 @@ class HostOperations:
             except KubeconfigError as error:
                 raise OperationError(str(error)) from error
 
-    def install_packages(self, report: Report) -> None:
+    def install_packages(self, report: Report, store: str = "") -> None:
         """Run apt-get."""
         preflight_root = os.geteuid() == 0
         if not preflight_root or shutil.which("apt-get") is None:
-            names = " ".join(self.missing_packages())
+            names = " ".join(self.missing_packages(store))
             raise OperationError(f"not installed: {names}; install them with this system's package manager, as root")
-        packages = self.missing_packages()
+        packages = self.missing_packages(store)
         report.step(f"installing {' '.join(packages)}")
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]):
@@ -156,9 +156,9 @@ class HostOperations:
             said = (done.stderr.strip().splitlines() or ["no output"])[-1]
             raise OperationError(f"apt-get could not install {' '.join(packages)} ({said}); check the network, or install them by hand")
 
-    def missing_packages(self) -> Sequence[str]:
+    def missing_packages(self, store: str = "") -> Sequence[str]:
         """Ask the PATH."""
-        return preflight.missing_packages()
+        return preflight.missing_packages(store)
 
     def versions(self) -> dict[str, str]:
         """Read the package's metadata, the interpreter and the runtime's binary."""
@@ -191,6 +191,7 @@ def configure(options: StartOptions, existing: ClusterConfig | None) -> ClusterC
             "service_cidr",
             "simulated",
             "store",
+            "etcd_port",
         )
         if (value := getattr(options, name))
     }
@@ -201,6 +202,8 @@ def configure(options: StartOptions, existing: ClusterConfig | None) -> ClusterC
             if asked.get(name, getattr(existing, name)) != getattr(existing, name):
                 option = f"--{name.replace('_', '-')}"
                 raise ConfigError(f"this cluster has {option} {getattr(existing, name)} and keeps it; start with another --data-dir")
+        if asked.get("store", existing.store) != existing.store:
+            raise ConfigError(f"this cluster's state is in {existing.store} and stays there; start with another --data-dir")
         if existing.nodes > 1 and asked.get("simulated", existing.simulated) != existing.simulated:
             raise ConfigError(f"this cluster has {existing.nodes} nodes that are not simulated; start with another --data-dir")
         if asked.get("nodes", existing.nodes) < existing.nodes:

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from sagong.cluster import etcd
 from sagong.cluster.config import ClusterConfig, ConfigError
 from sagong.cluster.containerd import CNI_PLUGINS
 
@@ -31,10 +32,14 @@ PROGRAMS = {
 }
 """Program -> the Debian package that brings it."""
 
+STORE_PROGRAMS = {"etcd": {"etcd": "etcd-server"}}
+"""The same, for a cluster with that store."""
 
-def missing_packages() -> list[str]:
-    """Return the Debian packages whose programs are not on this machine."""
-    missing = {package for program, package in PROGRAMS.items() if find(program) is None}
+
+def missing_packages(store: str = "") -> list[str]:
+    """Return the Debian packages whose programs are not on this machine, those of the `store` among them."""
+    wanted = {**PROGRAMS, **STORE_PROGRAMS.get(store, {})}
+    missing = {package for program, package in wanted.items() if find(program) is None}
     if not any(Path(directory, "bridge").exists() for directory in CNI_PLUGINS):
         missing.add("containernetworking-plugins")
     return sorted(missing)
@@ -51,9 +56,9 @@ def check_root() -> None:
         raise ConfigError("a cluster needs root (namespaces, cgroups, packet rules); run `sudo sagong start`")
 
 
-def check_packages() -> None:
+def check_packages(config: ClusterConfig) -> None:
     """Everything that runs, wires and stores containers must be installed."""
-    missing = missing_packages()
+    missing = missing_packages(config.store)
     if missing:
         raise ConfigError(f"not installed: {', '.join(missing)}; install with `apt-get install {' '.join(missing)}`")
 
@@ -81,6 +86,8 @@ def check_ports(config: ClusterConfig) -> None:
         config.proxy_health_port: ("kube-proxy", "--proxy-health-port"),
         config.proxy_metrics_port: ("kube-proxy", "--proxy-metrics-port"),
     }
+    if config.store == "etcd":
+        ports |= dict.fromkeys(etcd.ports(config), ("etcd", "--etcd-port"))
     if config.simulated:
         ports[config.simulated_port] = ("simulated-nodes", "--data-dir")
     for port, (part, option) in ports.items():
@@ -121,7 +128,7 @@ def taken(port: int) -> bool:
 def checks(config: ClusterConfig) -> Iterator[Callable[[], None]]:
     """Yield the checks in the order in which a user can act on them."""
     yield check_root
-    yield check_packages
+    yield lambda: check_packages(config)
     yield lambda: check_ranges(config)
     yield lambda: check_disk(config)
     yield lambda: check_ports(config)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sagong.cluster import component_configs, metrics_addon, scheduler_settings
+from sagong.cluster import component_configs, etcd, metrics_addon, scheduler_settings
 from sagong.cluster.certificates import SIMULATED_NODES
 from sagong.cluster.config import ClusterConfig
 from sagong.cluster.images import PYTHON
 from sagong.cluster.manifests import (
+    CRITICAL_NODE,
     Manifest,
     cluster_role,
     cluster_role_binding,
+    control_plane_meta,
+    control_plane_pod,
     meta,
     mount,
     mount_environment,
@@ -23,8 +26,6 @@ from sagong.cluster.manifests import (
     python,
     service_account,
 )
-
-_CRITICAL_NODE = {"priorityClassName": "system-node-critical"}
 
 
 def static_pods(config: ClusterConfig) -> dict[str, Manifest]:
@@ -34,6 +35,7 @@ def static_pods(config: ClusterConfig) -> dict[str, Manifest]:
     scheduler_file = scheduler_settings.file(config)
     configured = ["--config", str(scheduler_file)] if scheduler_file.exists() else []
     return {
+        **({"etcd.yaml": etcd.static_pod(config)} if config.store == "etcd" else {}),
         **(_simulated_nodes(config) if config.simulated else {}),
         "kube-apiserver.yaml": _static(
             "kube-apiserver",
@@ -179,7 +181,7 @@ def _kube_proxy(config: ClusterConfig) -> list[Manifest]:
         **probes(live="", ready="/healthz", port=config.proxy_health_port, scheme="HTTP", host="127.0.0.1"),
     }
     pod = {
-        **_CRITICAL_NODE,
+        **CRITICAL_NODE,
         "hostNetwork": True,
         "serviceAccountName": "kube-proxy",
         "tolerations": [{"operator": "Exists"}],
@@ -328,7 +330,6 @@ def _static(
         "resources": {"requests": {"cpu": request}},
         **probes(live=live, ready=ready, port=port, scheme="HTTPS", host="127.0.0.1"),
     }
-    pod: Manifest = {**_CRITICAL_NODE, "priority": 2000001000, "hostNetwork": True, "enableServiceLinks": False}
+    pod = control_plane_pod()
     mount_environment(pod, container, mounts)
-    labels = {"component": name, "tier": "control-plane"}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta(name, labels), "spec": pod}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": control_plane_meta(name), "spec": pod}

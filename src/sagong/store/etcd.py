@@ -45,13 +45,20 @@ class EtcdStore:
         self._follower = asyncio.get_running_loop().create_task(self._follow())
 
     @classmethod
-    async def open(cls, endpoints: Sequence[str], *, clock: Clock, tls: EtcdTls | None = None, seal: Seal | None = None) -> EtcdStore:
-        """Connect to `host:port` addresses and read everything; `seal` encrypts. Raises StoreOpenError."""
+    async def open(
+        cls, endpoints: Sequence[str], *, clock: Clock, tls: EtcdTls | None = None, seal: Seal | None = None, patience: float = 0
+    ) -> EtcdStore:
+        """Connect to `host:port` addresses and read everything; `seal` encrypts. Raises StoreOpenError.
+
+        `patience`: so many seconds an etcd is waited for that is not there yet.
+        """
         try:
             client = EtcdClient(endpoints, tls, seal)
         except OSError as error:
             raise StoreOpenError(f"etcd's certificates cannot be read ({error}): check their paths") from error
         try:
+            if patience:
+                await client.wait(patience)
             log = await _read(client)
         except grpc.aio.AioRpcError as error:
             await client.close()

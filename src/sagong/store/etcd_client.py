@@ -16,7 +16,14 @@ from sagong.store.index import prefix_end
 
 TIMEOUT = 10.0
 _PAGE = 1000
-_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # A member that comes back is found at once: it is near, and nobody else asks it.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +42,10 @@ class EtcdClient:
         """Take `host:port` addresses, and what encrypts values on their way."""
         target = endpoints[0] if len(endpoints) == 1 else f"ipv4:{','.join(endpoints)}"
         if tls is None:
-            self._channel = grpc.aio.insecure_channel(target, options=_UNLIMITED)
+            self._channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
         else:
             pem = [Path(path).read_bytes() for path in (tls.ca, tls.key, tls.certificate)]
-            self._channel = grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(*pem), options=_UNLIMITED)
+            self._channel = grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(*pem), options=_OPTIONS)
         self._seal = seal
         self._range = self._unary("KV/Range", pb.RangeRequest, pb.RangeResponse)
         self._txn = self._unary("KV/Txn", pb.TxnRequest, pb.TxnResponse)
@@ -48,6 +55,10 @@ class EtcdClient:
             request_serializer=pb.WatchRequest.SerializeToString,
             response_deserializer=pb.WatchResponse.FromString,
         )
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until a member answers."""
+        await self._range(pb.RangeRequest(key=b"/"), timeout=seconds, wait_for_ready=True)
 
     async def read(self, prefix: str) -> tuple[list[pb.KeyValue], int]:
         """Return everything under `prefix` as of one revision, and that revision."""
@@ -63,7 +74,7 @@ class EtcdClient:
         return found, revision
 
     async def write(self, writes: Sequence[Write]) -> pb.TxnResponse:
-        """Do all the writes if all expectations hold; otherwise answer with the live entries."""
+        """Do all the writes if all expectations hold; otherwise answer with the live entries. A member that is away is waited for."""
         request = pb.TxnRequest()
         for write in writes:
             key = write.key.encode()
@@ -74,7 +85,7 @@ class EtcdClient:
             else:
                 request.success.append(pb.RequestOp(request_put=pb.PutRequest(key=key, value=self._sealed(write))))
             request.failure.append(pb.RequestOp(request_range=pb.RangeRequest(key=key)))
-        response: pb.TxnResponse = await self._txn(request, timeout=TIMEOUT)
+        response: pb.TxnResponse = await self._txn(request, timeout=TIMEOUT, wait_for_ready=True)
         for one in response.responses:
             self._open(one.response_range.kvs)
         return response
