@@ -186,3 +186,15 @@ def test_field_values() -> None:
     assert field_selectors.parse("status.successful=2").matches(batch.Job(status=batch.JobStatus(succeeded=2)))
     assert field_selectors.parse("spec.color=blue").matches({"spec": {"color": "blue"}})
     assert field_selectors.field_value({}, "spec.color") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "demanded"),
+    [("a=1", ("a", "1")), ("a in (1)", ("a", "1")), ("a=1,b", ("a", "1")), ("", None), ("a", None), ("a!=1", None), ("a in (1,2)", None)],
+)
+def test_a_label_that_all_that_matches_has(text: str, demanded: tuple[str, str] | None) -> None:
+    assert parse(text).demanded == demanded
+
+
+def test_what_matches_nothing_demands_nothing() -> None:
+    assert NOTHING.demanded is None

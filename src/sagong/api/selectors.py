@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -97,6 +98,11 @@ class Selector:
         """True when everything matches."""
         return not self.requirements and not self.nothing
 
+    @property
+    def demanded(self) -> tuple[str, str] | None:
+        """A label, by key and value, that all that matches has; None when there is no such one. Of several, the last by key."""
+        return self._equal[-1] if self._equal and not self.nothing else None
+
     def exact(self, key: str) -> str | None:
         """Return the one value that the selector demands of a label, if it does."""
         return next((value for name, value in self._equal if name == key), None)
@@ -171,12 +177,20 @@ def from_label_selector(selector: LabelSelector | None) -> Selector:
         return NOTHING
     if not selector.matchLabels and not selector.matchExpressions:
         return EVERYTHING
+    if not selector.matchExpressions:
+        return _demanding(tuple(selector.matchLabels.items()))
     found = [requirement(key, "=", (value,)) for key, value in selector.matchLabels.items()]
     for expression in selector.matchExpressions:
         if expression.operator not in _FROM_API:
             raise SelectorError(f'"{expression.operator}" is not a valid label selector operator')
         found.append(requirement(expression.key, _FROM_API[expression.operator], expression.values))
     return Selector(found)
+
+
+@functools.lru_cache(maxsize=2048)
+def _demanding(labels: tuple[tuple[str, str], ...]) -> Selector:
+    """Return the selector that demands these labels. Loops ask for it with each change of each pod, so it is made once."""
+    return Selector(requirement(key, "=", (value,)) for key, value in labels)
 
 
 class _Parser:

@@ -6,9 +6,12 @@ jobs there are.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
 
 from sagong.api.clock import format_time, parse_time
 from sagong.api.cron import CronError, Schedule, parse
@@ -36,8 +39,7 @@ def reconcile(view: View, key: Key) -> Plan:
 def plan(cron: CronJob, jobs: Sequence[Job], now: datetime) -> Plan:
     """Plan one cron job: take stock, forget old jobs, start one if it is time."""
     status, said = _take_stock(cron, jobs)
-    changed = cron.copy()
-    changed.status = status
+    changed = msgspec.structs.replace(cron, status=status)
     actions = [*said, *_clean_up(cron, jobs)]
     wait: float | None = None
     if cron.metadata.deletionTimestamp is None:
@@ -56,19 +58,18 @@ def _take_stock(cron: CronJob, jobs: Sequence[Job]) -> tuple[CronJobStatus, list
     active = {found.uid: found for found in status.active}
     said: list[Action] = []
     for job in sorted(jobs, key=lambda job: job.metadata.creationTimestamp):
-        uid, name, ended = job.metadata.uid, job.metadata.name, _ended(job)
+        uid, name, ended, time = job.metadata.uid, job.metadata.name, _ended(job), _scheduled(cron, job)
         if ended:
             if active.pop(uid, None) is not None:
                 said.append(Emit(cron, "Normal", "SawCompletedJob", f"Saw completed job: {name}, condition: {ended}"))
             status.lastSuccessfulTime = _later(status.lastSuccessfulTime, job.status.completionTime if ended == "Complete" else None)
         elif uid not in active:
-            if _is_scheduled(cron, job):
+            if time is not None:
                 active[uid] = _reference(job)
             else:
                 text = f"Saw a job that the controller did not create or forgot: {name}"
                 said.append(Emit(cron, "Warning", "UnexpectedJob", text))
-        if _is_scheduled(cron, job):
-            status.lastScheduleTime = _later(status.lastScheduleTime, format_time(parse_time(job.metadata.annotations[SCHEDULED_AT])))
+        status.lastScheduleTime = _later(status.lastScheduleTime, time)
     there = {job.metadata.uid for job in jobs}
     for missing in [found for uid, found in active.items() if uid not in there]:
         del active[missing.uid]
@@ -80,9 +81,11 @@ def _take_stock(cron: CronJob, jobs: Sequence[Job]) -> tuple[CronJobStatus, list
 def _clean_up(cron: CronJob, jobs: Sequence[Job]) -> list[Action]:
     """Delete the oldest finished jobs beyond the limits of history."""
     doomed: list[Job] = []
+    endings = [(job, _ended(job)) for job in jobs]
     for ending, limit in (("Complete", cron.spec.successfulJobsHistoryLimit), ("Failed", cron.spec.failedJobsHistoryLimit)):
-        ended = sorted((job for job in jobs if _ended(job) == ending), key=lambda job: (job.status.startTime or "~", job.metadata.name))
+        ended = [job for job, found in endings if found == ending]
         if limit is not None and len(ended) > limit:
+            ended.sort(key=lambda job: (job.status.startTime or "~", job.metadata.name))
             doomed += ended[: len(ended) - limit]
     return [_delete(cron, job) for job in doomed if job.metadata.deletionTimestamp is None]
 
@@ -180,10 +183,19 @@ def _delete(cron: CronJob, job: Job) -> Delete:
     return Delete(Job, job.metadata.name, job.metadata.namespace, job.metadata.uid, propagation_policy="Background", told=told)
 
 
-def _is_scheduled(cron: CronJob, job: Job) -> bool:
-    """Say whether this loop made the job for a scheduled time."""
-    stamp = job.metadata.annotations.get(SCHEDULED_AT)
-    return stamp is not None and job.metadata.name == job_name(cron, parse_time(stamp))
+def _scheduled(cron: CronJob, job: Job) -> str | None:
+    """Return the scheduled time that this loop made the job for, if it did."""
+    time = _canonical(job.metadata.annotations.get(SCHEDULED_AT, ""))
+    return time if time is not None and job.metadata.name == job_name(cron, parse_time(time)) else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _canonical(stamp: str) -> str | None:
+    """Return a time as the API writes it, None for what is no time."""
+    try:
+        return format_time(parse_time(stamp))
+    except ValueError:
+        return None
 
 
 def _reference(job: Job) -> ObjectReference:
@@ -204,7 +216,7 @@ def _ended(job: Job) -> str:
 def _later(before: str | None, time: str | None) -> str | None:
     if time is None or before is None:
         return before or time
-    return max(before, time, key=parse_time)
+    return max(before, time)  # times as the API writes them: in order as texts too
 
 
 CONTROLLER = Controller(

@@ -22,7 +22,7 @@ from sagong.controllers import conditions
 from sagong.controllers.declaration import Controller, Key, Watch, updated, writes
 from sagong.controllers.percent import scaled
 from sagong.controllers.pod_conditions import DISRUPTION_TARGET, patch_status
-from sagong.controllers.view import Live, View, controller_of
+from sagong.controllers.view import Live, View, controller_of, selected
 
 DELETION_TIMEOUT = timedelta(minutes=2)  # until an eviction that was granted counts as not carried out
 ALLOWED = "DisruptionAllowed"
@@ -56,7 +56,7 @@ async def reconcile(live: Live, key: Key) -> Plan:
     if budget is None:
         return NOTHING
     selector = from_label_selector(budget.spec.selector)
-    pods = [pod for pod in live.list(Pod, key.namespace) if selector.matches(pod.metadata.labels) and not is_finished(pod)]
+    pods = [pod for pod in selected(live, Pod, key.namespace, selector) if not is_finished(pod)]
     try:
         expected = await _expected(live, budget, pods)
     except (ScaleError, ValueError, ApiError) as error:

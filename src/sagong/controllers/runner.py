@@ -194,10 +194,11 @@ class Loop:
                 return Outcome(failure=error)
         else:
             raise LookupError(f"{self.controller.name} has no reconcile")
-        if plan.actions:
+        if plan.actions and log.isEnabledFor(logging.INFO):
             log.info("%s: %s: %s", self.controller.name, key, plan.summary())
         outcome = await apply(plan, self._client, self.recorder, declared=self.controller.writes)
-        await self._observe(outcome.written)
+        if outcome.written:
+            await self._observe(outcome.written)
         return outcome
 
     async def _observe(self, written: Iterable[Written]) -> None:

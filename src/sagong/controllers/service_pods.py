@@ -10,7 +10,7 @@ from sagong.api.pods import condition, find_port, is_finished, is_ready
 from sagong.api.selectors import from_labels
 from sagong.api.types.core import Pod, Service, ServicePort
 from sagong.controllers.declaration import Key
-from sagong.controllers.view import View
+from sagong.controllers.view import View, selected
 
 HEADLESS_LABEL = "service.kubernetes.io/headless"
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
@@ -31,11 +31,8 @@ def pods_of(view: View, service: Service, *, terminating: bool) -> list[Pod]:
     selector = from_labels(service.spec.selector)
     return [
         pod
-        for pod in view.list(Pod, service.metadata.namespace)
-        if selector.matches(pod.metadata.labels)
-        and not is_finished(pod)
-        and (pod.status.podIP or pod.status.podIPs)
-        and (terminating or pod.metadata.deletionTimestamp is None)
+        for pod in selected(view, Pod, service.metadata.namespace, selector)
+        if not is_finished(pod) and (pod.status.podIP or pod.status.podIPs) and (terminating or pod.metadata.deletionTimestamp is None)
     ]
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from sagong.api.clock import Random
+from sagong.api.selectors import Selector
 from sagong.api.types.meta import OwnerReference
 from sagong.client.client import Client
 
@@ -69,7 +70,12 @@ def _node(obj: Any) -> Iterable[str]:
     return (obj.spec.nodeName,) if obj.spec.nodeName else ()
 
 
-INDEXES: Mapping[str, Callable[[Any], Iterable[str]]] = {"controller": _controller, "node": _node}
+def _label(obj: Any) -> Iterable[str]:
+    meta = obj.metadata
+    return [f"{meta.namespace}/{key}={value}" for key, value in meta.labels.items()]
+
+
+INDEXES: Mapping[str, Callable[[Any], Iterable[str]]] = {"controller": _controller, "label": _label, "node": _node}
 
 
 def controlled(view: View, kind: type[T], uid: str) -> Sequence[T]:
@@ -80,6 +86,13 @@ def controlled(view: View, kind: type[T], uid: str) -> Sequence[T]:
 def orphans(view: View, kind: type[T], namespace: str) -> Sequence[T]:
     """Return a namespace's objects that nobody controls."""
     return view.by_index(kind, "controller", f"none:{namespace}")
+
+
+def selected(view: View, kind: type[T], namespace: str, selector: Selector) -> list[T]:
+    """Return a namespace's objects that a selector matches. One label that it demands finds them, however many others there are."""
+    label = selector.demanded
+    found = view.by_index(kind, "label", f"{namespace}/{label[0]}={label[1]}") if label is not None else view.list(kind, namespace)
+    return [obj for obj in found if selector.matches(obj.metadata.labels)]  # type: ignore[attr-defined]  # every resource's Struct has it
 
 
 def on_node(view: View, kind: type[T], node: str) -> Sequence[T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sagong.api.codec import to_builtins
 from sagong.api.errors import ApiError, BadRequestError, ConflictError
 from sagong.api.fields.manager import LAST_APPLIED, field_manager
 from sagong.api.fields.managers import Managed, Managers, applier, decode, encode, updater
@@ -116,6 +118,45 @@ def test_a_creation_is_tracked_from_the_empty_object() -> None:
     entry = obj.metadata.managedFields[0]
     assert bytes(entry.fieldsV1 or b"") == b'{"f:data":{".":{},"f:a":{},"f:b":{}},"f:metadata":{"f:labels":{".":{},"f:l":{}}}}'
     assert (entry.manager, entry.operation) == ("kubectl-create", "Update")
+
+
+def scaled(obj: Deployment) -> None:
+    obj.spec.replicas = 7
+
+
+def labelled(obj: Deployment) -> None:
+    obj.metadata.labels["more"] = "x"
+
+
+def unlabelled(obj: Deployment) -> None:
+    obj.metadata.labels = {}
+
+
+def observed(obj: Deployment) -> None:
+    obj.status.replicas = 7
+
+
+def all_of_it(obj: Deployment) -> None:
+    for change in (scaled, unlabelled, observed):
+        change(obj)
+
+
+@pytest.mark.parametrize("change", [scaled, labelled, unlabelled, observed, all_of_it])
+@pytest.mark.parametrize("subresource", ["", "status"])
+def test_looking_at_what_differs_alone_finds_the_same_owners(change: Callable[[Deployment], None], subresource: str) -> None:
+    assert ROW
+    manager = field_manager(ROW, subresource)
+    live = run(None, deployment(replicas=3, paused=True), "one")
+    live.metadata.uid, live.metadata.labels = "u", {"l": "1"}
+    new = live.copy()
+    change(new)
+    whole = [to_builtins(obj) for obj in (live, new)]
+    for plain in whole:
+        del plain["metadata"]["managedFields"]
+    wanted = encode(manager.update(whole[0], whole[1], decode(live.metadata.managedFields), "two", NOW))
+    track_update(manager, live, new, "two", NOW)
+    assert new.metadata.managedFields == wanted
+    assert live.metadata.managedFields, "what is compared is left as it was"
 
 
 def test_nothing_changes_when_nothing_changes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,6 +19,7 @@ from sagong.api.fields.managers import Managers
 from sagong.api.fields.walk import ItemError, equal
 from sagong.api.json_syntax import JsonError
 from sagong.api.resources import Resource
+from sagong.api.schema import Shape
 from sagong.api.types.base import ApiStruct
 from sagong.api.types.meta import ManagedFieldsEntry
 from sagong.api.yaml_decode import YamlError, yaml_to_json
@@ -35,8 +37,7 @@ def track_update(manager: FieldManager, live: Any | None, new: Any, name: str, n
         set_entries(new, _created(manager, new, name, now))
         return
     sent, known = entries_of(new), entries_of(live) if live is not None else []
-    before = _bare(live) if live is not None else manager.empty()
-    after = _bare(new)
+    before, after = _compared(manager, live, new)
     if live is not None and equal(before, after, manager.shape) and (sent == known or not sent or manager.subresource):
         set_entries(new, known)
         return
@@ -147,16 +148,48 @@ def _nameless(obj: ApiStruct) -> bytes:
         metadata.name = name
 
 
+def _compared(manager: FieldManager, live: Any | None, new: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is to be compared, as plain dicts: of two Structs only what differs, which is little when a status is written."""
+    if live is None:
+        return manager.empty(), _bare(new)
+    kind = type(new)
+    if manager.versions or manager.shape.struct is not kind or type(live) is not kind:
+        return _bare(live), _bare(new)
+    empty = _empty_of(manager.shape)
+    old_meta, new_meta = live.metadata, new.metadata  # type: ignore[attr-defined] # all resources have metadata
+    known, sent = old_meta.managedFields, new_meta.managedFields
+    old_meta.managedFields, new_meta.managedFields = [], []
+    try:
+        same = {name: value for name, value in empty.items() if getattr(live, name) == getattr(new, name)}
+        return _plainly(msgspec.structs.replace(live, **same)), _plainly(msgspec.structs.replace(new, **same))
+    finally:
+        old_meta.managedFields, new_meta.managedFields = known, sent
+
+
+@functools.cache
+def _empty_of(shape: Shape) -> dict[str, Any]:
+    """Return the fields of an empty Struct, by attribute, without those where Python calls equal what JSON tells apart."""
+    kind = shape.struct
+    assert kind is not None
+    names = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
+    empty = kind()
+    return {name: getattr(empty, name) for name, encoded in names if encoded in shape.fields and not shape.fields[encoded].shape.loose}
+
+
+def _plainly(obj: ApiStruct) -> dict[str, Any]:
+    plain: dict[str, Any] = _plain.decode(_encoder.encode(obj))
+    return plain
+
+
 def _bare(obj: Any) -> dict[str, Any]:
     """Return an object as plain dicts, without its managedFields."""
     if isinstance(obj, ApiStruct):
         metadata = obj.metadata  # type: ignore[attr-defined] # all resources have metadata
         entries, metadata.managedFields = metadata.managedFields, []
         try:
-            plain: dict[str, Any] = _plain.decode(_encoder.encode(obj))
+            return _plainly(obj)
         finally:
             metadata.managedFields = entries
-        return plain
     metadata = obj.get("metadata") or {}
     return {**obj, "metadata": {key: value for key, value in metadata.items() if key != "managedFields"}}
 
