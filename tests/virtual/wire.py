@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
@@ -18,6 +19,9 @@ from sagong.client.credentials import Bearer
 from sagong.client.transport import REQUEST_TIMEOUT, Request, Response, Stream, Transport, error_of
 from sagong.server import messages
 from sagong.server.messages import Handler, Peer
+
+MOST_UNREAD = 100
+"""pieces that wait to be read before the server is told to wait"""
 
 
 class WiredTransport(Transport):
@@ -59,10 +63,16 @@ class WiredTransport(Transport):
         if refused is not None:
             raise error_of(refused)
         assert isinstance(answer, messages.Stream)
+        pipe = _Pipe()
+        if answer.attach is not None:
+            answer.attach(pipe)
+        filling = asyncio.ensure_future(pipe.fill(answer.chunks))
         try:
-            async with aclosing(cast("Any", answer.chunks)) as chunks:
-                yield _WiredStream(answer, chunks, self._faults)
+            yield _WiredStream(answer, pipe, self._faults)
         finally:
+            filling.cancel()
+            with suppress(asyncio.CancelledError):
+                await filling
             answer.ended()
 
     async def _trouble(self, faults: Faults, request: Request) -> Response | None:
@@ -87,19 +97,69 @@ class WiredTransport(Transport):
         return await asyncio.shield(asyncio.ensure_future(self._handler(asked)))
 
 
-class _WiredStream(Stream):
-    """The body of a watch or a log."""
+class _Pipe:
+    """What the server has written and the client has not read yet. A `messages.Sink`, as a connection has one."""
 
-    def __init__(self, answer: messages.Stream, chunks: AsyncIterator[bytes], faults: Faults | None) -> None:
-        self.status, self.headers = answer.status, {name.lower(): value for name, value in answer.headers}
-        self._chunks, self._faults = chunks, faults
+    def __init__(self) -> None:
+        self._chunks: deque[bytes] = deque()
+        self._over = False
+        self._readable, self._writable = asyncio.Event(), asyncio.Event()
+        self._writable.set()
+
+    async def fill(self, chunks: AsyncIterator[bytes]) -> None:
+        """Write what a stream brings, no faster than it is read."""
+        try:
+            async with aclosing(cast("Any", chunks)) as stream:
+                async for chunk in stream:
+                    self.write(chunk)
+                    await self.wait_open()
+        finally:
+            self._over = True
+            self._readable.set()
+
+    @property
+    def closed(self) -> bool:
+        return not self._writable.is_set()
+
+    @staticmethod
+    def framing(data: bytes) -> bytes:
+        return data
+
+    def write(self, framed: bytes) -> None:
+        self._chunks.append(framed)
+        self._readable.set()
+        if len(self._chunks) >= MOST_UNREAD:
+            self._writable.clear()
+
+    async def wait_open(self) -> None:
+        await self._writable.wait()
 
     async def read(self) -> bytes:
         """Return the next piece; empty at the end."""
-        return await anext(self._chunks, b"")
+        while not self._chunks:
+            if self._over:
+                return b""
+            self._readable.clear()
+            await self._readable.wait()
+        chunk = self._chunks.popleft()
+        if not self._chunks:
+            self._writable.set()
+        return chunk
+
+
+class _WiredStream(Stream):
+    """The body of a watch or a log."""
+
+    def __init__(self, answer: messages.Stream, pipe: _Pipe, faults: Faults | None) -> None:
+        self.status, self.headers = answer.status, {name.lower(): value for name, value in answer.headers}
+        self._pipe, self._faults = pipe, faults
+
+    async def read(self) -> bytes:
+        """Return the next piece; empty at the end."""
+        return await self._pipe.read()
 
     async def _pieces(self) -> AsyncIterator[bytes]:
-        async for chunk in self._chunks:
+        while chunk := await self._pipe.read():
             if self._faults is not None:
                 if self._faults.cuts_watch():
                     raise ServerUnreachableError("the server closed the connection")

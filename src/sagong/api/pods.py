@@ -68,7 +68,10 @@ def all_containers(pod: Pod) -> Iterator[Container | EphemeralContainer]:
 
 def condition(pod: Pod, kind: str) -> PodCondition | None:
     """Return the condition of that type."""
-    return next((found for found in pod.status.conditions if found.type == kind), None)
+    for found in pod.status.conditions:  # asked of every pod by every loop: a generator takes twice as long
+        if found.type == kind:
+            return found
+    return None
 
 
 def is_ready(pod: Pod) -> bool:

@@ -5,7 +5,7 @@ The older kind differs in how it spells its selector, and has no count of termin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,16 +50,17 @@ def reconciler(kind: type[Set]) -> Reconcile:
         if rs is None:
             return NOTHING
         pods = (*controlled(view, Pod, rs.metadata.uid), *orphans(view, Pod, key.namespace))
-        return plan(rs, pods, _sisters_pods(view, rs), view.now)
+        return plan(rs, pods, lambda: _sisters_pods(view, rs), view.now)
 
     return reconcile
 
 
-def plan(rs: Set, pods: Sequence[Pod], related: Sequence[Pod], now: datetime) -> Plan:
-    """Plan one set. `pods` are its own and its namespace's orphans; `related` those of sets with the same owner."""
-    claimed = claim(rs, [pod for pod in pods if is_active(pod)], selector_of(rs))
+def plan(rs: Set, pods: Sequence[Pod], related: Callable[[], Sequence[Pod]], now: datetime) -> Plan:
+    """Plan one set. `pods` are its own and its namespace's orphans; `related` finds those of sets with the same owner."""
+    selector = selector_of(rs)
+    claimed = claim(rs, [pod for pod in pods if is_active(pod)], selector)
     owned = claimed.owned
-    leaving = [pod for pod in pods if _terminates(pod) and _is_mine(rs, pod) and selector_of(rs).matches(pod.metadata.labels)]
+    leaving = [pod for pod in pods if _terminates(pod) and _is_mine(rs, pod) and selector.matches(pod.metadata.labels)]
     managed: tuple[Action, ...] = ()
     if rs.metadata.deletionTimestamp is None:
         managed = _manage(rs, owned, related, now)
@@ -81,8 +82,11 @@ def status_of(rs: Set, pods: Sequence[Pod], terminating: int, failure: Failure |
     template = _template(rs).metadata.labels.items()
     status.replicas = len(pods)
     status.fullyLabeledReplicas = sum(template <= pod.metadata.labels.items() for pod in pods)
-    status.readyReplicas = sum(is_ready(pod) for pod in pods)
-    status.availableReplicas = sum(is_available(pod, rs.spec.minReadySeconds, now) for pod in pods)
+    ready = [pod for pod in pods if is_ready(pod)]
+    status.readyReplicas = len(ready)
+    status.availableReplicas = (
+        sum(is_available(pod, rs.spec.minReadySeconds, now) for pod in ready) if rs.spec.minReadySeconds else len(ready)
+    )
     if isinstance(status, ReplicaSetStatus):
         status.terminatingReplicas = terminating
     status.observedGeneration = rs.metadata.generation
@@ -98,7 +102,7 @@ def status_of(rs: Set, pods: Sequence[Pod], terminating: int, failure: Failure |
     return status
 
 
-def _manage(rs: Set, pods: Sequence[Pod], related: Sequence[Pod], now: datetime) -> tuple[Action, ...]:
+def _manage(rs: Set, pods: Sequence[Pod], related: Callable[[], Sequence[Pod]], now: datetime) -> tuple[Action, ...]:
     missing = _wanted(rs) - len(pods)
     if missing > 0:
         told = Told(rs, ("SuccessfulCreate", "Created pod: {name}"), ("FailedCreate", "Error creating: {error}"))
@@ -106,7 +110,7 @@ def _manage(rs: Set, pods: Sequence[Pod], related: Sequence[Pod], now: datetime)
         return (Together((create,) * min(missing, BURST), slow_start=True),)
     if missing < 0:
         told = Told(rs, ("SuccessfulDelete", "Deleted pod: {name}"), ("FailedDelete", "Error deleting: {error}"))
-        chosen = first_to_go(pods, related, min(-missing, BURST), now)
+        chosen = first_to_go(pods, related(), min(-missing, BURST), now)
         deletes = tuple(Delete(Pod, pod.metadata.name, pod.metadata.namespace, pod.metadata.uid, told=told) for pod in chosen)
         return (Together(deletes),)
     return ()

@@ -42,6 +42,18 @@ def test_name_and_time_are_each_objects_own() -> None:
     assert (first.metadata.name, second.metadata.name) == ("a", "b")
 
 
+def test_what_labels_and_annotations_say_decides_nothing() -> None:
+    first, second = pod("a", app="x"), pod("b", app="")
+    first.metadata.annotations, second.metadata.annotations = {"at": "10:00"}, {"at": "10:01"}
+    known, found = entries(first)[0], entries(second)[0]
+    assert len(track._templates) == 1
+    again = pod("b", app="")
+    again.metadata.annotations = {"at": "10:01"}
+    track._templates.clear()
+    assert found.fieldsV1 == known.fieldsV1 == entries(again)[0].fieldsV1
+    assert (second.metadata.labels, second.metadata.annotations) == ({"app": ""}, {"at": "10:01"})
+
+
 @pytest.mark.parametrize("other", [pod("a", app="x", tier="y"), pod("a", image="", app="x"), ConfigMap(metadata=ObjectMeta(name="a"))])
 def test_what_differs_is_looked_at_anew(other: Pod | ConfigMap) -> None:
     other.metadata.managedFields = []
@@ -65,7 +77,7 @@ def test_what_a_client_sends_counts() -> None:
 
 def test_memory_is_bounded() -> None:
     for number in range(200):
-        entries(pod("a", number=str(number)))
-    entries(pod("a", long="x" * 10_000))
+        entries(pod("a", image=str(number)))
+    entries(pod("a", image="x" * 10_000))
     assert len(track._templates) == track._MOST_TEMPLATES
     assert all(len(text) <= track._LONGEST_TEMPLATE for key in track._templates for text in key)

@@ -116,8 +116,8 @@ def set_entries(obj: Any, entries: list[ManagedFieldsEntry]) -> None:
 
 
 def _created(manager: FieldManager, new: ApiStruct, name: str, now: datetime) -> list[ManagedFieldsEntry]:
-    """Return the entries of a new object. Those of one template differ by name and time alone, and neither decides who manages what."""
-    text = _nameless(new)
+    """Return the entries of a new object. Those of one template differ by what decides nothing here: name, time, what labels say."""
+    text = _template_of(new)
     key = manager.api_version, manager.kind, manager.subresource, name, text
     known = _templates.get(key)
     if known is None:
@@ -139,13 +139,14 @@ _MOST_TEMPLATES, _LONGEST_TEMPLATE = 64, 8192
 _templates: OrderedDict[tuple[str | bytes, ...], list[ManagedFieldsEntry]] = OrderedDict()
 
 
-def _nameless(obj: ApiStruct) -> bytes:
+def _template_of(obj: ApiStruct) -> bytes:
     metadata = obj.metadata  # type: ignore[attr-defined] # all resources have metadata
-    name, metadata.name = metadata.name, ""
+    name, labels, annotations = metadata.name, metadata.labels, metadata.annotations
+    metadata.name, metadata.labels, metadata.annotations = "", dict.fromkeys(labels, ""), dict.fromkeys(annotations, "")
     try:
         return _encoder.encode(obj)
     finally:
-        metadata.name = name
+        metadata.name, metadata.labels, metadata.annotations = name, labels, annotations
 
 
 def _compared(manager: FieldManager, live: Any | None, new: Any) -> tuple[dict[str, Any], dict[str, Any]]:

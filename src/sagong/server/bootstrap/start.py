@@ -29,9 +29,12 @@ class Bootstrap:
 
     async def run(self) -> None:
         """Bring back what is deleted or bent, every ten seconds, until cancelled."""
+        looked_at = 0
         while True:
             await self._clock.sleep(INTERVAL)
-            if self._fine and all(self._revision(key) == revision for key, revision in self._fine.items()):
+            now = self._store.revision
+            if self._fine and (now == looked_at or all(self._revision(key) == revision for key, revision in self._fine.items())):
+                looked_at = now
                 continue
             self._fine = {}
             try:
