@@ -33,6 +33,7 @@ class Exchange:
 
     `audit` is the auditor's record of it, `panic` what went wrong that should not.
     `seconds`: the time that it may take; when that is over, `task` is cancelled and `expired` says why.
+    `waited`: the seconds that it waited for others; `terminated`: the server ended it to save itself.
     """
 
     __slots__ = (
@@ -47,7 +48,9 @@ class Exchange:
         "seat",
         "seconds",
         "task",
+        "terminated",
         "user",
+        "waited",
         "warnings",
     )
 
@@ -60,6 +63,11 @@ class Exchange:
         self.seconds = REQUEST_SECONDS
         self.seat: Seat | None = None
         self.task: asyncio.Task[Any] | None = None
-        self.expired = False
+        self.expired = self.terminated = False
+        self.waited = 0.0
         self.audit_id, self.panic = audit_id, ""
         self.audit: object | None = None
+
+    def wait(self, seconds: float) -> None:
+        """Note that it waited for its turn, or for a webhook."""
+        self.waited += seconds

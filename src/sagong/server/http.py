@@ -338,14 +338,20 @@ class Connection(asyncio.Protocol):
         headers = [*answer.headers, *wire.GZIPPED] if answer.gzip else answer.headers
         write(wire.head(answer.status, answer.content_type, headers, self.server.date, length=None, close=close))
         zipping = zlib.compressobj(1, zlib.DEFLATED, wire.GZIP_WINDOW) if answer.gzip else None
+        size = 0
         for piece in pieces:
             data = piece if zipping is None else await asyncio.to_thread(zipping.compress, piece)
             if data:
+                size += len(data)
                 write(data if close else wire.chunk(data))
             await clock.sleep(0)
             await gate.wait_open()
         if zipping is not None:
-            write(zipping.flush() if close else wire.chunk(zipping.flush()))
+            data = zipping.flush()
+            size += len(data)
+            write(data if close else wire.chunk(data))
+        if answer.sent is not None:
+            answer.sent(size)
         if not close:
             write(wire.LAST_CHUNK)
 

@@ -71,7 +71,10 @@ class Request:
 
 
 class Response(Struct):
-    """An answer whose body is known: complete, or where it is large, `pieces` that are made while they are sent, zipped if so said."""
+    """An answer whose body is known: complete, or where it is large, `pieces` that are made while they are sent, zipped if so said.
+
+    `sent` is told how many bytes of pieces were sent, when they were.
+    """
 
     body: bytes = b""
     status: int = 200
@@ -79,6 +82,7 @@ class Response(Struct):
     headers: Sequence[tuple[str, str]] = ()
     pieces: Iterator[bytes] | None = None
     gzip: bool = False
+    sent: Callable[[int], None] | None = None
 
     def complete(self) -> bytes:
         """Make the whole body, and return it."""

@@ -79,7 +79,8 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
 
         return plugins.in_order(objects, registry, authorizer, chain.rbac, config.kubelet_labels)
 
-    registry.admission = Chain(admission)
+    registry.admission = Chain(admission, clock)
+    registry.families.append(registry.admission.metrics.families)
     bootstrap = Bootstrap(_bootstrap_config(config), store, clock=clock, random=random)
     loops = (
         bootstrap.run,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 Stage = Callable[[Exchange], Awaitable[Answer | None]]
 SWEEP_SECONDS = 1.0
 _CACHE_CONTROL = ("Cache-Control", "no-cache, private")
+_SHOWN_USERS = frozenset({"admin", "client", "kube_proxy", "kubelet", "system:serviceaccount:kube-system:default"})
 _SELECTING = ("list", "watch", "deletecollection")
 
 
@@ -101,7 +103,9 @@ class Pipeline:
         if self._audit is not None:
             self._audit.answered(exchange, answer)
         if isinstance(answer, Response):
-            self._over(exchange, answer.status, started)
+            self._over(exchange, answer.status, started, len(answer.body) if answer.pieces is None else -1)
+            if answer.pieces is not None:
+                answer.sent = functools.partial(self._metrics.sent, exchange)
         else:
             self._goes_on(exchange, answer, started)
         return _finish(answer, exchange)
@@ -126,10 +130,11 @@ class Pipeline:
         except asyncio.CancelledError:
             if not self._expired(exchange):
                 raise
+            exchange.terminated = True
             return error_response(TimeoutApiError("Timeout: request did not complete within the allotted timeout"))
         except Exception as error:
             log.exception("%s %s", request.method, request.path)
-            exchange.panic = str(error)
+            exchange.panic, exchange.terminated = str(error), True
             return error_response(ApiError(f"Internal error occurred: {error}"))
         return answer
 
@@ -164,18 +169,18 @@ class Pipeline:
         self._let_go(exchange)
         return False
 
-    def _over(self, exchange: Exchange, status: int, started: float) -> None:
+    def _over(self, exchange: Exchange, status: int, started: float, size: int = -1) -> None:
         if exchange.seat is not None:
             self._let_go(exchange)
-        self._metrics.answered(exchange.info, status, self._clock.monotonic() - started)
+        self._metrics.answered(exchange, status, self._clock.monotonic() - started, size)
 
     def _goes_on(self, exchange: Exchange, answer: Stream | Upgrade, started: float) -> None:
         """Count an answer that streams when it ends. A watch gives its seat back earlier, when it has begun."""
         status = answer.status
-        self._metrics.long_running(exchange.info, 1)
+        self._metrics.long_running(exchange, 1)
 
         def ended() -> None:
-            self._metrics.long_running(exchange.info, -1)
+            self._metrics.long_running(exchange, -1)
             self._over(exchange, status, started)
             if self._audit is not None:
                 self._audit.ended(exchange)
@@ -195,8 +200,13 @@ class Pipeline:
         raise NotFoundError("the server could not find the requested resource", generic=True)
 
     async def _authenticate(self, exchange: Exchange) -> None:
-        user = await self._authenticator.authenticate(exchange.request)
-        exchange.user = user if user is not None else ANONYMOUS
+        try:
+            user = await self._authenticator.authenticate(exchange.request) or ANONYMOUS
+        except ApiError:
+            self._metrics.unknown["error"] += 1
+            raise
+        exchange.user = user
+        self._metrics.users[user.name if user.name in _SHOWN_USERS else "email_id" if "@" in user.name else "other"] += 1
 
     async def _impersonate(self, exchange: Exchange) -> None:
         wanted = impersonation.asked(exchange.request)

@@ -6,7 +6,7 @@ One store revision is one resourceVersion. Reads and watches are answered from m
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -200,4 +200,13 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish the writes under way and release the medium."""
+        ...
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """A store that knows what it takes on a disk."""
+
+    def size(self) -> int:
+        """Return how many bytes that is now."""
         ...

@@ -25,7 +25,7 @@ class SqliteStore:
 
     def __init__(self, file: SqliteFile, log: Log, needless: Sequence[int]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._log = log
+        self._file, self._log = file, log
         self._next = log.revision + 1
         self._accepted: dict[str, tuple[int, Entry | None]] = {}
         self._outbox: list[Unit] = []
@@ -101,6 +101,10 @@ class SqliteStore:
         self._outbox.append(unit)
         # The write happens even when its caller is cancelled; only the answer is lost, as with a cut connection.
         return await unit.future
+
+    def size(self) -> int:
+        """Return how many bytes the file takes."""
+        return self._file.size()
 
     async def compact(self, revision: int) -> None:
         """Forget history before `revision`."""

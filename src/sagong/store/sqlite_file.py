@@ -58,6 +58,14 @@ class SqliteFile:
         with self._reading():
             return int(self._connection.execute("SELECT value FROM meta WHERE name = 'compacted'").fetchone()[0])
 
+    def size(self) -> int:
+        """Return how many bytes the file and what was written beside it take. May be called on another thread."""
+        found = 0
+        for name in (self.path.name, f"{self.path.name}-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                found += self.path.with_name(name).stat().st_size
+        return found
+
     def rows(self) -> Iterator[Row]:
         """Iterate all rows in revision order. Raises StoreOpenError when the file turns out to be damaged."""
         with self._reading():

@@ -61,11 +61,20 @@ class Review(Struct):
 
 
 class Plugin:
-    """One admission plugin. No `resources` means all; `subresources` None means any, "" is the object itself."""
+    """One admission plugin. No `resources` means all; `subresources` None means any, "" is the object itself.
 
+    `name` is upstream's, where that is not the name of the class.
+    """
+
+    name: ClassVar[str]
     operations: ClassVar[tuple[Operation, ...]] = ("CREATE",)
     resources: ClassVar[tuple[GroupResource, ...]] = ()
     subresources: ClassVar[tuple[str, ...] | None] = ("",)
+
+    def __init_subclass__(cls) -> None:
+        """Name it."""
+        if "name" not in cls.__dict__:
+            cls.name = cls.__name__
 
     def handles(self, operation: Operation, row: Resource, subresource: str) -> bool:
         """Say whether it has a say on such writes; asked once for each kind of write."""

@@ -22,6 +22,8 @@ _DEMANDED = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "
 class ResourceQuotas(Plugin):
     """Asked about everything that is created in a namespace, and about what can come to use more."""
 
+    name = "ResourceQuota"
+
     def __init__(self, objects: Objects, clock: Clock) -> None:
         self._objects, self._clock = objects, clock
 

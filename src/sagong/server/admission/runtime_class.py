@@ -13,6 +13,7 @@ _MISMATCH = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined O
 class RuntimeClasses(Plugin):
     """Asked about new pods."""
 
+    name = "RuntimeClass"
     resources = (PODS,)
 
     def __init__(self, objects: Objects) -> None:

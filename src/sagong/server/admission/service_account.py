@@ -38,6 +38,7 @@ TRIES = 10
 class ServiceAccounts(Plugin):
     """Asked about new pods, and about new ephemeral containers."""
 
+    name = "ServiceAccount"
     operations = ("CREATE", "UPDATE")
     resources = (PODS,)
     subresources = ("", "ephemeralcontainers")

@@ -85,6 +85,7 @@ class Fairness:
         if outcome is not Outcome.RUNS and (outcome is not Outcome.WAITS or not await self._wait(seat)):
             reason = "time-out" if outcome is Outcome.WAITS else str(outcome.value)
             flow.stats.rejected[reason] += 1
+            exchange.terminated = True
             return too_many(flow.level.retry_after.dropped(self._clock.monotonic()))
         stats = flow.stats
         stats.dispatched += 1
@@ -140,7 +141,8 @@ class Fairness:
             stats.waiting -= 1
             stats.waiting_seats -= seat.seats
             now = self._clock.monotonic()
-            stats.has_waited(now - seat.arrived)
+            seat.exchange.wait(now - seat.arrived)
+            stats.has_waited(now - seat.arrived, served=seat.started >= 0)
             if seat.started < 0:
                 _wake(queues.give_up(seat, now, timed_out=timed_out))
         return seat.started >= 0

@@ -42,8 +42,9 @@ class Stats:
         self.dispatched = self.executing = self.executing_seats = self.waiting = self.waiting_seats = 0
         self.rejected: Counter[str] = Counter()
         self.execution = [0] * (len(BOUNDS) + 1)
-        self.waits = [0] * (len(BOUNDS) + 1)
-        self.seconds = self.waited = 0.0
+        self.waits = {served: [0] * (len(BOUNDS) + 1) for served in (True, False)}
+        self.waited = {True: 0.0, False: 0.0}
+        self.seconds = 0.0
 
     def finished(self, seats: int, seconds: float) -> None:
         """Count the end of a request."""
@@ -52,10 +53,10 @@ class Stats:
         self.execution[bisect_left(BOUNDS, seconds)] += 1
         self.seconds += seconds
 
-    def has_waited(self, seconds: float) -> None:
-        """Count a wait, however it ended."""
-        self.waits[bisect_left(BOUNDS, seconds)] += 1
-        self.waited += seconds
+    def has_waited(self, seconds: float, *, served: bool) -> None:
+        """Count a wait, by how it ended."""
+        self.waits[served][bisect_left(BOUNDS, seconds)] += 1
+        self.waited[served] += seconds
 
 
 class Level:

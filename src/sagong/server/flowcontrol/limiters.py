@@ -73,6 +73,7 @@ class InFlight:
         if exchange.info.long_running or not self._most[read]:
             return None
         if self._now[read] >= self._most[read] and "system:masters" not in exchange.user.groups:
+            exchange.terminated = True
             return too_many(1)
         self._now[read] += 1
         exchange.seat = _Place(self._now, read)

@@ -68,13 +68,20 @@ def families(fairness: Fairness) -> Iterator[Metric | Histogram]:
     fraction.add(fairness.levels.fair_fraction)
     yield fraction
     yield _Seconds("request_execution_seconds", "Duration of request execution", labelled, lambda s: (s.execution, s.seconds))
-    yield _Seconds("request_wait_duration_seconds", "Length of time a request spent waiting in its queue", labelled, _waits)
-
-
-def _waits(stats: Stats) -> tuple[list[int], float]:
-    counts = list(stats.waits)
-    counts[0] += max(stats.dispatched + stats.waiting + sum(stats.rejected.values()) - sum(counts), 0)
-    return counts, stats.waited
+    waited = Histogram(
+        f"{_PREFIX}request_wait_duration_seconds",
+        "How long requests waited in their queues.",
+        ("priority_level", "flow_schema", "execute"),
+        BOUNDS,
+    )
+    for level_name, schema, stats in labelled:
+        for served, ended in ((True, stats.dispatched), (False, sum(stats.rejected.values()))):
+            if ended:
+                counts = stats.waits[served]
+                cell = waited.cell((level_name, schema, str(served).lower()))
+                cell[:] = [*map(float, counts), stats.waited[served]]
+                cell[0] += max(ended - sum(counts), 0)  # those who did not wait
+    yield waited
 
 
 class _Seconds(Histogram):

@@ -70,7 +70,7 @@ async def delete(registry: Registry, exchange: Exchange, row: Resource) -> Answe
     info = exchange.info
     options = delete_options(exchange.request)
     call = Call(exchange.user, info.namespace, info.name, dry_run=bool(options.dryRun), warnings=exchange.warnings, options=options)
-    call.annotations = exchange.annotations
+    call.annotations, call.waited = exchange.annotations, exchange.wait
     _warn(exchange, row, options)
     outcome = await delete_object(registry, row, call, options)
     code = 202 if not outcome.gone and options.orphanDependents is False else 200
@@ -212,7 +212,7 @@ async def delete_collection(registry: Registry, exchange: Exchange, row: Resourc
     for entry in found:
         obj = registry.storage.decode(row, entry.value, entry.revision)
         call = Call(exchange.user, obj.metadata.namespace, obj.metadata.name, dry_run=bool(options.dryRun), warnings=exchange.warnings)
-        call.options, call.annotations = options, exchange.annotations
+        call.options, call.annotations, call.waited = options, exchange.annotations, exchange.wait
         try:
             await delete_object(registry, row, call, options.copy())
         except NotFoundError:

@@ -36,12 +36,17 @@ WRITE_TRIES = 200
 _UNSET = ("", "0")
 
 
+def _unnoted(seconds: float) -> None:
+    """Note nothing: nobody waits for the server's own writes."""
+
+
 @dataclass(slots=True)
 class Call:
     """The circumstances of one write: who, how, the warnings that came up, and annotations for the audit.
 
     `options` are those that the client sent: DeleteOptions, or a dict of what create, update and patch have. `admit` False skips
-    admission: for the server's own writes. An apply sets `applied` (it tracks managers itself) and `force_create`.
+    admission: for the server's own writes. An apply sets `applied` (it tracks managers itself) and `force_create`. `waited` is told
+    of seconds spent waiting for webhooks.
     """
 
     user: User
@@ -56,6 +61,7 @@ class Call:
     applied: bool = False
     options: Any = None
     annotations: dict[str, str] = field(default_factory=dict)
+    waited: Callable[[float], None] = _unnoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from sagong.api.resources import Resource
@@ -50,6 +51,15 @@ class _Webhooks(Plugin):
         del operation, subresource
         return not exempt(row)
 
+    async def _wait(self, review: Review, ask: Callable[[Review], Awaitable[None]]) -> None:
+        """Ask, and note how long that took."""
+        clock = self._webhooks.registry.clock
+        begun = clock.monotonic()
+        try:
+            await ask(review)
+        finally:
+            review.call.waited(clock.monotonic() - begun)
+
 
 class MutatingAdmissionWebhook(_Webhooks):
     """Lets others change objects."""
@@ -57,7 +67,7 @@ class MutatingAdmissionWebhook(_Webhooks):
     async def mutate(self, review: Review) -> None:
         """Ask them, if there are any. Raises ApiError."""
         if self._store.count(_MUTATING):
-            await self._asker.mutate(review)
+            await self._wait(review, self._asker.mutate)
 
     @functools.cached_property
     def _asker(self) -> MutatingWebhooks:
@@ -72,7 +82,7 @@ class ValidatingAdmissionWebhook(_Webhooks):
     async def validate(self, review: Review) -> None:
         """Ask them, if there are any. Raises ApiError."""
         if self._store.count(_VALIDATING):
-            await self._asker.validate(review)
+            await self._wait(review, self._asker.validate)
 
     @functools.cached_property
     def _asker(self) -> ValidatingWebhooks:
