@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from tests.node.builders import HandClock, pod
 
+from sagong.api.exposition import Metric, exposition
 from sagong.api.types.core import ContainerState, ContainerStateRunning, ContainerStatus, Pod
 from sagong.node import cgroup_fs, machine, usage
 from sagong.node.cgroups import Cgroups
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
-from sagong.node.exposition import Metric, exposition
 from sagong.node.stats import NodeStatistics
 from sagong.node.volumes.layout import NodeFiles
 

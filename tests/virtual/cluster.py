@@ -167,6 +167,7 @@ class Cluster:
         self.fleets: list[Part] = []
         self.only: Callable[[str], bool] = lambda _: True
         """which controllers the manager runs, by name"""
+        self.runner: Runner | None = None
 
     def client(self, user: str, *groups: str, faulty: bool = False) -> Client:
         """Return a client that acts as the user."""
@@ -212,7 +213,8 @@ class Cluster:
         accounts = _WiredAccounts(client, self)
         chosen = [loop for loop in controllers(settings) if self.only(loop.name)]
         makers = [maker for name, maker in parts().items() if self.only(name)]
-        await Runner(client, chosen, accounts=accounts, makers=makers).run()
+        self.runner = Runner(client, chosen, accounts=accounts, makers=makers)
+        await self.runner.run()
 
     async def _schedule(self) -> None:
         client = self.client("system:kube-scheduler", faulty=True)

@@ -140,13 +140,14 @@ Action = Write | Confirm | Emit | Together
 class Plan:
     """Actions in order; seconds until the key is looked at again; what follows the outcome.
 
-    `handled`: a failure is settled by what follows, and no reason to try again with a back-off.
+    `handled`: a failure is settled by what follows, and no reason to try again with a back-off. `notes`: for the controller's meter.
     """
 
     actions: tuple[Action, ...] = ()
     requeue_after: float | None = None
     then: Callable[[Failure | None], Plan] | None = None
     handled: bool = False
+    notes: tuple[Any, ...] = ()
 
     def summary(self) -> str:
         """Say in one line what is to be done."""
@@ -161,13 +162,14 @@ NOTHING = Plan()
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A write that happened. `resource_version` is empty for a deletion and for a subresource's answer."""
+    """A write that happened, for which action. `resource_version` is empty for a deletion and for a subresource's answer."""
 
     resource: Resource
     namespace: str
     name: str
     uid: str
     resource_version: str
+    action: Write
 
 
 @dataclass(slots=True)
@@ -272,13 +274,13 @@ class _Applier:
                 grace_period_seconds=action.grace_period_seconds,
                 propagation_policy=action.propagation_policy,
             )
-            return Written(resource, action.namespace, action.name, action.uid, "")
+            return Written(resource, action.namespace, action.name, action.uid, "", action)
         if isinstance(action, DeleteCollection):
             await self._client.delete_collection(action.kind, action.namespace)
-            return Written(resource, action.namespace, "", "", "")
+            return Written(resource, action.namespace, "", "", "", action)
         if isinstance(action, Post):
             await self._client.create_subresource(action.kind, action.name, action.namespace, action.subresource, action.body)
-            return Written(resource, action.namespace, action.name, "", "")
+            return Written(resource, action.namespace, action.name, "", "", action)
         if isinstance(action, Create):
             result = await self._client.create(action.obj, resource=action.resource)
         elif isinstance(action, Update):
@@ -293,7 +295,7 @@ class _Applier:
                 subresource=action.subresource,
             )
         named = identity(result)
-        return Written(resource, named.namespace, named.name, named.uid, named.resource_version)
+        return Written(resource, named.namespace, named.name, named.uid, named.resource_version, action)
 
     def _check(self, action: Write) -> None:
         target, verb = _target(action), _VERBS[type(action)]

@@ -13,6 +13,7 @@ import msgspec
 from sagong.api.cause import HEADER, cause_id
 from sagong.api.clock import Clock
 from sagong.api.errors import ApiError, UnauthorizedError, from_status
+from sagong.api.exposition import Counts
 from sagong.api.types.meta import Status
 from sagong.client.config import ClientConfig
 from sagong.client.connection import Connection
@@ -87,6 +88,11 @@ class Transport:
         self._clock, self.guard = clock, guard
         self._bearer = bearer or bearer_of(config, clock)
         self._static = f"Host: {self.pool.authority}\r\nUser-Agent: {config.user_agent}\r\n"
+        self.requests = Counts(
+            "rest_client_requests_total",
+            "Number of HTTP requests, partitioned by status code, method, and host.",
+            ("code", "method", "host"),
+        )
         self._slots = asyncio.Semaphore(MAX_REQUESTS)
 
     async def request(self, request: Request, time_limit: float = REQUEST_TIMEOUT) -> Response:
@@ -137,7 +143,13 @@ class Transport:
     async def _send(self, request: Request) -> Connection:
         encoded = self._encode(request, await self._bearer.token())
         guard = always if request.method == "GET" else self.guard
-        return await self.pool.send(encoded, again=request.method in IDEMPOTENT, guard=guard)
+        code = "<error>"
+        try:
+            connection = await self.pool.send(encoded, again=request.method in IDEMPOTENT, guard=guard)
+            code = str(connection.status)
+        finally:
+            self.requests.add((code, request.method, self.pool.authority))
+        return connection
 
     def _encode(self, request: Request, token: str) -> bytes:
         target = quote(self.pool.prefix + request.path, safe="/:@!$&'()*+,;=~-._")

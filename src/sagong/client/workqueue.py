@@ -13,6 +13,7 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from sagong.api.clock import Clock
+from sagong.client.queue_metrics import QueueMetrics
 
 K = TypeVar("K", bound=Hashable)
 BASE_DELAY, MAX_DELAY = 0.005, 1000.0
@@ -54,8 +55,9 @@ class RateLimiter(Generic[K]):
 class WorkQueue(Generic[K]):
     """Keys waiting for workers. Use it from one event loop."""
 
-    def __init__(self, clock: Clock, limiter: RateLimiter[K] | None = None) -> None:
+    def __init__(self, clock: Clock, limiter: RateLimiter[K] | None = None, *, name: str = "") -> None:
         self._limiter = limiter or RateLimiter(clock)
+        self.metrics: QueueMetrics[K] = QueueMetrics(name, clock.monotonic)
         self._queue: deque[K] = deque()
         self._dirty: set[K] = set()
         self._processing: set[K] = set()
@@ -71,6 +73,7 @@ class WorkQueue(Generic[K]):
         if self._closed or key in self._dirty:
             return
         self._dirty.add(key)
+        self.metrics.added(key)
         if key not in self._processing:
             self._enqueue(key)
 
@@ -78,6 +81,7 @@ class WorkQueue(Generic[K]):
         """Add the key later; of several delays of one key the earliest counts."""
         if self._closed:
             return
+        self.metrics.retries += 1
         if seconds <= 0:
             self.add(key)
             return
@@ -117,11 +121,13 @@ class WorkQueue(Generic[K]):
         key = self._queue.popleft()
         self._processing.add(key)
         self._dirty.discard(key)
+        self.metrics.taken(key)
         return key
 
     def done(self, key: K) -> None:
         """Give the key back; when it was added meanwhile it is queued again."""
         self._processing.discard(key)
+        self.metrics.finished(key)
         if key in self._dirty:
             self._enqueue(key)
 

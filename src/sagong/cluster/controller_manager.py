@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from sagong.api.exposition import exposition
 from sagong.client.accounts import Accounts
 from sagong.client.client import Client
 from sagong.client.config import load_kubeconfig
@@ -34,7 +35,7 @@ def main() -> None:
 
     def page(path: str) -> bytes | None:
         if path == "/metrics":
-            return "".join(runner.metrics() for runner in runners).encode()
+            return exposition(family for runner in runners for family in runner.metrics()).encode()
         return pages.get(path)
 
     async def work(client: Client) -> None:

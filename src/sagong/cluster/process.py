@@ -16,12 +16,15 @@ from pathlib import Path
 
 import uvloop
 
+from sagong.api.exposition import CONTENT_TYPE, Metric, exposition
 from sagong.api.slis import Slis
+from sagong.client import process_metrics
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig
 from sagong.client.events import Recorder
 from sagong.client.leader import LeaderElector, LeadershipLostError
 from sagong.cluster.clock import RealClock, RealRandom
+from sagong.cluster.config import KUBERNETES_VERSION
 from sagong.cluster.election import Election
 
 log = logging.getLogger(__name__)
@@ -77,7 +80,20 @@ async def lead(
     """
     election = election or Election(name)
     config = replace(config, user_agent=name)
-    async with Client(config, clock=RealClock(), random=RealRandom()) as client, await serve_health(health, pages or _no_page) as server:
+    leading: list[LeaderElector] = []
+    client = Client(config, clock=RealClock(), random=RealRandom())
+
+    def with_own(path: str) -> bytes | None:
+        """Add to the page of metrics what every process has."""
+        body = pages(path) if pages is not None else None
+        if path != "/metrics":
+            return body
+        master = Metric("leader_election_master_status", "gauge", "Whether this process leads, by the name of the lease: 1 or 0.")
+        for elector in leading:
+            master.add(int(elector.leading), name=election.name)
+        return (body or b"") + exposition([client.transport.requests, master, *process_metrics.families(KUBERNETES_VERSION)]).encode()
+
+    async with client, await serve_health(health, with_own) as server:
         await client.wait_ready()
         if not election.elect:
             await work(client)
@@ -85,8 +101,10 @@ async def lead(
         identity = f"{socket.gethostname()}_{name}-{server.sockets[0].getsockname()[1]}"
         # a client of its own: renewing waits for nobody, and is not asked whether the lease is held
         async with Client(config, clock=client.clock, random=client.random) as own:
+            own.transport.requests = client.transport.requests
             recorder = Recorder(own, name)
             elector = LeaderElector(own, election.name, identity, namespace=election.namespace, times=election.times, recorder=recorder)
+            leading.append(elector)
             client.transport.guard = elector.guard
             try:
                 async with asyncio.TaskGroup() as group:
@@ -96,10 +114,6 @@ async def lead(
             except* LeadershipLostError as errors:
                 log.error("leaderelection lost: %s", errors.exceptions[0])  # noqa: TRY400 - one line; the trace says nothing more
                 os._exit(1)
-
-
-def _no_page(_path: str) -> bytes | None:
-    return None
 
 
 async def serve_health(health: HealthPort, pages: Pages) -> asyncio.Server:
@@ -123,8 +137,9 @@ async def serve_health(health: HealthPort, pages: Pages) -> asyncio.Server:
                     body = b"ok"
                 status = b"200 OK" if body is not None else b"404 Not Found"
                 body = b"404 page not found\n" if body is None else body
-                head = b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-                writer.write(head % (status, len(body)) + body)
+                kind = CONTENT_TYPE.encode() if path.startswith("/metrics") else b"text/plain; charset=utf-8"
+                head = b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+                writer.write(head % (status, kind, len(body)) + body)
                 await writer.drain()
         except (OSError, TimeoutError, ValueError):
             pass

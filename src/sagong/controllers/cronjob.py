@@ -22,6 +22,7 @@ from sagong.api.types.meta import ObjectMeta
 from sagong.client.plan import NOTHING, Action, Create, Delete, Emit, Failure, Plan, Told, Update
 from sagong.controllers import conditions
 from sagong.controllers.declaration import Controller, Key, Watch, writes
+from sagong.controllers.meters import CronJobMeter
 from sagong.controllers.ownership import controller_reference
 from sagong.controllers.view import View, controlled
 
@@ -226,4 +227,5 @@ CONTROLLER = Controller(
     owns=(Job,),
     writes=writes(("create delete", Job), ("update", CronJob, "status")),
     reconcile=reconcile,
+    meter=CronJobMeter,
 )

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sagong.api.resources import Resource
 from sagong.client.endpoint import Endpoint, endpoint_of
 from sagong.client.plan import Plan
+from sagong.controllers.meter import Meter
 from sagong.controllers.view import Live, View
 
 
@@ -61,7 +62,7 @@ class Controller:
 
     `reconcile` is pure: a plan from what the informers show. `reconcile_live` is for the few loops that must ask the server
     first. `owns` are kinds whose objects have a controller reference to the first watched kind: their changes come back to the
-    owner. `reads` are kinds that are looked at and cause nothing.
+    owner. `reads` are kinds that are looked at and cause nothing. `meter` makes what counts the loop's doings for /metrics.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Controller:
     account: str = ""
     workers: int = 5
     start: tuple[Key, ...] = ()
+    meter: Callable[[], Meter] = Meter
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

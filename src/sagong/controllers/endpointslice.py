@@ -15,6 +15,7 @@ from sagong.api.types.discovery import Endpoint, EndpointConditions, EndpointHin
 from sagong.api.types.meta import ObjectMeta
 from sagong.client.plan import NOTHING, Action, Create, Delete, Plan, Told, Update
 from sagong.controllers.declaration import Controller, Key, Watch, updated, writes
+from sagong.controllers.endpointslice_meter import SliceMeter
 from sagong.controllers.ownership import controller_reference
 from sagong.controllers.service_pods import (
     HEADLESS_LABEL,
@@ -277,4 +278,5 @@ CONTROLLER = Controller(
     ),
     writes=writes(("create update delete", EndpointSlice)),
     reconcile=reconcile,
+    meter=SliceMeter,
 )

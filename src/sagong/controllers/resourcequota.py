@@ -8,10 +8,11 @@ take the charge back. Where a count lowers `used` all the same, it is made again
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
+from sagong.api.exposition import Family
 from sagong.api.quantity import ZERO, compare
 from sagong.api.quota_usage import SHORT_NAMES, Usage, count_name, matches, tracked_by, usage
 from sagong.api.resources import TABLE, Resource, resource_of
@@ -89,8 +90,8 @@ class ResourceQuotas:
         """Count until cancelled."""
         await self._loop.run()
 
-    def metrics(self) -> str:
-        """Render the loop's counters."""
+    def metrics(self) -> Iterable[Family]:
+        """Return the loop's counters."""
         return self._loop.metrics()
 
     async def _reconcile(self, live: Live, key: Key) -> Plan:

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar, cast
 from sagong.api.cause import cause_id
 from sagong.api.clock import Random
 from sagong.api.errors import ApiError, ConflictError, NotFoundError
+from sagong.api.exposition import Family, Metric
 from sagong.api.resources import Resource
 from sagong.client.accounts import Accounts
 from sagong.client.client import Client
@@ -24,10 +25,12 @@ from sagong.client.informer import Informer
 from sagong.client.plan import Outcome, Written, apply
 from sagong.client.workqueue import WorkQueue
 from sagong.controllers.declaration import Controller, Key, Kind, Watch
+from sagong.controllers.meter import Attempt
 from sagong.controllers.view import INDEXES, View, controller_of
 
 T = TypeVar("T")
 OBSERVE_LIMIT = 30.0  # seconds until a write that no informer shows is taken for seen
+MANAGER = "kube-controller-manager"
 log = logging.getLogger(__name__)
 
 
@@ -118,9 +121,10 @@ class Loop:
         self.controller = controller
         self._client, self._informers = client, informers
         self._view = InformerView(informers, client)
-        self.queue: WorkQueue[Key] = WorkQueue(client.clock)
+        self.queue: WorkQueue[Key] = WorkQueue(client.clock, name=controller.name)
         self.recorder = Recorder(client, controller.component or f"{controller.name}-controller")
         self.reconciled = self.failed = 0
+        self.meter = controller.meter()
 
     @property
     def now(self) -> datetime:
@@ -135,6 +139,8 @@ class Loop:
             self._informers.of(kind).add_handler(self._handler(Watch(kind, self._owner)))
         for kind in self.controller.reads:
             self._informers.of(kind)
+        for kind, handler in self.meter.handlers():
+            self._informers.of(kind).add_handler(handler)
 
     async def run(self) -> None:
         """Work until cancelled, once all that the controller looks at is there."""
@@ -147,14 +153,16 @@ class Loop:
             for _ in range(self.controller.workers):
                 group.create_task(self._work())
 
-    def metrics(self) -> str:
-        """Render the loop's counters in Prometheus' text format."""
-        counts = {
-            "workqueue_depth": len(self.queue),
-            "controller_reconcile_total": self.reconciled,
-            "controller_reconcile_errors_total": self.failed,
-        }
-        return "".join(f'{name}{{name="{self.controller.name}"}} {count}\n' for name, count in counts.items())
+    def metrics(self) -> Iterable[Family]:
+        """Return the loop's counters, those of its queue, and those that only it has."""
+        name = self.controller.name
+        running = Metric("running_managed_controllers", "gauge", "Indicates where instances of a controller are currently running")
+        running.add(1, name=name, manager=MANAGER)
+        total = Metric("controller_reconcile_total", "counter", "How often a loop looked at a key.")
+        total.add(self.reconciled, name=name)
+        failed = Metric("controller_reconcile_errors_total", "counter", "How often that failed, so that it was tried again.")
+        failed.add(self.failed, name=name)
+        return running, *self.queue.metrics.families(len(self.queue)), total, failed, *self.meter.families(self._view)
 
     async def _work(self) -> None:
         while True:
@@ -185,6 +193,7 @@ class Loop:
             self.queue.add_after(key, outcome.requeue_after)
 
     async def _attempt(self, key: Key) -> Outcome:
+        before, began = self.meter.before(self._view, key), self._client.clock.monotonic()
         if self.controller.reconcile is not None:
             plan = self.controller.reconcile(self._view, key)
         elif self.controller.reconcile_live is not None:
@@ -197,8 +206,10 @@ class Loop:
         if plan.actions and log.isEnabledFor(logging.INFO):
             log.info("%s: %s: %s", self.controller.name, key, plan.summary())
         outcome = await apply(plan, self._client, self.recorder, declared=self.controller.writes)
+        took = self._client.clock.monotonic() - began
         if outcome.written:
             await self._observe(outcome.written)
+        self.meter.after(Attempt(key, before, plan, outcome, took, self.now))
         return outcome
 
     async def _observe(self, written: Iterable[Written]) -> None:
@@ -246,8 +257,8 @@ class Part(Protocol):
         """Work until cancelled."""
         ...
 
-    def metrics(self) -> str:
-        """Render counters in Prometheus' text format."""
+    def metrics(self) -> Iterable[Family]:
+        """Return counters."""
         ...
 
 
@@ -283,6 +294,6 @@ class Runner:
             for part in self.parts:
                 group.create_task(part.run())
 
-    def metrics(self) -> str:
-        """Render the counters of all parts."""
-        return "".join(part.metrics() for part in self.parts)
+    def metrics(self) -> Iterable[Family]:
+        """Return the counters of all parts."""
+        return [family for part in self.parts for family in part.metrics()]

@@ -9,6 +9,7 @@ from sagong.api.nodes import tolerates
 from sagong.api.types.core import Node, ObjectReference, Pod, Taint
 from sagong.client.plan import NOTHING, Emit, Plan
 from sagong.controllers.declaration import Controller, Key, Watch, writes
+from sagong.controllers.meters import TaintEvictionMeter
 from sagong.controllers.pod_conditions import evict
 from sagong.controllers.view import View, on_node
 
@@ -78,6 +79,7 @@ def controller() -> Controller:
         writes=writes(("patch", Pod, "status"), ("delete", Pod)),
         reconcile=reconcile,
         workers=8,
+        meter=TaintEvictionMeter,
     )
 
 

@@ -8,6 +8,7 @@ from sagong.api.clock import parse_time
 from sagong.api.types.batch import Job
 from sagong.client.plan import NOTHING, Delete, Plan
 from sagong.controllers.declaration import Controller, Key, Watch, writes
+from sagong.controllers.meters import ExpiryMeter
 from sagong.controllers.view import View
 
 
@@ -35,4 +36,5 @@ CONTROLLER = Controller(
     watches=(Watch(Job),),
     writes=writes(("delete", Job)),
     reconcile=reconcile,
+    meter=ExpiryMeter,
 )

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sagong.api.clock import parse_time
+from sagong.api.exposition import Metric
 from sagong.api.types.core import Pod
 from sagong.node import usage
 from sagong.node.cgroup_fs import Usage
 from sagong.node.cgroups import Cgroups
 from sagong.node.cri import api_pb2 as cri
-from sagong.node.exposition import Metric
 from sagong.node.machine import Machine
 from sagong.node.node_status import VERSION
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sagong.api.clock import Clock, format_time
+from sagong.api.exposition import exposition
 from sagong.api.types.core import Pod
 from sagong.node import machine, node_metrics, usage
 from sagong.node.cgroup_fs import Usage
@@ -16,7 +17,6 @@ from sagong.node.cgroups import Cgroups
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError, Runtime
-from sagong.node.exposition import exposition
 from sagong.node.machine import Machine
 from sagong.node.server.host import Host
 from sagong.node.volumes.layout import PLUGIN_PREFIX, NodeFiles, PodFiles

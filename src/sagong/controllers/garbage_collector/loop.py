@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sagong.api.errors import ApiError, NotFoundError
+from sagong.api.exposition import Family
 from sagong.api.resources import Resource
 from sagong.api.types.apiextensions import CustomResourceDefinition
 from sagong.api.types.apiregistration import APIService
@@ -60,8 +61,8 @@ class GarbageCollector:
             group.create_task(self._loop.run())
             group.create_task(self._keep_up())
 
-    def metrics(self) -> str:
-        """Render the loop's counters."""
+    def metrics(self) -> Iterable[Family]:
+        """Return the loop's counters."""
         return self._loop.metrics()
 
     def _definitions_changed(self, _old: Any, _new: Any) -> None:

@@ -12,6 +12,7 @@ from sagong.api.types.meta import LabelSelector
 from sagong.client.plan import NOTHING, Plan
 from sagong.controllers.declaration import Controller, Key, Watch, updated, writes
 from sagong.controllers.horizontal_pod_autoscaler.limits import Memory
+from sagong.controllers.horizontal_pod_autoscaler.meter import AutoscalerMeter
 from sagong.controllers.horizontal_pod_autoscaler.plan import Observed, plan
 from sagong.controllers.horizontal_pod_autoscaler.proposals import Reading
 from sagong.controllers.horizontal_pod_autoscaler.readings import Meters, ReadingError, Versions
@@ -51,9 +52,13 @@ class Autoscalers:
             return Observed(scale, row)
         self._note(key, scale.status.selector)
         meters = Meters(live.client, lambda described: self.kinds.row(live.client, described), self.versions)
-        readings = [await _read(meters, spec, key.namespace, scale.status.selector) for spec in hpa.spec.metrics]
+        readings, seconds, clock = [], [], live.client.clock
+        for spec in hpa.spec.metrics:
+            began = clock.monotonic()
+            readings.append(await _read(meters, spec, key.namespace, scale.status.selector))
+            seconds.append(clock.monotonic() - began)
         others = {other: found for other, found in self.selectors.items() if other.namespace == key.namespace}
-        return Observed(scale, row, live.list(Pod, key.namespace), readings, others)
+        return Observed(scale, row, live.list(Pod, key.namespace), readings, others, seconds)
 
     def _note(self, key: Key, selector: str) -> None:
         self.selectors.pop(key, None)
@@ -103,4 +108,5 @@ def controller() -> Controller:
         reads=(Pod,),
         writes={"*": ("update",), **writes(("update", HorizontalPodAutoscaler, "status"))},
         reconcile_live=Autoscalers().reconcile,
+        meter=AutoscalerMeter,
     )

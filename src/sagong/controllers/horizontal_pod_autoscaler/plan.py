@@ -26,6 +26,7 @@ from sagong.client.plan import Action, Emit, Failure, Plan, Update
 from sagong.controllers import conditions
 from sagong.controllers.declaration import Key
 from sagong.controllers.horizontal_pod_autoscaler.limits import Bounds, Dated, Memory, limited
+from sagong.controllers.horizontal_pod_autoscaler.meter import Computed
 from sagong.controllers.horizontal_pod_autoscaler.proposals import Reading, propose
 from sagong.controllers.horizontal_pod_autoscaler.readings import ReadingError
 from sagong.controllers.horizontal_pod_autoscaler.replicas import Tolerance, Workload
@@ -36,13 +37,17 @@ _GET_FAILED = "the HPA controller was unable to get the target's current scale: 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What was read: the target's scale (or why not), the pods of the namespace, a reading for each metric, other autoscalers."""
+    """What was read: the target's scale (or why not), the namespace's pods, a reading for each metric, other autoscalers.
+
+    `seconds`: how long each reading took.
+    """
 
     scale: Scale | Failure
     row: Resource | None = None
     pods: Sequence[Pod] = ()
     readings: Sequence[Reading] = ()
     others: Mapping[Key, Selector] = field(default_factory=dict)
+    seconds: Sequence[float] = ()
 
 
 Remember = Callable[[Memory], None]
@@ -66,6 +71,7 @@ class _Step:
         self.before, self.hpa, self.now, self._remember = hpa, hpa.copy(), now, remember
         self.memory = memory
         self._actions: list[Action] = []
+        self._notes: list[Computed] = []
 
     def say(self, kind: EventType, reason: str, message: str) -> None:
         self._actions.append(Emit(self.before, kind, reason, message))
@@ -83,7 +89,7 @@ class _Step:
         """Return the plan: events, then the status if it is another one."""
         self._remember(self.memory)
         update = (Update(self.hpa, "status"),) if self.hpa.status != self.before.status else ()
-        return Plan((*first, *self._actions, *update), requeue_after=PERIOD)
+        return Plan((*first, *self._actions, *update), requeue_after=PERIOD, notes=tuple(self._notes))
 
     def status(self, current: int, desired: int, metrics: Sequence[MetricStatus], *, rescaled: bool = False) -> None:
         old = self.hpa.status
@@ -148,7 +154,7 @@ class _Step:
             self.status(current, desired, metrics, rescaled=True)
             return self.plan()
 
-        return Plan((Update(new, "scale", resource=seen.row),), then=then, handled=True)
+        return Plan((Update(new, "scale", resource=seen.row),), then=then, handled=True, notes=tuple(self._notes))
 
     # --- metrics
 
@@ -161,12 +167,15 @@ class _Step:
         found, failures = _Computed(), []
         found.statuses = [MetricStatus() for _ in self.hpa.spec.metrics]
         for i, (spec, reading) in enumerate(zip(self.hpa.spec.metrics, seen.readings, strict=True)):
+            took = seen.seconds[i] if seen.seconds else 0.0
             try:
                 proposal, found.statuses[i], name = propose(spec, reading, workload, self.hpa.metadata.namespace)
             except ReadingError as error:
                 self.say("Warning", _FAILED[spec.type], str(error))
                 failures.append((spec, str(error)))
+                self._notes.append(Computed(spec.type, None, took))
                 continue
+            self._notes.append(Computed(spec.type, proposal.replicas, took))
             if found.replicas == 0 or proposal.replicas > found.replicas:
                 found.replicas, found.metric = proposal.replicas, name
         if not failures:

@@ -21,6 +21,7 @@ from sagong.controllers.declaration import Controller, Key, Watch, writes
 from sagong.controllers.job.backoff import Failures
 from sagong.controllers.job.indexes import index_of, render
 from sagong.controllers.job.manage import Management, delete, manage
+from sagong.controllers.job.meter import JobMeter
 from sagong.controllers.job.observed import FINALIZER, Observed, is_tracked
 from sagong.controllers.job.policy import failing_message, is_failed, judge, succeeded_by_policy
 from sagong.controllers.ownership import claim, selecting, without_finalizer
@@ -268,6 +269,7 @@ def controller() -> Controller:
         owns=(Pod,),
         writes=writes(("create delete patch", Pod), ("update", Job, "status")),
         reconcile=reconcile,
+        meter=JobMeter,
     )
 
 

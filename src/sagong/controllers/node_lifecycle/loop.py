@@ -14,6 +14,7 @@ from sagong.api.types.core import Node, Pod, PodCondition, Taint
 from sagong.client.plan import NOTHING, Action, Emit, Patch, Plan, Update
 from sagong.controllers.declaration import Controller, Key, Watch, own_key, writes
 from sagong.controllers.node_lifecycle.health import Heartbeats, as_unknown, silent_for
+from sagong.controllers.node_lifecycle.meter import NodeMeter
 from sagong.controllers.node_lifecycle.taints import Ration, has_no_execute, no_execute_key, no_schedule, with_no_execute
 from sagong.controllers.pod_conditions import patch_status
 from sagong.controllers.view import View, on_node
@@ -75,6 +76,7 @@ def controller() -> Controller:
         writes=writes(("patch", Node), ("update", Node, "status"), ("patch", Pod, "status")),
         reconcile=reconcile,
         workers=4,
+        meter=NodeMeter,
     )
 
 

@@ -1,0 +1,88 @@
+"""Meters of loops that have one thing to tell: how late it was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sagong.api.clock import parse_time
+from sagong.api.exposition import Counts, Family, Histogram, exponential
+from sagong.api.types.batch import Job
+from sagong.client.plan import Create, Delete
+from sagong.controllers.declaration import Key
+from sagong.controllers.meter import Attempt, Meter
+from sagong.controllers.view import View
+
+_SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp"
+
+
+class CronJobMeter(Meter):
+    """How long after their minute jobs are made."""
+
+    def __init__(self) -> None:
+        self._skew = Histogram(
+            "cronjob_controller_job_creation_skew_duration_seconds",
+            "Time between when a cronjob is scheduled to be run, and when the corresponding job is created",
+            (),
+            exponential(1, 2, 10),
+        )
+
+    def after(self, attempt: Attempt) -> None:
+        """Count the jobs that were made."""
+        for write in attempt.outcome.written:
+            if isinstance(write.action, Create) and (due := write.action.obj.metadata.annotations.get(_SCHEDULED_AT)):
+                self._skew.observe((attempt.now - parse_time(due)).total_seconds())
+
+    def families(self, view: View) -> Iterable[Family]:  # noqa: ARG002 - a meter's signature
+        """Return it."""
+        return (self._skew,)
+
+
+class ExpiryMeter(Meter):
+    """How long after their time to live finished jobs are deleted."""
+
+    def __init__(self) -> None:
+        self._late = Histogram(
+            "ttl_after_finished_controller_job_deletion_duration_seconds",
+            "The time it took to delete the job since it became eligible for deletion",
+            (),
+            exponential(0.1, 2, 14),
+        )
+
+    def before(self, view: View, key: Key) -> Job | None:
+        """Return the job."""
+        return view.get(Job, *key)
+
+    def after(self, attempt: Attempt) -> None:
+        """Count a deletion."""
+        job: Job | None = attempt.before
+        if job is None or not any(isinstance(write.action, Delete) for write in attempt.outcome.written):
+            return
+        ended = [
+            found.lastTransitionTime for found in job.status.conditions if found.type in ("Complete", "Failed") and found.status == "True"
+        ]
+        if ended and ended[0]:
+            expired = parse_time(ended[0]) + timedelta(seconds=job.spec.ttlSecondsAfterFinished or 0)
+            self._late.observe((attempt.now - expired).total_seconds())
+
+    def families(self, view: View) -> Iterable[Family]:  # noqa: ARG002 - a meter's signature
+        """Return it."""
+        return (self._late,)
+
+
+class TaintEvictionMeter(Meter):
+    """How many pods had to leave tainted nodes."""
+
+    def __init__(self) -> None:
+        self._deleted = Counts(
+            "taint_eviction_controller_pod_deletions_total", "Total number of Pods deleted by TaintEvictionController since its start."
+        )
+
+    def after(self, attempt: Attempt) -> None:
+        """Count a deletion."""
+        if any(isinstance(write.action, Delete) for write in attempt.outcome.written):
+            self._deleted.add()
+
+    def families(self, view: View) -> Iterable[Family]:  # noqa: ARG002 - a meter's signature
+        """Return it."""
+        return (self._deleted,)
