@@ -20,6 +20,7 @@ from sagong.controllers import node_ipam, node_ttl, pod_gc, taint_eviction
 from sagong.controllers.declaration import Controller, Key
 from sagong.controllers.node_lifecycle.loop import controller
 from sagong.controllers.node_lifecycle.taints import Ration, no_schedule
+from sagong.controllers.view import finished
 
 NOT_READY, UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
 
@@ -276,5 +277,6 @@ def test_the_oldest_finished_pods_go_when_there_are_too_many() -> None:
         pod = world.add(Pod(metadata=meta(f"p{i}", creationTimestamp=f"2025-12-0{i + 1}T00:00:00Z")))
         pod.status.phase = "Succeeded"
     world.one(Pod, "p4").status.reason = "Evicted"
-    world.carry_out(pod_gc.plan_finished(world.list(Pod), threshold=3))
-    assert [pod.metadata.name for pod in world.list(Pod)] == ["p1", "p2", "p3"]
+    world.add(Pod(metadata=meta("running", creationTimestamp="2025-11-01T00:00:00Z"))).status.phase = "Running"
+    world.carry_out(pod_gc.plan_finished(finished(world), threshold=3))
+    assert [pod.metadata.name for pod in world.list(Pod)] == ["p1", "p2", "p3", "running"]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from tests.controllers.world import World, meta
+from tests.virtual import loop
+from tests.virtual.loop import SeededRandom, VirtualClock
 
 from sagong.api.selectors import NOTHING, Selector, parse
 from sagong.api.types.core import Pod
-from sagong.controllers.view import selected
+from sagong.client.client import Client
+from sagong.client.config import ClientConfig
+from sagong.controllers.runner import Informers, InformerView
+from sagong.controllers.view import finished, selected
 
 PODS = [
     Pod(metadata=meta("one", labels={"app": "a", "tier": "x"})),
@@ -39,6 +45,25 @@ def names(pods: Sequence[Pod]) -> set[str]:
 )
 def test_what_is_selected(selector: Selector, found: set[str]) -> None:
     assert names(selected(World(*PODS), Pod, "default", selector)) == found
+
+
+def test_finished_pods_are_found_without_looking_at_the_others() -> None:
+    async def main() -> None:
+        made = Informers(
+            Client(ClientConfig("http://server.invalid"), clock=VirtualClock(asyncio.get_running_loop()), random=SeededRandom(1))
+        )
+        pods, view = made.of(Pod), InformerView(made, made._client)
+        for number, phase in enumerate(("Running", "Succeeded", "Failed", "Pending")):
+            pod = Pod(metadata=meta(f"p{number}", resourceVersion=f"{number + 1}"))
+            pod.status.phase = phase
+            pods._put(pod, pods.endpoint.identity(pod))
+        assert names(finished(view)) == {"p1", "p2"}
+        last = pods.list()[0].copy()
+        last.metadata.resourceVersion, last.status.phase = "9", "Failed"
+        pods._put(last, pods.endpoint.identity(last))
+        assert names(finished(view)) == {"p0", "p1", "p2"}
+
+    loop.run(main())
 
 
 def test_a_demanded_label_is_looked_up() -> None:

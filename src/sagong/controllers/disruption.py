@@ -120,11 +120,15 @@ async def _expected(live: Live, budget: PodDisruptionBudget, pods: Sequence[Pod]
     minimum, maximum = budget.spec.minAvailable, budget.spec.maxUnavailable
     if maximum is None and not isinstance(minimum, str):
         return Expected(len(pods), minimum or 0) if minimum is not None else Expected(0, 0)
-    scales: dict[str, int] = {}
-    for owner, pod in {controller.uid: (controller, pod) for pod in pods if (controller := controller_of(pod)) is not None}.values():
-        uid, replicas = await _scale(live, owner, pod)
-        scales[uid] = replicas
-    unmanaged = [pod.metadata.name for pod in pods if controller_of(pod) is None]
+    owners: dict[str, tuple[OwnerReference, Pod]] = {}
+    unmanaged: list[str] = []
+    for pod in pods:
+        controller = controller_of(pod)
+        if controller is None:
+            unmanaged.append(pod.metadata.name)
+        else:
+            owners[controller.uid] = controller, pod
+    scales = dict([await _scale(live, owner, pod) for owner, pod in owners.values()])
     count = sum(scales.values())
     if maximum is not None:
         return Expected(count, max(count - scaled(maximum, count, round_up=True), 0), unmanaged)
@@ -161,6 +165,8 @@ async def _scale_of_other(live: Live, owner: OwnerReference, pod: Pod) -> tuple[
 
 def _still_disrupted(budget: PodDisruptionBudget, pods: Iterable[Pod], now: datetime) -> Mapping[str, str]:
     """Return the granted evictions that may still be carried out."""
+    if not budget.status.disruptedPods:
+        return {}
     names = {pod.metadata.name for pod in pods if pod.metadata.deletionTimestamp is None}
     return {
         name: granted

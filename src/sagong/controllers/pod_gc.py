@@ -6,7 +6,7 @@ being deleted, and the oldest finished pods when there are too many.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sagong.api import nodes
@@ -16,7 +16,7 @@ from sagong.api.types.core import Node, Pod
 from sagong.client.plan import NOTHING, Plan
 from sagong.controllers.declaration import Controller, Key, Watch, vanished, writes
 from sagong.controllers.pod_conditions import disruption, force_delete
-from sagong.controllers.view import Live, View, on_node
+from sagong.controllers.view import Live, View, finished, on_node
 
 QUARANTINE = 40.0
 THRESHOLD = 12_500
@@ -25,13 +25,12 @@ OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 _NODE = "node:"
 
 
-def plan_finished(pods: Iterable[Pod], threshold: int = THRESHOLD) -> Plan:
-    """Delete the oldest finished pods beyond the threshold, evicted ones first."""
-    finished = [pod for pod in pods if is_finished(pod)]
-    excess = len(finished) - threshold
+def plan_finished(pods: Sequence[Pod], threshold: int = THRESHOLD) -> Plan:
+    """Delete the oldest of the finished pods beyond the threshold, evicted ones first."""
+    excess = len(pods) - threshold
     if excess <= 0:
         return NOTHING
-    order = sorted(finished, key=lambda pod: (pod.status.reason != "Evicted", pod.metadata.creationTimestamp, pod.metadata.name))
+    order = sorted(pods, key=lambda pod: (pod.status.reason != "Evicted", pod.metadata.creationTimestamp, pod.metadata.name))
     return Plan(tuple(action for pod in order[:excess] for action in force_delete(pod)))
 
 
@@ -58,7 +57,7 @@ def controller() -> Controller:
 
     async def reconcile(live: Live, key: Key) -> Plan:
         if key == FINISHED:
-            return plan_finished(live.list(Pod))
+            return plan_finished(finished(live))
         if not key.name.startswith(_NODE):
             pod = live.get(Pod, *key)
             return plan_terminating(pod, live.get(Node, "", pod.spec.nodeName)) if pod is not None else NOTHING

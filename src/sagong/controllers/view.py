@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from sagong.api.clock import Random
+from sagong.api.pods import is_finished
 from sagong.api.selectors import Selector
+from sagong.api.types.core import Pod
 from sagong.api.types.meta import OwnerReference
 from sagong.client.client import Client
 
@@ -70,12 +72,16 @@ def _node(obj: Any) -> Iterable[str]:
     return (obj.spec.nodeName,) if obj.spec.nodeName else ()
 
 
+def _finished(pod: Any) -> Iterable[str]:
+    return ("",) if is_finished(pod) else ()
+
+
 def _label(obj: Any) -> Iterable[str]:
     meta = obj.metadata
     return [f"{meta.namespace}/{key}={value}" for key, value in meta.labels.items()]
 
 
-INDEXES: Mapping[str, Callable[[Any], Iterable[str]]] = {"controller": _controller, "label": _label, "node": _node}
+INDEXES: Mapping[str, Callable[[Any], Iterable[str]]] = {"controller": _controller, "finished": _finished, "label": _label, "node": _node}
 
 
 def controlled(view: View, kind: type[T], uid: str) -> Sequence[T]:
@@ -93,6 +99,11 @@ def selected(view: View, kind: type[T], namespace: str, selector: Selector) -> l
     label = selector.demanded
     found = view.by_index(kind, "label", f"{namespace}/{label[0]}={label[1]}") if label is not None else view.list(kind, namespace)
     return [obj for obj in found if selector.matches(obj.metadata.labels)]  # type: ignore[attr-defined]  # every resource's Struct has it
+
+
+def finished(view: View) -> Sequence[Pod]:
+    """Return the pods that run no more."""
+    return view.by_index(Pod, "finished", "")
 
 
 def on_node(view: View, kind: type[T], node: str) -> Sequence[T]:
