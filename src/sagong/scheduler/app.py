@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sagong.api.clock import Clock, Random
+from sagong.api.exposition import exposition
 from sagong.api.types.core import Namespace, Node, Pod, PodCondition
 from sagong.client.client import Client
 from sagong.client.events import Recorder
+from sagong.scheduler import pod_resources
 from sagong.scheduler.binder import Binder, RejectedError
 from sagong.scheduler.cache import Cache
 from sagong.scheduler.cycle import Cycle, Placement
@@ -79,13 +81,17 @@ class Scheduler:
         self._sources = Sources(client)
         waiting = WaitingPods()
         self._extenders, self._hold = Extenders(extenders), Hold()
-        self._binder = Binder(clock, waiting, self._extenders)
+        self._binder = Binder(clock, waiting, self._extenders, self.metrics)
         self._evictor = Evictor(client, clock, find_pod=lambda *key: self._sources.get(Pod, *key), cancel=self._binder.cancel)
         self._reports = Reports(client, clock)
         tools = Tools(client, clock, self._sources, random, self._evictor, waiting)
         made = profiles(tools) if profiles is not None else [default_profile(tools)]
         self._profiles = {
-            profile.name: _Served(profile, Cycle(profile, random, self.nominator), Recorder(client, profile.name, pause=self._event_pause))
+            profile.name: _Served(
+                profile,
+                Cycle(profile, random, self.nominator, self.metrics, clock.monotonic),
+                Recorder(client, profile.name, pause=self._event_pause),
+            )
             for profile in made
         }
         urgency = next((plugin.urgency for profile in made for plugin in profile.at(QueueSort)), None)
@@ -97,7 +103,8 @@ class Scheduler:
         self._sources.on_change = over(self._follower.other)
         self._sources.informer(Node).add_handler(over(self._follower.node))
         self._sources.informer(Namespace).add_handler(over(self._follower.namespace))
-        self._sources.informer(Pod, field_selector=UNFINISHED).add_handler(over(self._follower.pod))
+        self._pods = self._sources.informer(Pod, field_selector=UNFINISHED)
+        self._pods.add_handler(over(self._follower.pod))
 
     async def run(self) -> None:
         """Schedule until cancelled."""
@@ -112,9 +119,12 @@ class Scheduler:
 
     def page(self, path: str) -> bytes | None:
         """Return what the health port shows besides health."""
+        if path == "/metrics/resources":
+            return exposition(pod_resources.families(self._pods.list())).encode()
         if path != "/metrics":
             return None
-        return self.metrics.page(self.queue, self.cache.sizes(), next(iter(self._profiles), "")).encode()
+        profile = next(iter(self._profiles), "")
+        return self.metrics.page(self.queue, self.cache.sizes(), profile, binding=self._binding).encode()
 
     def _event_pause(self) -> float:
         """Let events go slowly while pods wait to be placed or bound."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sagong.api.errors import ApiError
 from sagong.scheduler.cycle import Placement
 from sagong.scheduler.extended import Extenders
 from sagong.scheduler.framework import Bind, NoFit, Permit, PluginError, PostBind, PreBind, Refusal, Reserve, Unfit, Wait
+from sagong.scheduler.metrics import ERROR, SUCCESS, UNRESOLVABLE, UNSCHEDULABLE, WAIT, Metrics
 from sagong.scheduler.permits import WaitingPod, WaitingPods
 from sagong.scheduler.pod_info import PodInfo
 from sagong.scheduler.profile import Profile
@@ -32,15 +34,17 @@ class RejectedError(Exception):
 class Binder:
     """Reserves, waits for permits, prepares, binds."""
 
-    def __init__(self, clock: Clock, waiting: WaitingPods, extenders: Extenders) -> None:
+    def __init__(self, clock: Clock, waiting: WaitingPods, extenders: Extenders, metrics: Metrics | None = None) -> None:
         self._clock, self._waiting, self._extenders = clock, waiting, extenders
+        self._metrics = metrics or Metrics()
         self._sending = asyncio.Semaphore(CONCURRENT_BINDINGS)
         self._preparing: dict[str, asyncio.Task[None]] = {}
 
     def reserve(self, profile: Profile, pod: PodInfo, placement: Placement) -> NoFit | None:
         """Hold what the pod needs on its node and ask for permits; on refusal or error let go of everything. Raises PluginError."""
         try:
-            unfit = self._reserve(profile, pod, placement) or self._permit(profile, pod, placement)
+            unfit = self._timed("Reserve", self._reserve, profile, pod, placement)
+            unfit = unfit or self._timed("Permit", self._permit, profile, pod, placement)
         except PluginError:
             self.unreserve(profile, pod, placement)
             raise
@@ -64,8 +68,10 @@ class Binder:
         if waiting is None:
             return
         announce()
+        began = self._clock.monotonic()
         try:
             unfit = await waiting.wait(self._clock)
+            self._metrics.permit_seconds.observe(self._clock.monotonic() - began, (SUCCESS if unfit is None else UNSCHEDULABLE,))
         finally:
             self._waiting.remove(pod.uid)
         if unfit is not None:
@@ -76,10 +82,12 @@ class Binder:
         working = [plugin for plugin in profile.at(PreBind) if plugin.has_work(placement.state, pod, placement.node)]
         if working:
             announce()
-            await self._preempted_in(pod, _prepare(working, pod, placement))
+            async with self._timing("PreBind", profile):
+                await self._preempted_in(pod, _prepare(working, pod, placement))
         async with self._sending:
             if not (self._extenders and await self._extenders.bind(pod, placement.node)):
-                await _bind(profile, pod, placement)
+                async with self._timing("Bind", profile):
+                    await _bind(profile, pod, placement)
         for plugin in profile.at(PostBind):
             plugin.post_bind(placement.state, pod, placement.node)
 
@@ -91,6 +99,29 @@ class Binder:
             return True
         task = self._preparing.pop(uid, None)
         return task is not None and task.cancel("preempted")
+
+    def _timed(
+        self, point: str, ask: Callable[[Profile, PodInfo, Placement], Unfit | None], profile: Profile, pod: PodInfo, placement: Placement
+    ) -> Unfit | None:
+        began, status = self._clock.monotonic(), ERROR
+        try:
+            unfit = ask(profile, pod, placement)
+            if unfit is not None:
+                status = UNSCHEDULABLE if unfit.resolvable else UNRESOLVABLE
+            else:
+                status = WAIT if point == "Permit" and self.is_waiting(pod.uid) else SUCCESS
+        finally:
+            self._metrics.ran(point, profile.name, self._clock.monotonic() - began, status)
+        return unfit
+
+    @asynccontextmanager
+    async def _timing(self, point: str, profile: Profile) -> AsyncIterator[None]:
+        began, status = self._clock.monotonic(), ERROR
+        try:
+            yield
+            status = SUCCESS
+        finally:
+            self._metrics.ran(point, profile.name, self._clock.monotonic() - began, status)
 
     def _reserve(self, profile: Profile, pod: PodInfo, placement: Placement) -> Unfit | None:
         for plugin in profile.at(Reserve):

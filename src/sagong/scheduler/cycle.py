@@ -9,7 +9,7 @@ clusters not every node counts: the search goes on round-robin from where the la
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ from sagong.scheduler.columns import Ints
 from sagong.scheduler.filtering import Filtering, OnOneNode
 from sagong.scheduler.framework import (
     SKIP,
+    Filter,
+    NodeFilter,
     NoFit,
     Nomination,
     PluginError,
@@ -29,6 +31,7 @@ from sagong.scheduler.framework import (
     State,
     Unfit,
 )
+from sagong.scheduler.metrics import ERROR, SUCCESS, UNRESOLVABLE, UNSCHEDULABLE, Metrics
 from sagong.scheduler.node_info import NodeInfo
 from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.nominator import Nominator
@@ -91,10 +94,21 @@ class Attempt:
 class Cycle:
     """Schedules pods of one profile, one after the other. It is the Trial of its PostFilter plugins."""
 
-    def __init__(self, profile: Profile, random: Random, nominator: Nominator) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        random: Random,
+        nominator: Nominator,
+        metrics: Metrics | None = None,
+        now: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """`metrics` counts the extension points, timed by `now` in seconds."""
         self._profile, self._random, self._nominator = profile, random, nominator
+        self._metrics, self._now = metrics or Metrics(), now
         self._filtering = Filtering(profile, nominator)
         self._next = 0
+        self._filters = tuple(plugin.name for plugin in profile.plugins if isinstance(plugin, Filter | NodeFilter))
+        self._asked: dict[frozenset[str], tuple[str, ...]] = {}
 
     def schedule(self, pod: PodInfo, snapshot: Snapshot) -> Placement | NoFit:
         """Choose a node. Raises PluginError."""
@@ -113,7 +127,13 @@ class Cycle:
         """Ask the PreFilter plugins. Raises PluginError."""
         attempt = Attempt(pod, snapshot, state := State(), NoFit(len(snapshot), state))
         if len(snapshot):
-            self._pre_filter(attempt)
+            began, status = self._now(), ERROR
+            try:
+                self._pre_filter(attempt)
+                found = attempt.nofit.at_once
+                status = SUCCESS if found is None else UNSCHEDULABLE if found.resolvable else UNRESOLVABLE
+            finally:
+                self._metrics.ran("PreFilter", self._profile.name, self._now() - began, status)
         return attempt
 
     def nominated(self, attempt: Attempt) -> Ints | None:
@@ -131,7 +151,10 @@ class Cycle:
         wanted = enough(len(order), self._profile.percentage_of_nodes_to_score)
         start = self._next % max(len(order), 1)
         turned = np.concatenate((order[start:], order[:start]))
+        began, name = self._now(), self._profile.name
         found, verdicts = self._filtering.search(attempt.state, attempt.pod, nodes, turned, wanted=wanted)
+        self._metrics.ran("Filter", name, self._now() - began, SUCCESS if len(found) else UNSCHEDULABLE)
+        self._metrics.asked("Filter", name, self._filters_without(attempt.state.skipped))
         nofit.seen = len(order)
         if len(found) and len(found) >= wanted:
             nofit.seen = int(np.flatnonzero(turned == found[-1])[0]) + 1
@@ -151,11 +174,12 @@ class Cycle:
 
     def post_filter(self, pod: PodInfo, snapshot: Snapshot, nofit: NoFit) -> Nomination:
         """Try to make room; the message is added to `nofit`. Raises PluginError."""
-        found = Nomination("")
+        found, began = Nomination(""), self._now()
         for plugin in self._profile.at(PostFilter):
             found = plugin.post_filter(pod, snapshot, nofit, self)
             if found.node:
                 break
+        self._metrics.ran("PostFilter", self._profile.name, self._now() - began, SUCCESS if found.node else UNSCHEDULABLE)
         nofit.preemption = found.message
         return found
 
@@ -188,7 +212,9 @@ class Cycle:
         state, nofit, snapshot = attempt.state, attempt.nofit, attempt.snapshot
         names: frozenset[str] | None = None
         narrowed: set[str] = set()
-        for plugin in self._profile.at(PreFilter):
+        plugins = self._profile.at(PreFilter)
+        self._metrics.asked("PreFilter", self._profile.name, tuple([plugin.name for plugin in plugins]))
+        for plugin in plugins:
             name = plugin.name
             try:
                 verdict = plugin.pre_filter(state, attempt.pod, snapshot)
@@ -213,10 +239,20 @@ class Cycle:
             attempt.rows = np.array(found, np.int64)
 
     def _rate(self, attempt: Attempt, nodes: Nodes, totals: Ints) -> None:
+        began, asked = self._now(), []
         for plugin in self._profile.at(Score):
             scores = plugin.score(attempt.state, attempt.pod, nodes, attempt.snapshot)
             if scores is not None:
                 totals += self._profile.weight_of(plugin.name) * scores
+                asked.append(plugin.name)
+        self._metrics.ran("Score", self._profile.name, self._now() - began)
+        self._metrics.asked("Score", self._profile.name, tuple(asked))
+
+    def _filters_without(self, skipped: set[str]) -> tuple[str, ...]:
+        key = frozenset(skipped)
+        if key not in self._asked:
+            self._asked[key] = tuple(name for name in self._filters if name not in key)
+        return self._asked[key]
 
 
 def _nowhere(plugins: set[str]) -> Unfit:

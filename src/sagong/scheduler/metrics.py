@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
 
-from sagong.api.exposition import Histogram, Metric, exposition
+from sagong.api.exposition import Counts, Histogram, Metric, exposition
+
+SUCCESS, UNSCHEDULABLE, UNRESOLVABLE, WAIT, ERROR = "Success", "Unschedulable", "UnschedulableAndUnresolvable", "Wait", "Error"
+"""What an extension point came to, as upstream's labels spell it."""
 
 
 def _doubling(first: float, count: int) -> list[float]:
@@ -57,6 +60,16 @@ class Metrics:
         self.pod_attempts = Histogram(
             "scheduler_pod_scheduling_attempts", "Number of attempts to successfully schedule a pod.", (), _doubling(1, 5)
         )
+        self.point_seconds = Histogram(
+            "scheduler_framework_extension_point_duration_seconds",
+            "Latency for running all plugins of a specific extension point.",
+            ("extension_point", "status", "profile"),
+            _doubling(0.0001, 12),
+        )
+        self.permit_seconds = Histogram(
+            "scheduler_permit_wait_duration_seconds", "Duration of waiting on permit.", ("result",), _doubling(0.001, 15)
+        )
+        self.evaluations: Counter[tuple[str, str, tuple[str, ...]]] = Counter()
         self.victims = Histogram("scheduler_preemption_victims", "Number of selected preemption victims", (), _doubling(1, 7))
 
     def attempted(self, result: str, profile: str, seconds: float) -> None:
@@ -69,7 +82,26 @@ class Metrics:
         self.pod_attempts.observe(attempts, ())
         self.sli_seconds.observe(seconds, ("15+" if attempts >= 15 else str(attempts),))  # noqa: PLR2004 - upstream's bound
 
-    def page(self, queue: Observed, cache: Mapping[str, int], profile: str) -> str:
+    def ran(self, point: str, profile: str, seconds: float, status: str = SUCCESS) -> None:
+        """Count an extension point at which all plugins were asked, in upstream's words."""
+        self.point_seconds.observe(seconds, (point, status, profile))
+
+    def asked(self, point: str, profile: str, plugins: tuple[str, ...]) -> None:
+        """Count the plugins that were asked about a pod: whole groups, taken apart when the page is read."""
+        self.evaluations[point, profile, plugins] += 1
+
+    def _evaluated(self) -> Counts:
+        counts = Counts(
+            "scheduler_plugin_evaluation_total",
+            "Number of attempts to schedule pods by each plugin and the extension point (PreFilter, Filter and Score).",
+            ("plugin", "extension_point", "profile"),
+        )
+        for (point, profile, plugins), count in self.evaluations.items():
+            for plugin in plugins:
+                counts.add((plugin, point, profile), count)
+        return counts
+
+    def page(self, queue: Observed, cache: Mapping[str, int], profile: str, *, binding: int = 0) -> str:
         """Return the page."""
         attempts = Metric(
             "scheduler_schedule_attempts_total",
@@ -92,6 +124,7 @@ class Metrics:
         )
         for (place, event), count in queue.incoming.items():
             incoming.add(count, queue=place, event=event)
+        tasks = {"binding": binding}
         return exposition(
             [
                 attempts,
@@ -109,6 +142,10 @@ class Metrics:
                 self.sli_seconds,
                 self.pod_attempts,
                 self.victims,
+                self.point_seconds,
+                self.permit_seconds,
+                self._evaluated(),
+                _gauge("scheduler_goroutines", "Number of tasks that run beside the scheduling loop, by what they do.", "operation", tasks),
             ]
         )
 
