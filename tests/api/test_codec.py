@@ -46,6 +46,19 @@ def test_null_means_absent() -> None:
     assert decode(b'{"data":{"a":null}}', wanted=CONFIG_MAP).obj.data == {"a": ""}
 
 
+def test_what_go_writes_without_omitempty_is_written_as_null() -> None:
+    role = decode(b'{"metadata":{"name":"a"}}', wanted=row("rbac.authorization.k8s.io/v1", "ClusterRole")).obj
+    assert b'"rules":null' in encode(role)
+    claim = decode(b'{"spec":{"dataSource":{"kind":"a","name":"b"}}}', wanted=row("v1", "PersistentVolumeClaim")).obj
+    assert b'"dataSource":{"apiGroup":null,"kind":"a","name":"b"}' in encode(claim)
+
+
+def test_a_whole_number_has_no_fraction() -> None:
+    body = b'{"spec":{"versions":[{"schema":{"openAPIV3Schema":{"minimum":1,"maximum":2.5,"multipleOf":1}}}]}}'
+    crd = decode(body, wanted=row("apiextensions.k8s.io/v1", "CustomResourceDefinition")).obj
+    assert b'"maximum":2.5,"minimum":1,"multipleOf":1' in encode(crd)
+
+
 def test_numbers_become_quantities() -> None:
     body = b'{"spec":{"containers":[{"name":"a","resources":{"limits":{"cpu":1,"memory":1.5}}}]}}'
     assert decode(body, wanted=POD).obj.spec.containers[0].resources.limits == {"cpu": "1", "memory": "1.5"}

@@ -141,7 +141,13 @@ def test_int_or_string() -> None:
 def test_schema_unions(items: Any, additional: Any) -> None:
     crd = TABLE.by_kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")
     assert crd
-    schema = {"items": items, "additionalProperties": additional, "dependencies": {"a": ["b"], "c": {"type": "string"}}, "default": 1}
+    schema = {
+        "items": items,
+        "additionalProperties": additional,
+        "dependencies": {"a": ["b"], "c": {"type": "string"}},
+        "default": 1,
+        "minimum": 1,
+    }
     versions = [{"name": "v1", "schema": {"openAPIV3Schema": schema}, "subresources": {"status": {}}}]
     obj: Any = msgspec.json.decode(msgspec.json.encode({"spec": {"versions": versions}}), type=crd.type)
     again = protobuf.decode(protobuf.encode(obj, "v1", "X"), crd.type)

@@ -246,7 +246,7 @@ def _zero(shape: Shape) -> Any:
 _READERS: dict[str, Callable[[Any], Any]] = {
     "string": str,
     "bool": bool,
-    "float": float,
+    "float": plain_float,
     "quantity": _quantity,
     "time": _time,
     "micro-time": lambda value: _time(value, micro=True),

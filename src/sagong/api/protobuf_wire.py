@@ -343,6 +343,10 @@ def _read_time(raw: memoryview, *, micro: bool) -> str:
     return format_micro_time(moment.replace(microsecond=parts.get(2, 0) // 1000)) if micro else format_time(moment)
 
 
+def _whole(value: float) -> int | float:
+    return int(value) if value.is_integer() else value
+
+
 def _read_int_or_string(raw: memoryview) -> int | str:
     parts = dict(fields(raw))
     return _text(parts[3]) if parts.get(1) == 1 and 3 in parts else _signed(parts.get(2, 0))  # noqa: PLR2004 - {type, int, string}
@@ -363,7 +367,7 @@ _READERS: dict[str, Decode] = {
     "int32": _signed,
     "int64": _signed,
     "uint32": int,
-    "float": lambda raw: binary.unpack("<d", raw.to_bytes(8, "little"))[0],
+    "float": lambda raw: _whole(binary.unpack("<d", raw.to_bytes(8, "little"))[0]),
     "quantity": lambda raw: _inner(raw).decode(),
     "time": lambda raw: _read_time(raw, micro=False),
     "micro-time": lambda raw: _read_time(raw, micro=True),

@@ -228,7 +228,7 @@ def _field(struct: type[ApiStruct], info: msgspec.structs.FieldInfo) -> Field:
         number=next((m for m in metadata if isinstance(m, int)), 0),
         required=any(isinstance(m, Required) for m in metadata),
         pointer=type(None) in get_args(_bare(info.type)),
-        always=info.default_factory not in (msgspec.NODEFAULT, list, dict),
+        always=info.default_factory not in (msgspec.NODEFAULT, list, dict, types.NoneType),
         nulled=_is_nulled(struct, info, metadata),
         strategies=tuple(patch.strategy.split(",")) if patch else (),
         merge_key=patch.key if patch else "",
@@ -239,7 +239,7 @@ def _field(struct: type[ApiStruct], info: msgspec.structs.FieldInfo) -> Field:
 
 def _is_nulled(struct: type[ApiStruct], info: msgspec.structs.FieldInfo, metadata: tuple[Any, ...]) -> bool:
     key = (struct.__name__, info.encode_name)
-    can_be_null = info.default is None or info.default_factory in (list, dict)
+    can_be_null = info.default is None or info.default_factory in (list, dict, types.NoneType)
     return can_be_null and key not in _NOT_NULLED and (key in _NULLED or _has(metadata, Required))
 
 
@@ -295,6 +295,8 @@ def _union(arms: list[Any], metadata: tuple[Any, ...]) -> Shape:
         return _shape(Annotated[arms[0], *metadata] if metadata else arms[0])
     if set(arms) == {int, str}:
         return _NAMED["int-or-string"]
+    if set(arms) == {int, float}:
+        return _BUILTIN[float]
     return Shape("union", options=tuple(_shape(arm) for arm in arms))
 
 

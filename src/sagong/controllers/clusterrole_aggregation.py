@@ -19,8 +19,8 @@ def plan(role: ClusterRole, every: Sequence[ClusterRole]) -> Plan:
     for selector in map(from_label_selector, role.aggregationRule.clusterRoleSelectors):
         for other in sorted(every, key=lambda found: found.metadata.name):
             if other.metadata.name != role.metadata.name and selector.matches(other.metadata.labels):
-                rules += [rule for rule in other.rules if rule not in rules]
-    if rules == role.rules:
+                rules += [rule for rule in other.rules or () if rule not in rules]
+    if rules == (role.rules or []):
         return NOTHING
     changed = role.copy()
     changed.rules = rules

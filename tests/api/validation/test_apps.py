@@ -46,7 +46,13 @@ SET: dict[str, Any] = {"metadata": META, "spec": {"replicas": 1, "selector": SEL
             ],
         ),
         (spec(minReadySeconds=600), ["spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds"]),
-        (spec(selector=None), ["spec.selector: Required value"]),
+        (
+            spec(selector=None),
+            [
+                "spec.selector: Required value",
+                'spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`',
+            ],
+        ),
         (spec(selector={"matchLabels": None}), ["spec.selector: Invalid value: {}: empty selector is invalid for deployment"]),
         (
             spec(selector={"matchLabels": {"a": "c"}}),
@@ -172,6 +178,7 @@ def test_changes_of_replica_sets(subresource: str, change: dict[str, Any], wante
     [
         ({}, []),
         (spec(selector={"matchLabels": None}), ["spec.selector: Invalid value: {}: empty selector is invalid for daemonset"]),
+        (spec(selector=None), ['spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`']),
         (
             spec(updateStrategy={"type": "X"}),
             ['spec.updateStrategy: Unsupported value: {"Type":"X","RollingUpdate":null}: supported values: "RollingUpdate", "OnDelete"'],

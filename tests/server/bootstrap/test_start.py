@@ -87,6 +87,7 @@ async def test_what_was_bent_is_put_right_and_what_was_meant_is_kept(tmp_path: P
     await bootstrap(store).start()
     keys = {name: f"/registry/clusterroles/{name}" for name in ("system:kube-dns", "system:node-proxier")}
     bent = read(store, ClusterRole, keys["system:kube-dns"])
+    assert bent.rules
     extra, bent.rules = bent.rules[0].copy(), bent.rules[1:]
     extra.verbs = ["get"]
     bent.rules.append(extra)
@@ -105,6 +106,7 @@ async def test_what_was_bent_is_put_right_and_what_was_meant_is_kept(tmp_path: P
     await change(store, level_key, level)
     await bootstrap(store).start()
     right = read(store, ClusterRole, keys["system:kube-dns"])
+    assert right.rules
     assert right.rules[0] == extra
     assert {verb for rule in right.rules[1:] for verb in rule.verbs} == {"list", "watch"}
     assert read(store, ClusterRole, keys["system:node-proxier"]).rules == []

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import field
 
-from sagong.api.types.base import ATOMIC, REQUIRED, ApiStruct, Int32, Int64, ListMap, Patch, Time
+from sagong.api.types.base import ATOMIC, REQUIRED, ApiStruct, Float, Int32, Int64, ListMap, Patch, Time
 from sagong.api.types.meta import ListMeta, ObjectMeta
 
 
@@ -77,9 +77,9 @@ class JSONSchemaProps(ApiStruct):
     format: A[str, 6] = ""
     title: A[str, 7] = ""
     default: A[Any | None, 8] = None
-    maximum: A[float | None, 9] = None
+    maximum: A[Float | None, 9] = None
     exclusiveMaximum: A[bool, 10] = False
-    minimum: A[float | None, 11] = None
+    minimum: A[Float | None, 11] = None
     exclusiveMinimum: A[bool, 12] = False
     maxLength: A[Int64 | None, 13] = None
     minLength: A[Int64 | None, 14] = None
@@ -87,7 +87,7 @@ class JSONSchemaProps(ApiStruct):
     maxItems: A[Int64 | None, 16] = None
     minItems: A[Int64 | None, 17] = None
     uniqueItems: A[bool, 18] = False
-    multipleOf: A[float | None, 19] = None
+    multipleOf: A[Float | None, 19] = None
     enum: A[list[Any], 20, ATOMIC] = field(default_factory=list)
     maxProperties: A[Int64 | None, 21] = None
     minProperties: A[Int64 | None, 22] = None

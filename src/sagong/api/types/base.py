@@ -8,7 +8,7 @@ A field reads `containers: A[list[Container], 2, REQUIRED, ListMap("name"), Patc
 - Patch is the strategy of a strategic merge patch, with its merge key.
 
 Defaults follow Go's `omitempty`: a plain default is left out of the encoding when the value equals it, a
-`default_factory` of a scalar or a Struct is always written.
+`default_factory` of a scalar or a Struct is always written, one of NoneType as null.
 
 The modules of types stand apart: their annotations are objects, not text (no `from __future__ import annotations`), and what is referred to
 stands first. Text is compiled, annotation by annotation, when a decoder is made, which took a tenth of the time that a cluster takes
@@ -30,6 +30,9 @@ Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 IntOrString = int | str
+
+Float = int | float
+"""A float64; a whole one is written without a fraction, as Go does."""
 
 
 class Scalar(Struct, frozen=True):

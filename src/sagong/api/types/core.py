@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 from typing import ClassVar
 
@@ -297,7 +298,7 @@ class VolumeResourceRequirements(ApiStruct):
 
 
 class TypedObjectReference(ApiStruct):
-    apiGroup: A[str | None, 1] = None
+    apiGroup: A[str | None, 1] = field(default_factory=NoneType)
     kind: A[str, 2, REQUIRED] = field(default_factory=str)
     name: A[str, 3, REQUIRED] = field(default_factory=str)
     namespace: A[str | None, 4] = None
@@ -306,7 +307,7 @@ class TypedObjectReference(ApiStruct):
 class TypedLocalObjectReference(ApiStruct):
     atomic: ClassVar[bool] = True
 
-    apiGroup: A[str | None, 1] = None
+    apiGroup: A[str | None, 1] = field(default_factory=NoneType)
     kind: A[str, 2, REQUIRED] = field(default_factory=str)
     name: A[str, 3, REQUIRED] = field(default_factory=str)
 

@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version rbac.authorization.k8s.io/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 from typing import ClassVar
 
@@ -38,7 +39,7 @@ class Role(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    rules: A[list[PolicyRule], 2, ATOMIC] = field(default_factory=list)
+    rules: A[list[PolicyRule] | None, 2, ATOMIC] = field(default_factory=NoneType)
 
 
 class RoleBinding(ApiStruct):
@@ -71,7 +72,7 @@ class ClusterRole(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    rules: A[list[PolicyRule], 2, ATOMIC] = field(default_factory=list)
+    rules: A[list[PolicyRule] | None, 2, ATOMIC] = field(default_factory=NoneType)
     aggregationRule: A[AggregationRule | None, 3] = None
 
 

@@ -106,7 +106,7 @@ def _replica_set_status(errors: Errors, new: apps.ReplicaSet, _: apps.ReplicaSet
 
 def _daemon_set(errors: Errors, new: apps.DaemonSet, _: apps.DaemonSet | None) -> None:
     spec = new.spec
-    selector = selector_of(errors, "spec.selector", spec.selector, "empty selector is invalid for daemonset")
+    selector = selector_of(errors, "spec.selector", spec.selector, "empty selector is invalid for daemonset", needed=False)
     pod_template(errors, "spec.template", spec.template, selector)
     always_restarted(errors, "spec.template", spec.template, "DaemonSet")
     not_negative(errors, "spec.minReadySeconds", spec.minReadySeconds)

@@ -15,12 +15,12 @@ _NO_SELECTORS = "at least one clusterRoleSelector required if aggregationRule is
 
 
 def _role(errors: Errors, new: rbac.Role, _: rbac.Role | None) -> None:
-    for i, rule in enumerate(new.rules):
+    for i, rule in enumerate(new.rules or ()):
         _rule(errors, f"rules[{i}]", rule, namespaced=True)
 
 
 def _cluster_role(errors: Errors, new: rbac.ClusterRole, old: rbac.ClusterRole | None) -> None:
-    for i, rule in enumerate(new.rules):
+    for i, rule in enumerate(new.rules or ()):
         _rule(errors, f"rules[{i}]", rule, namespaced=False)
     if new.aggregationRule is None:
         return

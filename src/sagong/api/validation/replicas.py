@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagong.api.field_errors import Errors
-from sagong.api.selectors import Selector, SelectorError, from_label_selector, from_labels
+from sagong.api.selectors import NOTHING, Selector, SelectorError, from_label_selector, from_labels
 from sagong.api.types import core
 from sagong.api.types.meta import LabelSelector
 from sagong.api.validation import metadata, pods
@@ -14,11 +14,15 @@ from sagong.api.validation.rules import not_negative
 _MISMATCH = "`selector` does not match template `labels`"
 
 
-def selector_of(errors: Errors, path: str, selector: LabelSelector | None, empty: str) -> Selector | None:
-    """Check a workload's selector and return it; `empty` is the complaint when it selects everything."""
+def selector_of(errors: Errors, path: str, selector: LabelSelector | None, empty: str, *, needed: bool = True) -> Selector | None:
+    """Check a workload's selector and return it; `empty` is the complaint when it selects everything.
+
+    One that is missing selects nothing, which the template's labels are blamed for, without `needed` only they.
+    """
     if selector is None:
-        errors.required(path)
-        return None
+        if needed:
+            errors.required(path)
+        return NOTHING
     metadata.label_selector(errors, path, selector)
     if not selector.matchLabels and not selector.matchExpressions:
         errors.invalid(path, selector, empty)
@@ -32,7 +36,7 @@ def selector_of(errors: Errors, path: str, selector: LabelSelector | None, empty
 def pod_template(errors: Errors, path: str, template: core.PodTemplateSpec, selector: Selector | None) -> None:
     """Check a template against the selector that must find its pods."""
     if selector is not None and not selector.empty and not selector.matches(template.metadata.labels):
-        errors.invalid(f"{path}.metadata.labels", template.metadata.labels, _MISMATCH)
+        errors.invalid(f"{path}.metadata.labels", template.metadata.labels or None, _MISMATCH)
     pods.template(errors, path, template)
 
 

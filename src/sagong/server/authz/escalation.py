@@ -43,7 +43,7 @@ class EscalationCheck:
         asked = old.metadata.name if isinstance(old, Role | ClusterRole) else ""
         if await self._may(user, "escalate", plural, namespace, asked):
             return
-        self._check_held(user, namespace, new.rules, plural, name)
+        self._check_held(user, namespace, new.rules or (), plural, name)
         if _aggregates(new) or _aggregates(old):
             try:
                 self._check_held(user, namespace, _EVERYTHING, plural, name)

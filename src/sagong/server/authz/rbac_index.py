@@ -95,7 +95,7 @@ class RbacIndex:
             if value is None:
                 self._rules.pop(at, None)
             else:
-                self._rules[at] = decoder.decode(value).rules
+                self._rules[at] = decoder.decode(value).rules or []
 
         return apply
 

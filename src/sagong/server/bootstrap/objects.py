@@ -155,7 +155,8 @@ def _merge_role(live: ClusterRole | Role, wanted: ClusterRole | Role) -> None:
     if isinstance(live, ClusterRole) and isinstance(wanted, ClusterRole) and wanted.aggregationRule:
         live.aggregationRule = live.aggregationRule or wanted.aggregationRule
         return
-    live.rules = live.rules + uncovered(live.rules, wanted.rules)
+    held = live.rules or []
+    live.rules = held + uncovered(held, wanted.rules or ())
 
 
 def _merge_binding(live: ClusterRoleBinding, wanted: ClusterRoleBinding) -> None:
