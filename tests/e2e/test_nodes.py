@@ -47,7 +47,6 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         made.apply(HELLO)
         made.kubectl("rollout", "status", "daemonset/hello", "--timeout=60s")
         yield made
-        made.kubectl("delete", "daemonset", "hello", "--wait")  # its program does not listen to SIGTERM, which delays the end
 
 
 def pods(cluster: Cluster) -> dict[str, Any]:

@@ -167,7 +167,7 @@ async def test_a_pod_that_is_not_measured_yet(tmp_path: Path, monkeypatch: pytes
         made["status"]["phase"] = "Running"
         await api.ok("PUT", "/api/v1/namespaces/default/pods/young/status", made)
         wanted = 'podmetrics.metrics.k8s.io "default/young" not found'
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             for _ in range(200):
                 answer = await api("GET", f"{GROUP}/namespaces/default/pods/young")
                 if answer.body["message"] == wanted:

@@ -97,7 +97,7 @@ async def test_the_directory_is_watched(tmp_path: Path) -> None:
     followed = Followed(tmp_path)
     task = asyncio.create_task(followed.source._follow())
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await asyncio.sleep(0.05)
             (tmp_path / "a.yaml").write_bytes(MANIFEST)
             await followed.changed.wait()

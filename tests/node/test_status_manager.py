@@ -25,6 +25,7 @@ class Server:
         self.patches: list[dict[str, Any]] = []
         self.deleted: list[tuple[str, int | None]] = []
         self.failures: list[Exception] = []
+        self._patched = asyncio.Event()
 
     async def patch(self, kind: type[Pod], name: str, namespace: str, patch: Any, *, patch_type: Any, subresource: str) -> Pod:
         assert (name, namespace, patch_type, subresource) == ("p", "ns", "strategic", "status")
@@ -32,6 +33,7 @@ class Server:
         if self.failures:
             raise self.failures.pop()
         self.patches.append(patch["status"])
+        self._patched.set()
         body = msgspec.to_builtins(self.pod)
         known = {item["type"]: item for item in body.get("status", {}).get("conditions", [])}
         known.update({item["type"]: item for item in patch["status"].get("conditions", [])})
@@ -41,6 +43,10 @@ class Server:
         body["metadata"]["resourceVersion"] = str(int(body["metadata"]["resourceVersion"]) + 1)
         self.pod = msgspec.convert(body, Pod)
         return self.pod
+
+    async def patched(self) -> None:
+        """Wait for a patch that is not refused."""
+        await asyncio.wait_for(self._patched.wait(), 20)
 
     async def delete(
         self, kind: type[Pod], name: str, namespace: str = "", *, uid: str = "", grace_period_seconds: int | None = None
@@ -168,7 +174,7 @@ async def test_a_pod_that_is_gone_is_no_error_and_an_api_that_is_away_is_tried_a
         assert server.patches == []
         server.failures.append(ConnectionRefusedError("away"))
         found.set("u1", status("Failed"))
-        await asyncio.sleep(1.1)
+        await server.patched()
     assert server.patches == [{"phase": "Failed"}]
 
 
@@ -177,5 +183,5 @@ async def test_a_conflict_of_which_no_watch_tells_is_tried_again() -> None:
     server.failures.append(ConflictError("modified"))
     async with manager(server) as found:
         found.set("u1", status("Running"))
-        await asyncio.sleep(1.1)
+        await server.patched()
     assert server.patches == [{"phase": "Running"}]

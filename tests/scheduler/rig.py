@@ -74,7 +74,7 @@ class Rig:
 
     async def events(self, name: str, reason: str) -> list[str]:
         """Wait for events of a reason about a pod."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while True:
                 events = (await self.admin.list(Event, NAMESPACE)).items
                 found = [event.message for event in events if event.involvedObject.name == name and event.reason == reason]

@@ -143,7 +143,7 @@ async def test_each_watcher_sees_what_it_would_see_alone(tmp_path: Path, monkeyp
         history = everything.take()
         for watcher, namespace, query, since in scene.started:
             expected = _expected(history, namespace, query, since)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while sum(event["type"] != "BOOKMARK" for event in watcher.events()) < len(expected):
                     watcher.drain()
                     await asyncio.sleep(0)
@@ -286,6 +286,6 @@ async def test_watchers_of_nodes_are_found_by_the_node(tmp_path: Path) -> None:
             assert await watches[n].silent(0.05)
         for each in watches:
             await each.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while PODS.storage_prefix + "w/" in found._log.fanout._interested:
                 await api.ok("GET", f"{base}/pods")

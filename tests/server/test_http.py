@@ -70,7 +70,7 @@ class Line:
         self.writer.write(data)
 
     async def head(self) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             return await self.reader.readuntil(b"\r\n\r\n")
 
     async def answer(self) -> tuple[int, bytes]:
@@ -79,7 +79,7 @@ class Line:
         return int(head.split(b" ")[1]), await self.reader.readexactly(length)
 
     async def ended(self) -> bool:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             return await self.reader.read() == b""
 
 
@@ -176,7 +176,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(monkeypatch: pytest.Monkey
     async with serving(Limits(write_seconds=0.1)) as (_, handler, line):
         line.reader._transport.pause_reading()  # type: ignore[attr-defined] # the client stops reading
         line.send(GET % b"/flood")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await handler.stream_ended.wait()
 
 
@@ -204,7 +204,7 @@ async def test_streams_come_in_chunks_and_end_when_the_client_goes() -> None:
         assert b"Transfer-Encoding: chunked" in await line.head()
         assert await line.reader.readexactly(16) == b"3\r\none\r\n3\r\ntwo\r\n"
         line.writer.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await handler.stream_ended.wait()
     async with serving() as (_, handler, line):
         line.send(GET % b"/stream")

@@ -30,9 +30,12 @@ class Kubectl:
     def __init__(self, api: Api, directory: Path) -> None:
         self._environment = {**os.environ, "KUBECONFIG": api.kubeconfig(), "HOME": str(directory)}
 
-    async def __call__(self, *arguments: str, given: Any = None) -> tuple[int, str, str]:
+    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec("kubectl", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=self._environment)
+        return await asyncio.create_subprocess_exec("kubectl", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=self._environment)
+
+    async def __call__(self, *arguments: str, given: Any = None) -> tuple[int, str, str]:
+        process = await self.start(*arguments)
         out, err = await process.communicate(json.dumps(given).encode() if given is not None else None)
         assert process.returncode is not None
         return process.returncode, out.decode(), err.decode()
@@ -119,11 +122,16 @@ async def test_kubectl_watches(tmp_path: Path) -> None:
     async with running(tmp_path) as api:
         kubectl = Kubectl(api, tmp_path)
         await kubectl.ok("create", "configmap", "a")
-        watching = asyncio.ensure_future(kubectl.ok("get", "configmaps", "--watch", "--request-timeout=2", "-o", "name"))
-        await asyncio.sleep(0.5)
-        await kubectl.ok("create", "configmap", "b")
-        assert await watching == "configmap/a\nconfigmap/b\n"
-        waiting = asyncio.ensure_future(kubectl.ok("wait", "--for=delete", "configmap/b", "--timeout=5s"))
+        watching = await kubectl.start("get", "configmaps", "--watch", "-o", "name")
+        assert watching.stdout is not None
+        try:
+            assert await watching.stdout.readline() == b"configmap/a\n"
+            await kubectl.ok("create", "configmap", "b")
+            assert await watching.stdout.readline() == b"configmap/b\n"
+        finally:
+            watching.terminate()
+            await watching.communicate()
+        waiting = asyncio.ensure_future(kubectl.ok("wait", "--for=delete", "configmap/b", "--timeout=20s"))
         await asyncio.sleep(0.3)
         await kubectl.ok("delete", "configmap", "b")
         await waiting

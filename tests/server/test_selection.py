@@ -258,7 +258,7 @@ async def test_a_definition_that_changes_is_indexed_anew(tmp_path: Path) -> None
         path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
         made = await api.ok("POST", path, definition)
         boats = "/apis/example.com/v1/namespaces/default/boats"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while (await api("GET", boats)).status != 200:
                 pass
         for name, tier in (("a", "x"), ("b", "y")):
@@ -275,7 +275,7 @@ async def test_a_definition_that_changes_is_indexed_anew(tmp_path: Path) -> None
         version["schema"]["openAPIV3Schema"] |= {"properties": {"spec": {"type": "object", "properties": {"colour": {"type": "string"}}}}}
         made["spec"]["versions"] = [version]
         await api.ok("PUT", f"{path}/boats.example.com", await _latest(api, path, made))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while (await api("GET", f"{boats}?fieldSelector=spec.colour%3Dy")).status != 200:
                 pass
         assert await chosen("fieldSelector=spec.colour%3Dy") == ["b"]

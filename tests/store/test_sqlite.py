@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 async def take(watch: Watch, count: int) -> Sequence[Event]:
     events: list[Event] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         async for batch in watch:
             events += batch
             if len(events) >= count:

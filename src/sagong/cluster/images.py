@@ -21,7 +21,13 @@ PYTHON = "sagong.local/python:1.0"
 HELLO = "sagong.local/hello:1.0"
 
 _PAGE = "<!doctype html>\n<title>Sagong</title>\n<h1>Hello from Sagong</h1>\n"
-_SERVE = '#!/bin/sh\necho "$(hostname)" > /www/hostname\nexec /bin/busybox httpd -f -vv -p 8080 -h /www\n'
+_SERVE = """#!/bin/sh
+# A container's first process gets no signal that it does not ask for, and httpd asks for none.
+echo "$(hostname)" > /www/hostname
+/bin/busybox httpd -f -vv -p 8080 -h /www &
+trap 'kill $!; exit 0' TERM
+wait $!
+"""
 
 
 @dataclass(frozen=True, slots=True)

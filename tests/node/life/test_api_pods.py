@@ -121,7 +121,8 @@ def test_a_new_image_restarts_only_its_container(api: ApiRig, kubelet: KubeletPr
     untouched = field(api, "changing", ".status.containerStatuses[0].containerID")
     patch = '{"spec": {"containers": [{"name": "d", "image": "sagong.local/hello"}]}}'
     api.kubectl("patch", "pod", "changing", "-p", patch)
-    until(lambda: field(api, "changing", ".status.containerStatuses[1].state.waiting.reason") == "ErrImagePull")
+    failed = ("ErrImagePull", "ImagePullBackOff")  # the one soon becomes the other
+    until(lambda: field(api, "changing", ".status.containerStatuses[1].state.waiting.reason") in failed)
     assert field(api, "changing", ".status.containerStatuses[0].containerID") == untouched
     assert "Container d definition changed, will be restarted" in api.kubectl("get", "events").stdout
 

@@ -163,7 +163,7 @@ async def test_a_shutdown_waits_for_the_kubelet(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
             assert played.inhibited == [("shutdown", "kubelet", "Kubelet needs time to handle node shutdown", "delay")]
             played.prepare(coming=True)
-            assert await asyncio.wait_for(played.released(0), 5) == b""
+            assert await asyncio.wait_for(played.released(0), 20) == b""
             assert heard == ["begins"]
             played.prepare(coming=False)
             while len(played.locks) < 2:  # noqa: ASYNC110 - as above
@@ -172,7 +172,7 @@ async def test_a_shutdown_waits_for_the_kubelet(tmp_path: Path) -> None:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            assert await asyncio.wait_for(played.released(1), 5) == b""
+            assert await asyncio.wait_for(played.released(1), 20) == b""
             for lock in played.locks:
                 os.close(lock)
             played.close()

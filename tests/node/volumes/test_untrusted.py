@@ -157,7 +157,7 @@ async def test_variables_are_not_read_from_the_nodes_files(volume: Path, secret:
     (volume / "env").unlink()
     os.mkfifo(volume / "env")
     with pytest.raises(ContainerConfigError, match="couldn't parse env file"):
-        await asyncio.wait_for(builder.environment(of, of.spec.containers[0], Facts(), (), {"v": volume}), 5)
+        await asyncio.wait_for(builder.environment(of, of.spec.containers[0], Facts(), (), {"v": volume}), 20)
 
 
 @pytest.mark.parametrize("wanted", ["../host", "a/../../host", "/host"])

@@ -154,7 +154,7 @@ async def front(world: World, subresource: str, parent: Any, *, name: str = "web
 async def exchange(port: int, request: str, then: bytes = b"") -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request.replace("\n", "\r\n").encode() + then)
-    data = await asyncio.wait_for(reader.read(), 5)
+    data = await asyncio.wait_for(reader.read(), 20)
     writer.close()
     return data
 
@@ -222,10 +222,10 @@ async def test_an_upgrade_is_passed_on_byte_by_byte(certificate: Path) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", front_port)
         writer.write(b"POST /exec?command=sh&command=-c&command=a%20b&stdin=true&stdout=1&tty=false HTTP/1.1\r\nHost: api\r\n")
         writer.write(b"Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\nearly,")
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-        assert await asyncio.wait_for(reader.readexactly(12), 5) == b"hello EARLY,"
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+        assert await asyncio.wait_for(reader.readexactly(12), 20) == b"hello EARLY,"
         writer.write(b"x" * 100_000)
-        assert await asyncio.wait_for(reader.read(-1), 5) == b"X" * 100_000
+        assert await asyncio.wait_for(reader.read(-1), 20) == b"X" * 100_000
         writer.close()
     assert head.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
     assert b"X-Stream-Protocol-Version: v4.channel.k8s.io" in head
@@ -247,7 +247,7 @@ async def test_a_client_that_goes_away_ends_the_session_on_the_node(certificate:
         writer.write(b"POST /portforward?ports=80 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n")
         await reader.readuntil(b"\r\n\r\n")
         writer.close()
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), 20)
 
 
 async def test_upgrades_that_are_none(certificate: Path) -> None:

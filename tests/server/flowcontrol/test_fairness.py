@@ -44,7 +44,7 @@ def queues_of(api: Api, name: str) -> QueueSet:
 
 
 async def until(true: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not await true():  # noqa: ASYNC110 - the server is asked as a client would
             await asyncio.sleep(0.01)
 

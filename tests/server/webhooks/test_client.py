@@ -82,7 +82,7 @@ async def test_what_comes_unasked_is_no_answer(tmp_path: Path) -> None:
         for writer in server._writers:
             writer.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\n\r\nlate")
         (kept,) = (connection for idle in one._idle.values() for connection in idle)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while kept.alive:  # noqa: ASYNC110 - no event tells of it
                 await asyncio.sleep(0.01)
         assert b'"path": "/?timeout=5s"' in await call(one, by_url(server))

@@ -135,7 +135,7 @@ async def webhook_server(
     finally:
         listener.close()
         await server.stop()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while getattr(listener, "_active_count", 0):  # noqa: ASYNC110 - before Python 3.12 no event tells of the last connection
                 await asyncio.sleep(0.01)
             await listener.wait_closed()
