@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -257,6 +258,11 @@ async def test_configuration_files_are_followed(tmp_path: Path) -> None:
         for file in files:
             file.look()
         assert (await api("GET", "/api/v1/secrets", user="jane")).status == 403
+        metrics = (await api("GET", "/metrics")).raw.decode()
+        for about, status in (("authentication", "failure"), ("authentication", "success"), ("authorization", "success")):
+            name = f"apiserver_{about}_config_controller_automatic_reload"
+            assert re.search(rf'{name}s_total{{apiserver_id_hash="sha256:\w{{64}}",status="{status}"}} 1\n', metrics)
+            assert re.search(rf'{name}_last_timestamp_seconds{{apiserver_id_hash="sha256:\w{{64}}",status="{status}"}} \d+', metrics)
 
 
 AUTHORIZERS = """

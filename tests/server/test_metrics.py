@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
 from tests.server.harness import APPLY, MERGE, Api, config_map, pod, running
+from tests.server.policies.support import CONFIG_MAPS, validating
 
 from sagong.server.request_metrics import LABELS
 
+WATCH_LIST = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+
 _ADMISSION = (0.005, 0.025, 0.1, 0.5, 1, 2.5)
 _DURATIONS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60)
+_WATCH_LISTS = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60)
+_DEFAULT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_CHECK = ("enforcement_action", "error_type", "policy", "policy_binding")
 _LEVEL = ("flow_schema", "priority_level")
 
 # name: type, stability, labels, buckets
@@ -54,6 +62,20 @@ GUARANTEED: dict[str, Guarantee] = {
     "registered_metrics_total": ("counter", "BETA", ("deprecated_version", "stability_level"), ()),
     "disabled_metrics_total": ("counter", "BETA", (), ()),
     "hidden_metrics_total": ("counter", "BETA", (), ()),
+    "apiserver_storage_events_received_total": ("counter", "BETA", ("group", "resource"), ()),
+    "apiserver_watch_list_duration_seconds": ("histogram", "BETA", ("group", "resource", "scope", "version"), _WATCH_LISTS),
+    "apiserver_cel_compilation_duration_seconds": ("histogram", "BETA", (), _DEFAULT),
+    "apiserver_cel_evaluation_duration_seconds": ("histogram", "BETA", (), _DEFAULT),
+    "apiserver_validating_admission_policy_check_total": ("counter", "BETA", _CHECK, ()),
+    "apiserver_validating_admission_policy_check_duration_seconds": ("histogram", "BETA", _CHECK, (5e-7, 0.001, 0.01, 0.1, 1)),
+    "apiserver_watch_events_total": ("counter", "ALPHA", ("group", "resource", "version"), ()),
+    "apiserver_authorization_decisions_total": ("counter", "ALPHA", ("decision", "name", "type"), ()),
+    "apiserver_client_certificate_expiration_seconds": (
+        *("histogram", "ALPHA"),
+        (),
+        (0, 1800, 3600, 7200, 21600, 43200, 86400, 172800, 345600, 604800, 2592000, 7776000, 15552000, 31104000),
+    ),
+    "apiserver_tls_handshake_errors_total": ("counter", "ALPHA", (), ()),
     "apiserver_request_sli_duration_seconds": ("histogram", "ALPHA", LABELS, _DURATIONS[2:]),
     "authenticated_user_requests": ("counter", "ALPHA", ("username",), ()),
     "authentication_attempts": ("counter", "ALPHA", ("result",), ()),
@@ -117,10 +139,25 @@ async def used(api: Api) -> str:
 async def test_all_that_upstream_guarantees_is_offered(tmp_path: Path) -> None:
     async with running(tmp_path) as api:
         base = await used(api)
-        watch = await api.watch(f"{base}/pods?watch=1")
-        assert watch.status == 200
+        spec = {"matchConstraints": CONFIG_MAPS, "validations": [{"expression": "!has(object.data)"}, {"expression": "object.none == 'x'"}]}
+        await validating(api, "plain", spec, {"validationActions": ["Warn", "Audit"]})
+        await api.ok("POST", f"{base}/configmaps", config_map("c", a="b"))
+        assert (await api("GET", "/version", user="jane")).status == 200  # members of system:masters are not asked about
+        watch = await api.watch(f"{base}/pods?{WATCH_LIST}")
+        assert await watch.names(1) == [("ADDED", "web")]
+        await watch.event()
+        await api.ok("DELETE", f"{base}/pods/web?gracePeriodSeconds=0")
+        assert await watch.names(1) == [("DELETED", "web")]
         families = await scraped(api)
         held_against(families, GUARANTEED)
+        events, checks = families["apiserver_watch_events_total"], families["apiserver_validating_admission_policy_check_total"]
+        assert events.value(resource="pods") == 3  # added, bookmark, deleted
+        assert families["apiserver_storage_events_received_total"].value(resource="pods") >= 3
+        assert families["apiserver_watch_list_duration_seconds"].value("_count", resource="pods", scope="namespace") == 1
+        for action in ("warn", "audit"):
+            assert checks.value(policy="plain", policy_binding="plain", enforcement_action=action, error_type="no_error") == 1
+            assert checks.value(policy="plain", policy_binding="plain", enforcement_action=action, error_type="invalid_error") == 1
+        assert families["apiserver_client_certificate_expiration_seconds"].value("_sum") > 0
         registered = families["registered_metrics_total"]
         for level in ("STABLE", "BETA", "ALPHA"):
             shown = sum(family.level == level for family in families.values())
@@ -206,6 +243,20 @@ async def test_clients_cannot_make_up_series(tmp_path: Path) -> None:
             await _odd(api, base, index)
         after = {name: len(family.samples) for name, family in (await scraped(api)).items()}
         assert after == before
+
+
+async def test_handshakes_that_fail_are_counted(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        server = api.server.http
+        server.limits = replace(server.limits, handshake_seconds=-2.0)  # counted as soon as the sweeper comes by
+        _, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        for _ in range(100):
+            if failed := (await scraped(api))["apiserver_tls_handshake_errors_total"].value():
+                break
+            await asyncio.sleep(0.1)
+        assert failed == 1
+        writer.close()
 
 
 async def _odd(api: Api, base: str, index: int) -> None:

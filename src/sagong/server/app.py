@@ -29,6 +29,7 @@ from sagong.server.pipeline import Pipeline
 from sagong.server.registry import serving
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.storage import Storage
+from sagong.server.storage_events import StorageEvents
 from sagong.store.base import Store
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class ApiServer:
         self._parts = parts.plug(config, self.registry, self.objects, self.pages, resolver)
         self._definitions = Definitions(self.registry, (self.discovery.changed, self.openapi.changed))
         metrics = Metrics(store, self.table)
-        metrics.more += [self.registry.metrics, self.aggregator.metrics]
+        metrics.more += [self.registry.metrics, self.aggregator.metrics, StorageEvents(store, self.table).families]
         self.pages["/metrics"] = metrics.page
         limiting = limiters.plug(config, self.registry, self.objects, self.pages, metrics)
         audit, auditing = parts.audit_of(config, self.registry)
@@ -81,6 +82,7 @@ class ApiServer:
         rereading = () if encryption is None else (lambda: encryption.follow(clock),)
         self._loops = (*self._parts.loops, *limiting.loops, *rereading, *auditing, *beside)
         self.http = HttpServer(self.pipeline, clock)
+        metrics.more.append(self.http.families)
         self.port = config.port
 
     def _discovery_changed(self) -> None:

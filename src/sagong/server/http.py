@@ -21,6 +21,7 @@ from typing import cast
 import httptools
 
 from sagong.api.clock import Clock
+from sagong.api.exposition import Metric
 from sagong.server import wire
 from sagong.server.duplex import Gate, TransportDuplex
 from sagong.server.http_limits import TOO_LARGE, Framing, Limits, RefusedError, refusal, too_large
@@ -41,6 +42,8 @@ class HttpServer:
     def __init__(self, handler: Handler, clock: Clock, *, limits: Limits | None = None) -> None:
         self.handler, self.clock, self.limits = handler, clock, limits or Limits()
         self.connections: set[Connection] = set()
+        self._shaking: dict[Connection, float] = {}
+        self._failed = 0
         self.stopping = False
         self.date = b""
         self._server: asyncio.Server | None = None
@@ -53,7 +56,7 @@ class HttpServer:
         async with asyncio.TaskGroup() as self._tasks:
             handshake = self.limits.handshake_seconds if tls else None
             self._server = await loop.create_server(
-                lambda: Connection(self), sock=listener, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake
+                self._arrive if tls else lambda: Connection(self), sock=listener, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake
             )
             sweeper = self._tasks.create_task(self._sweep())
             try:
@@ -73,6 +76,24 @@ class HttpServer:
         self.stopping = True
         self._stop.set()
 
+    def _arrive(self) -> Connection:
+        """Make what will take a connection over when its handshake is done; nobody says so when that fails."""
+        connection = Connection(self)
+        self._shaking[connection] = asyncio.get_running_loop().time()
+        return connection
+
+    def shaken(self, connection: Connection) -> None:
+        """Note that a handshake is done."""
+        self._shaking.pop(connection, None)
+
+    def families(self) -> Iterator[Metric]:
+        """Yield what /metrics shows."""
+        failed = Metric(
+            "apiserver_tls_handshake_errors_total", "counter", "How many connections ended before their TLS handshake was done."
+        )
+        failed.add(self._failed)
+        yield failed
+
     def adopt(self, connection: Connection) -> asyncio.Task[None]:
         """Start the task of a new connection."""
         assert self._tasks is not None
@@ -87,6 +108,10 @@ class HttpServer:
             for connection in tuple(self.connections):
                 if connection.deadline < now:
                     connection.time_out()
+            late = now - self.limits.handshake_seconds - SWEEP_SECONDS
+            for connection in [connection for connection, arrived in self._shaking.items() if arrived < late]:
+                del self._shaking[connection]
+                self._failed += 1
             await self.clock.sleep(SWEEP_SECONDS)
 
 
@@ -119,6 +144,7 @@ class Connection(asyncio.Protocol):
         """Begin: note the peer, start the task."""
         transport = cast("asyncio.Transport", transport)  # uvloop's do not inherit from it
         self.transport = transport
+        self.server.shaken(self)
         if self.server.stopping or len(self.server.connections) >= self.server.limits.connections:
             transport.abort()
             return

@@ -10,6 +10,7 @@ from msgspec import Struct
 from sagong.api.clock import Random
 from sagong.api.types.authentication import TokenReview
 from sagong.api.types.base import ApiStruct
+from sagong.server import reloading
 from sagong.server.admission.chain import Chain
 from sagong.server.admission.plugin import Plugin
 from sagong.server.aggregation.resolve import Resolver
@@ -80,7 +81,12 @@ def plug(config: ServerConfig, registry: Registry, objects: Objects, pages: dict
         return plugins.in_order(objects, registry, authorizer, chain.rbac, config.kubelet_labels)
 
     registry.admission = Chain(admission, clock)
-    registry.families.append(registry.admission.metrics.families)
+    registry.families += [
+        registry.admission.metrics.families,
+        chain.decisions.families,
+        lambda: (authentication.certificates.remaining,),
+        lambda: reloading.families(reloaded, f"{config.advertise_address}:{config.port}"),
+    ]
     bootstrap = Bootstrap(_bootstrap_config(config), store, clock=clock, random=random)
     loops = (
         bootstrap.run,
@@ -139,7 +145,9 @@ def audit_of(config: ServerConfig, registry: Registry) -> tuple[Auditor | None, 
     from sagong.server.audit import audit  # noqa: PLC0415 - for servers that audit only
 
     assert registry.webhooks is not None
-    return audit.plug(config, registry.table, registry.webhooks, registry.clock)
+    auditor, loops = audit.plug(config, registry.table, registry.webhooks, registry.clock)
+    registry.families.append(auditor.families)
+    return auditor, loops
 
 
 def _read(path: str) -> bytes:

@@ -35,11 +35,15 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a policy says to a write: denials, annotations for the audit, and complaints about annotations that deny it too."""
+    """What a policy says to a write: denials, annotations for the audit, and complaints about annotations that deny it too.
+
+    `excused` are the errors of a policy that may fail.
+    """
 
     denials: Sequence[Denial] = ()
     annotations: Sequence[tuple[str, str]] = ()
     complaints: Sequence[str] = ()
+    excused: Sequence[str] = ()
 
 
 class ValidatingProgram:
@@ -68,13 +72,15 @@ class ValidatingProgram:
                 return Judgement()
             evaluator = Evaluator(activation, BUDGET)
             try:
-                denials = self._denials(evaluator, [evaluator.evaluate(program) for _, program in self._validations])
+                outcomes = [evaluator.evaluate(program) for _, program in self._validations]
+                denials = self._denials(evaluator, outcomes)
             finally:
                 self.costly = evaluator.costly
             annotations, complaints = self._annotated(Evaluator(activation, BUDGET))
         except (ConditionError, OutOfBudgetError) as error:
-            return Judgement() if self.fails_open else Judgement([Denial(0, str(error))])
-        return Judgement(denials, annotations, complaints)
+            return Judgement(excused=[str(error)]) if self.fails_open else Judgement([Denial(0, str(error))])
+        excused = [outcome.error for outcome in outcomes if outcome.error] if self.fails_open else []
+        return Judgement(denials, annotations, complaints, excused)
 
     def _denials(self, evaluator: Evaluator, outcomes: Sequence[Outcome]) -> list[Denial]:
         denials: list[Denial] = []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from sagong.api.clock import Clock
+from sagong.api.exposition import Metric
 from sagong.api.resources import ResourceTable
 from sagong.server.audit.log_file import LogFile, Rotation
 from sagong.server.audit.policy import COMPLETE, NONE, PANIC, RECEIVED, STARTED, Policy, decide, parse
@@ -42,7 +44,8 @@ class Audit:
 
     def __init__(self, policy: Policy, backends: Sequence[Backend], table: ResourceTable, clock: Clock) -> None:
         self._policy, self._backends, self._table, self._clock = policy, backends, table, clock
-        self.failed = 0
+        self.failed = self._sent = 0
+        self._levels: Counter[str] = Counter()
 
     async def begin(self, exchange: Exchange) -> None:
         """Begin a record, if the policy wants one."""
@@ -88,6 +91,17 @@ class Audit:
         if isinstance(exchange.audit, Record):
             self._emit(exchange.audit, COMPLETE)
 
+    def families(self) -> Iterator[Metric]:
+        """Yield what /metrics shows."""
+        events = Metric("apiserver_audit_event_total", "counter", "How many audit events were made and sent.")
+        events.add(self._sent)
+        levels = Metric("apiserver_audit_level_total", "counter", "How many requests the audit policy gave each level.")
+        for level, count in self._levels.items():
+            levels.add(count, level=level)
+        errors = Metric("apiserver_audit_error_total", "counter", "How many audit events could not be written.")
+        errors.add(self.failed, plugin="log")
+        yield from (events, levels, errors)
+
     async def run(self) -> None:
         """Finish the backends when the server ends."""
         try:
@@ -98,12 +112,14 @@ class Audit:
 
     def _record(self, exchange: Exchange) -> Record | None:
         decision = decide(self._policy, exchange.user, exchange.info)
+        self._levels[decision.level] += 1
         return None if decision.level == NONE else Record(exchange, decision, moment(self._clock.now()))
 
     def _emit(self, record: Record, stage: str) -> None:
         if stage in record.decision.omit_stages:
             return
         event = record.event(stage, moment(self._clock.now()))
+        self._sent += 1
         for backend in self._backends:
             try:
                 backend.send((event,))

@@ -16,9 +16,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
 
 from sagong.api.clock import Clock
+from sagong.api.exposition import Histogram
 from sagong.server.contract import User
 
 _MOST_CERTIFICATES = 10_000
+_HOUR, _DAY = 3600, 86400
+_BOUNDS = (0, _HOUR / 2, *(hours * _HOUR for hours in (1, 2, 6, 12)), *(days * _DAY for days in (1, 2, 4, 7, 30, 90, 180, 360)))
 _UID = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")
 _CREDENTIAL = "authentication.kubernetes.io/credential-id"
 
@@ -47,6 +50,12 @@ class Certificates:
         self._user_authorities = x509.load_pem_x509_certificates(client_ca) if client_ca else []
         self._proxy_authorities = x509.load_pem_x509_certificates(proxy_ca) if proxy_ca else []
         self._known: dict[bytes, Identity] = {}
+        self.remaining = Histogram(
+            "apiserver_client_certificate_expiration_seconds",
+            "How long certificates that requests came with were still valid.",
+            (),
+            _BOUNDS,
+        )
 
     def identity(self, der: bytes) -> Identity:
         """Return what a certificate says. Raises CertificateError for one that is not, or no longer, valid for clients."""
@@ -59,6 +68,7 @@ class Certificates:
         if now > known.not_after or now < known.not_before:
             state = "expired" if now > known.not_after else "not yet valid"
             raise CertificateError(f"x509: certificate has expired or is not yet valid: certificate is {state}")
+        self.remaining.observe((known.not_after - now).total_seconds(), ())
         return known
 
     def _read(self, der: bytes) -> Identity:

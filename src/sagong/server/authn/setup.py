@@ -41,7 +41,7 @@ def authentication_of(
 
         configure()
         if config.authentication_config:
-            reloaded.append(ReloadedFile(config.authentication_config, clock, configure))
+            reloaded.append(ReloadedFile(config.authentication_config, clock, configure, "authentication"))
     return authentication
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from sagong.api.errors import ForbiddenError, forbidden
 from sagong.api.field_errors import quote
+from sagong.server.authz.decisions import Decisions
 from sagong.server.authz.node import NodeAuthorizer
 from sagong.server.authz.rbac import Rbac
 from sagong.server.authz.rbac_index import RbacIndex
@@ -42,6 +43,7 @@ class ChainAuthorizer:
         self._node = NodeAuthorizer(store)
         self._decisions: dict[tuple[object, ...], Decision] = {}
         self._version = -1
+        self.decisions = Decisions()
 
     async def authorize(self, attributes: Attributes) -> Decision:
         """Decide."""
@@ -49,7 +51,7 @@ class ChainAuthorizer:
 
     def node_alone(self) -> Authorizer:
         """Return the Node authorizer as a step of its own."""
-        return _Step(lambda asked: self._node.decide(asked) or Decision(allowed=False))
+        return _Step(self._by_node)
 
     def rbac_alone(self) -> Authorizer:
         """Return RBAC as a step of its own."""
@@ -62,11 +64,18 @@ class ChainAuthorizer:
             return _ANYTHING
         node = self._node.decide(attributes) if user.name.startswith("system:node:") else None
         if node is not None and node.allowed:
+            self.decisions.allowed["Node"] += 1
             return node
         rbac = self._by_rbac(attributes)
         if rbac.allowed or node is None or not node.reason:
             return rbac
         return Decision(allowed=False, reason="\n".join(filter(None, (node.reason, rbac.reason))))
+
+    def _by_node(self, attributes: Attributes) -> Decision:
+        decision = self._node.decide(attributes) or Decision(allowed=False)
+        if decision.allowed:
+            self.decisions.allowed["Node"] += 1
+        return decision
 
     def _by_rbac(self, attributes: Attributes) -> Decision:
         if self._version != self._index.refresh() or len(self._decisions) > _MOST_DECISIONS:
@@ -80,6 +89,8 @@ class ChainAuthorizer:
             decision = self.rbac.decide(attributes)
             if len(asked.path) <= _LONGEST_PATH:  # clients say what the key is made of
                 self._decisions[key] = decision
+        if decision.allowed:
+            self.decisions.allowed["RBAC"] += 1
         return decision
 
 

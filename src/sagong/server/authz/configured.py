@@ -14,6 +14,7 @@ from sagong.server.authz.configuration import (
     load,
     validate,
 )
+from sagong.server.authz.decisions import Counted
 from sagong.server.authz.modes import merged
 from sagong.server.authz.webhook import Condition, WebhookAuthorizer, WebhookSettings
 from sagong.server.config import ServerConfig
@@ -31,9 +32,11 @@ def configured(config: ServerConfig, registry: Registry, client: WebhookClient, 
         wanted = _of_settings(config)
         if causes := validate(wanted):
             raise ConfigurationError(text(causes))
+    chain.decisions.names = {entry.type: entry.name for entry in wanted.authorizers if entry.webhook is None}
     chain.rbac.partial = "webhook" if any(entry.webhook for entry in wanted.authorizers) else ""
     modes: list[str | Authorizer] = [
-        entry.type if entry.webhook is None else _webhook(entry.webhook, registry, client) for entry in wanted.authorizers
+        entry.type if entry.webhook is None else Counted(_webhook(entry.webhook, registry, client), entry.type, entry.name, chain.decisions)
+        for entry in wanted.authorizers
     ]
     return merged(modes, chain)
 

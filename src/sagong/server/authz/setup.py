@@ -40,5 +40,5 @@ def authorizer_of(
     def configure() -> None:
         current.authorizer = configured(config, registry, client, chain)
 
-    reloaded.append(ReloadedFile(config.authorization_config, registry.clock, configure))
+    reloaded.append(ReloadedFile(config.authorization_config, registry.clock, configure, "authorization"))
     return current

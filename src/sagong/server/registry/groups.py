@@ -19,6 +19,7 @@ from sagong.api.errors import ServiceUnavailableError
 from sagong.server.messages import Sink
 from sagong.server.registry.render import RenderCache, Renderer
 from sagong.server.registry.selection import Selection
+from sagong.server.registry.watch_metrics import Sent
 from sagong.store.base import Event, SlowWatcherError, Store, Watch
 
 log = logging.getLogger(__name__)
@@ -35,10 +36,10 @@ def shutting_down() -> ServiceUnavailableError:
 
 
 class View:
-    """What a watcher sees of changes: which, and as what."""
+    """What a watcher sees of changes: which, and as what. What was `sent` is counted for all who watch the resource."""
 
-    def __init__(self, selection: Selection, renderer: Renderer, rendered: RenderCache) -> None:
-        self.selection, self.renderer, self._rendered = selection, renderer, rendered
+    def __init__(self, selection: Selection, renderer: Renderer, rendered: RenderCache, sent: Sent) -> None:
+        self.selection, self.renderer, self._rendered, self.sent = selection, renderer, rendered, sent
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -148,6 +149,7 @@ class Group:
             if chunk is None:
                 chunk = framed[sink.framing] = sink.framing(data)
             sink.write(chunk)
+            self._view.sent.events += len(lines)
             if sink.closed:
                 lagging.append((member, self._sent))
         for member, sent in lagging:

@@ -12,6 +12,7 @@ from sagong.api.errors import NotFoundError, not_found
 from sagong.api.exposition import Histogram, Metric
 from sagong.api.resources import Resource, ResourceTable
 from sagong.server.admission.chain import Chain
+from sagong.server.cel_metrics import CelMetrics
 from sagong.server.contract import Authorizer, Connector, Issuer, RuleLister, ServiceAllocator, TokenReviewer
 from sagong.server.exchange import Exchange
 from sagong.server.messages import JSON, Response
@@ -22,6 +23,7 @@ from sagong.server.registry.options import too_large_revision
 from sagong.server.registry.render import RenderCache, Renderer
 from sagong.server.registry.selection import Selection, selection
 from sagong.server.registry.storage import Storage
+from sagong.server.registry.watch_metrics import WatchMetrics
 from sagong.server.webhooks.client import WebhookClient
 from sagong.store.base import Store, StoreWriteError
 
@@ -51,6 +53,8 @@ class Registry:
     encryption: Encryption | None = None
     families: list[Callable[[], Iterable[Metric | Histogram]]] = field(default_factory=list)
     rendered: RenderCache = field(default_factory=RenderCache)
+    watches: WatchMetrics = field(default_factory=WatchMetrics)
+    cel: CelMetrics = field(init=False)
     indexes: Indexes = field(init=False)
     groups: Groups = field(init=False)
 
@@ -58,6 +62,8 @@ class Registry:
         """Make what follows from the rest."""
         self.indexes = Indexes(self.storage, self.clock)
         self.groups = Groups(self.store)
+        self.cel = CelMetrics(self.clock)
+        self.families += [self.watches.families, self.cel.families]
 
     def selection(self, exchange: Exchange, row: Resource) -> Selection:
         """Return what a request about objects of `row` selects. Raises BadRequestError."""

@@ -51,7 +51,8 @@ async def watch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     prefix = list_prefix(row, info.namespace)
     if chosen.name is not None and (info.namespace or not row.namespaced):
         prefix += chosen.name
-    stream = _WatchStream(registry, row, _Asked(options, renderer, prefix, chosen), exchange.seat)
+    scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
+    stream = _WatchStream(registry, row, _Asked(options, renderer, prefix, chosen, scope), exchange.seat)
     if renderer.representation.media == PROTOBUF:
         return Stream(_framed(stream.lines(), row), content_type=f"{PROTOBUF};stream=watch")
     return Stream(stream.lines(), content_type=JSON, attach=stream.attach if stream.shares else None)
@@ -84,6 +85,7 @@ class _Asked(NamedTuple):
     renderer: Renderer
     prefix: str
     selection: Selection
+    scope: str
 
 
 class _Until:
@@ -109,8 +111,9 @@ class _WatchStream:
 
     def __init__(self, registry: Registry, row: Resource, asked: _Asked, seat: Seat | None) -> None:
         self._registry, self._row, self._seat = registry, row, seat
-        self._options, self._renderer, self._prefix, selection = options, renderer, _, _ = asked
-        self._view = View(selection, renderer, registry.rendered)
+        self._options, self._renderer, self._prefix, selection, self._scope = options, renderer, _, _, _ = asked
+        self._sent = registry.watches.sent(row)
+        self._view = View(selection, renderer, registry.rendered, self._sent)
         self._matcher, self._interest = selection.matcher, selection.interest if row.module is not None else None
         self._sink: Sink | None = None
         timeout = options.timeout or int(MIN_TIMEOUT * (1 + registry.random.uniform()))
@@ -133,9 +136,11 @@ class _WatchStream:
             if not await self._comes_up(since):
                 return
             if not since or self._options.send_initial_events:
-                since = self._registry.store.revision
+                since, begun = self._registry.store.revision, self._registry.clock.monotonic()
                 async for chunk in self._initial(since):
                     yield chunk
+                if self._options.send_initial_events:
+                    self._registry.watches.listed(self._row, self._scope, self._registry.clock.monotonic() - begun)
             watch = self._registry.store.watch(self._prefix, since, interest=self._interest)
             self._begun()
         except CompactedError as error:
@@ -187,6 +192,7 @@ class _WatchStream:
         for entry in entries:
             if self._matcher is None or self._matcher(entry.key, entry.value, entry.revision):
                 buffer.append(self._line(b"ADDED", entry.value, entry.revision))
+                self._sent.events += 1
                 size += len(buffer[-1])
                 if size > FLUSH:
                     yield b"".join(buffer)
@@ -210,6 +216,7 @@ class _WatchStream:
             while True:
                 while batch := watch.take(FLUSH):
                     if lines := self._view.lines(batch):
+                        self._sent.events += len(lines)
                         yield b"".join(lines)
                 if watch.ended:
                     raise shutting_down()
@@ -253,6 +260,7 @@ class _WatchStream:
             if self._row.module is None:
                 batch = await self._row.extra.read_events(batch)
             lines = [line for event in batch if (line := self._event(event)) is not None]
+            self._sent.events += len(lines)
             while lines:
                 some = lines[: max(1, FLUSH // len(lines[0]))]
                 del lines[: len(some)]
@@ -279,6 +287,7 @@ class _WatchStream:
         return event_line(kind, self._renderer.table_event(value, revision, columns=first))
 
     def _bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
+        self._sent.events += 1
         metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
         if annotations:
             metadata["annotations"] = annotations

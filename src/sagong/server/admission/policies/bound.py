@@ -17,7 +17,8 @@ from sagong.api.types.base import ApiStruct
 from sagong.server.admission.matching import matched, namespace_selected, object_selected
 from sagong.server.admission.plugin import Review
 from sagong.server.contract import Objects
-from sagong.store.base import Entry, Store
+from sagong.server.registry.registry import Registry
+from sagong.store.base import Entry
 
 P = TypeVar("P")
 
@@ -87,8 +88,9 @@ class BoundPolicy(Generic[P]):
 class BoundPolicies(Generic[P]):
     """All policies of a kind that have bindings, by name."""
 
-    def __init__(self, store: Store, policy: type[ApiStruct], binding: type[ApiStruct], compile_policy: Callable[[Any], P]) -> None:
-        self._store, self._compile = store, compile_policy
+    def __init__(self, registry: Registry, policy: type[ApiStruct], binding: type[ApiStruct], compile_policy: Callable[[Any], P]) -> None:
+        self._store, self._cel = registry.store, registry.cel
+        self._compile: Callable[[Any], P] = lambda found: self._cel.compiled(lambda: compile_policy(found))
         self._policy, self._binding = policy, binding
         self._prefixes = [resource_of(policy).storage_prefix, resource_of(binding).storage_prefix]
         self._revisions: list[list[int]] = []

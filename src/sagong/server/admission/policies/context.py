@@ -17,6 +17,7 @@ from sagong.api.types.core import Namespace
 from sagong.server.admission.attributes import Seen
 from sagong.server.admission.plugin import Review
 from sagong.server.admission.webhooks.reviews import question
+from sagong.server.cel_metrics import CelMetrics
 from sagong.server.contract import Attributes, Authorizer, Objects, User
 from sagong.server.registry.storage import to_dict
 
@@ -39,8 +40,8 @@ class _UnansweredError(Exception):
 class Answers:
     """The authorizer's answers to the questions of one write."""
 
-    def __init__(self, authorizer: Authorizer | None, user: User) -> None:
-        self._authorizer, self._user = authorizer, user
+    def __init__(self, authorizer: Authorizer | None, user: User, cel: CelMetrics) -> None:
+        self._authorizer, self._user, self._cel = authorizer, user, cel
         self._known: dict[Question, Verdict] = {}
 
     def decide(self, asked: Question) -> Verdict:
@@ -54,7 +55,9 @@ class Answers:
         """Evaluate until every question has its answer; what is costly beside the loop, so that others are served meanwhile."""
         while True:
             try:
-                return await asyncio.to_thread(evaluate) if costly else evaluate()
+                if costly:
+                    return await asyncio.to_thread(self._cel.evaluated, evaluate)
+                return self._cel.evaluated(evaluate)
             except _UnansweredError as unanswered:
                 self._known[unanswered.asked] = await self._ask(unanswered.asked)
 

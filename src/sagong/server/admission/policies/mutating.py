@@ -85,7 +85,7 @@ class MutatingPolicies:
     def __init__(self, objects: Objects, registry: Registry) -> None:
         self._objects, self._registry = objects, registry
         kinds = (MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding)
-        self._policies = BoundPolicies(registry.store, *kinds, MutatingProgram)
+        self._policies = BoundPolicies(registry, *kinds, MutatingProgram)
 
     async def mutate(self, review: Review) -> None:
         """Let them change the object. Raises ApiError."""
@@ -119,7 +119,7 @@ class MutatingPolicies:
         memory: _Memory = review.memory.setdefault(_MEMORY, _Memory())
         if review.round and _bytes(review.obj) != memory.output:
             memory.changed()
-        context = Context(review, self._objects, Answers(self._registry.authorizer, review.call.user))
+        context = Context(review, self._objects, Answers(self._registry.authorizer, review.call.user, self._registry.cel))
         for invocation in invocations:
             await self._one(invocation, review, context, memory, failures)
         memory.output = _bytes(review.obj)

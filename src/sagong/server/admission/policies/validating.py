@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from sagong.server.admission.attributes import Seen, see
 from sagong.server.admission.plugin import Review
 from sagong.server.admission.policies.bound import Binding, BoundPolicies, BoundPolicy
 from sagong.server.admission.policies.context import Answers, Context
+from sagong.server.admission.policies.metrics import PolicyMetrics
 from sagong.server.admission.policies.params import ParamsError, collect, kind_row
 from sagong.server.contract import Objects
 from sagong.server.registry.registry import Registry
@@ -58,12 +60,14 @@ class ValidatingPolicies:
     def __init__(self, objects: Objects, registry: Registry) -> None:
         self._objects, self._registry = objects, registry
         kinds = (ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding)
-        self._policies = BoundPolicies(registry.store, *kinds, ValidatingProgram)
+        self._metrics = PolicyMetrics()
+        registry.families.append(self._metrics.families)
+        self._policies = BoundPolicies(registry, *kinds, ValidatingProgram)
 
     async def validate(self, review: Review) -> None:
         """Let them judge. Raises ApiError."""
         verdict = _Verdict()
-        context = Context(review, self._objects, Answers(self._registry.authorizer, review.call.user))
+        context = Context(review, self._objects, Answers(self._registry.authorizer, review.call.user, self._registry.cel))
         for policy in self._policies.all():
             await self._one(policy, review, context, verdict)
         if verdict.denied is not None:
@@ -89,11 +93,24 @@ class ValidatingPolicies:
                 continue
             for param in params:
                 seen = seen or await see(review, row)
+                begun = self._registry.clock.monotonic()
                 judgement = await _judge(policy.program, context, seen, param)
+                self._count(judgement, policy, binding, self._registry.clock.monotonic() - begun)
                 _note(judgement, policy, binding, review, verdict)
         for key, values in verdict.annotations.items():
             review.call.annotations.setdefault(f"{policy.name}/{key}", ", ".join(values))
         verdict.annotations.clear()
+
+    def _count(self, judgement: Judgement, policy: Policy, binding: Binding, seconds: float) -> None:
+        """Count what was found fault with; an error has no reason."""
+        checked = functools.partial(self._metrics.checked, policy.name, binding.name, seconds=seconds)
+        for denial in judgement.denials:
+            for action in binding.object.spec.validationActions:
+                checked(action.lower(), error="" if denial.reason else denial.message)
+        for complaint in judgement.complaints:
+            checked("deny", error=complaint)
+        for excused in judgement.excused:
+            checked("allow", error=excused)
 
 
 async def _judge(program: ValidatingProgram, context: Context, seen: Seen, param: Any) -> Judgement:

@@ -16,6 +16,7 @@ from sagong.server.admission.plugin import Review
 from sagong.server.admission.webhooks.hooks import Hook
 from sagong.server.admission.webhooks.metrics import WebhookMetrics
 from sagong.server.admission.webhooks.reviews import VERSIONS, InvalidReviewError, Response, answer, question, refusal
+from sagong.server.cel_metrics import CelMetrics
 from sagong.server.contract import Authorizer, Objects
 from sagong.server.webhooks.client import CallError, EndpointError, WebhookClient
 
@@ -42,6 +43,7 @@ class Asking:
     random: Random
     objects: Objects
     authorizer: Authorizer | None
+    cel: CelMetrics
     metrics: WebhookMetrics = field(default_factory=WebhookMetrics)
 
     async def concerns(self, hook: Hook, review: Review) -> Seen | None:
@@ -54,7 +56,7 @@ class Asking:
             return seen
         from sagong.server.admission.webhooks.conditions import conditions_hold  # noqa: PLC0415 - CEL comes with the first condition
 
-        return seen if await conditions_hold(hook, review, seen, self.objects, self.authorizer) else None
+        return seen if await conditions_hold(hook, review, seen, self) else None
 
     async def ask(self, hook: Hook, review: Review, seen: Seen, *, mutating: bool) -> Response:
         """Return the answer of a webhook that allows the write; its warnings and annotations are noted.

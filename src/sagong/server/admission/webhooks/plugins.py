@@ -36,7 +36,7 @@ class AdmissionWebhooks:
 
             registry = self.registry
             assert registry.webhooks is not None
-            self._made = Asking(registry.webhooks, registry.clock, registry.random, self._objects, registry.authorizer)
+            self._made = Asking(registry.webhooks, registry.clock, registry.random, self._objects, registry.authorizer, registry.cel)
         return self._made
 
 
