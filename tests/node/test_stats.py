@@ -81,7 +81,10 @@ async def test_metrics_are_prometheus_text(world: World, tmp_path: Path) -> None
     assert 'container_cpu_usage_seconds_total{container="c",namespace="ns",pod="p"} 5\n' in resource
     assert "# TYPE node_memory_working_set_bytes gauge\n" in resource
     assert 'container_start_time_seconds{container="c",namespace="ns",pod="p"} 1767322800\n' in resource
-    assert 'container_memory_working_set_bytes{container="c",id="1",namespace="ns",pod="p"} 1048576\n' in await found.metrics("cadvisor")
+    cadvisor = await found.metrics("cadvisor")
+    assert 'container_memory_working_set_bytes{container="c",id="/sagong-none' in cadvisor
+    assert 'image="",name="1",namespace="ns",pod="p"} 1048576\n' in cadvisor
+    assert 'container_memory_working_set_bytes{container="",id="/",image="",name="",namespace="",pod=""}' in cadvisor
     assert "kubelet_running_pods 1\n" in await found.metrics("")
 
 

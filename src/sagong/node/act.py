@@ -20,6 +20,7 @@ from sagong.node.hooks import HookError, Hooks
 from sagong.node.images import ImageError, Images
 from sagong.node.kills import Killer, together
 from sagong.node.logs_layout import LogFiles
+from sagong.node.meter import KubeletMeter, container_type
 from sagong.node.observe import ContainerRun, Observed, Observer
 from sagong.node.ports import CgroupManager, ContainerConfigError, ContainerConfigs, SandboxConfigs
 from sagong.node.resizer import ResizeError, Resizer
@@ -66,6 +67,7 @@ class Actor:
     logs: LogFiles
     host_ips: tuple[str, ...]
     allocatable: Mapping[str, str]
+    meter: KubeletMeter
 
     async def act(self, pod: Pod, decision: Decision, observed: Observed, sandbox_ready: Callable[[], Awaitable[None]]) -> Outcome:
         """Carry the decision out, in its order; `sandbox_ready` shows a new sandbox while containers are being started (KEP-3085)."""
@@ -96,6 +98,7 @@ class Actor:
         """Drop what is known of a pod that is gone."""
         self.backoff.forget(f"{pod_uid}/")
         self.images.forget(pod_uid)
+        self.meter.forget(pod_uid)
 
     def sandbox_config(self, pod: Pod, attempt: int) -> cri.PodSandboxConfig:
         """Return the whole configuration of a pod's sandbox. Raises ContainerConfigError."""
@@ -156,9 +159,12 @@ class Actor:
         for start in starts:
             if start.failed_at is not None:
                 self.backoff.fail(backoff_key(pod, start.container), start.failed_at)
+            kind = container_type(pod, start.container.name)
+            self.meter.started.add((kind,))
             try:
                 await self._start(pod, start.container, place)
             except StartError as error:
+                self.meter.start_errors.add((kind, error.waiting.reason))
                 outcome.waiting[start.container.name] = error.waiting
                 outcome.failed = True
                 names = [start.container.image, *(source.reference for source in _image_volumes(pod, start.container).values())]
@@ -171,8 +177,7 @@ class Actor:
     async def _start(self, pod: Pod, container: AnyContainer, place: _Place) -> None:
         """Start one container. Raises StartError; what users need to know of it is an event by then."""
         try:
-            sources = _image_volumes(pod, container)
-            volume_images = {name: await self.images.ensure_volume(pod, source, place.config) for name, source in sources.items()}
+            volume_images = await self._volume_images(pod, container, place)
             image = await self.images.ensure(pod, container, place.config)
         except ImageError as error:
             self.events.container(pod, container, "Warning", "Failed", f"Error: {error.reason}")
@@ -181,6 +186,7 @@ class Actor:
         try:
             run_id = await self.runtime.create_container(place.sandbox, config, place.config)
             self.observer.learn(run_id, pod.metadata.uid)
+            self.meter.volumes_mounted.add(value=len(volume_images))
             if isinstance(container, Container):
                 self.allocations.actuate(pod.metadata.uid, container.name, container.resources)
         except CriError as error:
@@ -195,6 +201,18 @@ class Actor:
         self.events.container(pod, container, "Normal", "Started", "Container started")
         self.logs.link(pod, container.name, run_id, config.metadata.attempt)
         await self._post_start(pod, container, run_id, place.observed)
+
+    async def _volume_images(self, pod: Pod, container: AnyContainer, place: _Place) -> Mapping[str, cri.Image]:
+        """Have the images of the container's image volumes there, by volume. Raises ImageError."""
+        found = {}
+        for name, source in _image_volumes(pod, container).items():
+            self.meter.volumes_requested.add()
+            try:
+                found[name] = await self.images.ensure_volume(pod, source, place.config)
+            except ImageError:
+                self.meter.volume_errors.add()
+                raise
+        return found
 
     async def _container_config(
         self, pod: Pod, container: AnyContainer, image: cri.Image, observed: Observed, volume_images: Mapping[str, cri.Image]

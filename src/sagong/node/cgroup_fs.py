@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -19,7 +19,7 @@ from sagong.node.qos import CPU_PERIOD, Amounts
 MOUNT = Path("/sys/fs/cgroup")
 _V2_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "hugetlb", "pids")
 _MIN_SHARES, _MAX_SHARES = 2, 262_144
-_UNLIMITED = 1 << 62  # v1 says "no limit" with a number near 2^63
+UNLIMITED = 1 << 62  # v1 says "no limit" with a number near 2^63
 Resource = Literal["memory", "cpu"]
 
 
@@ -52,6 +52,13 @@ class CgroupFs(Protocol):
         """Return what the cgroup uses now; zeros when it is not there."""
         ...
 
+    def details(self, path: str) -> Details | None:
+        """Return what more is known of it, None when it is not there."""
+        ...
+
+    version: int
+    """1 or 2"""
+
 
 @dataclass(frozen=True, slots=True)
 class Traits:
@@ -75,6 +82,32 @@ class Usage:
     memory_limit: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Io:
+    """What a cgroup did to one device."""
+
+    reads: int = 0
+    writes: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What more is known of a cgroup: how often it was throttled, its page cache, swap, kills, limits (0: none), devices by number."""
+
+    periods: int = 0
+    throttled_periods: int = 0
+    throttled_nanoseconds: int = 0
+    cache: int = 0
+    swap: int = 0
+    oom_kills: int = 0
+    cpu_quota: int = 0
+    cpu_shares: int = 0
+    memory_limit: int = 0
+    io: Mapping[str, Io] = field(default_factory=dict)
+
+
 def detect(mount: Path = MOUNT) -> CgroupFs:
     """Return the file system of this machine; a hybrid one, with v1 controllers and an empty v2 tree, counts as v1."""
     if (mount / "cgroup.controllers").exists():
@@ -84,6 +117,8 @@ def detect(mount: Path = MOUNT) -> CgroupFs:
 
 class CgroupV1:
     """One tree a controller, each mounted at its own folder."""
+
+    version = 1
 
     def __init__(self, mount: Path) -> None:
         listed = [entry for entry in mount.iterdir() if entry.is_dir() and not entry.is_symlink()]
@@ -118,7 +153,7 @@ class CgroupV1:
         """Return the limits of CPU and memory."""
         cpu, memory = self._folder("cpu", path), _number(self._folder("memory", path) / "memory.limit_in_bytes")
         quota = _number(cpu / "cpu.cfs_quota_us")
-        return Amounts(_number(cpu / "cpu.shares"), quota if quota > 0 else None, memory if 0 < memory < _UNLIMITED else None)
+        return Amounts(_number(cpu / "cpu.shares"), quota if quota > 0 else None, memory if 0 < memory < UNLIMITED else None)
 
     def folders(self, path: str) -> Sequence[Path]:
         """Return the folders that exist; where the v2 tree is mounted too, the runtime makes its cgroups there as well."""
@@ -140,6 +175,25 @@ class CgroupV1:
             memory_limit=_number(memory / "memory.limit_in_bytes"),
         )
 
+    def details(self, path: str) -> Details | None:
+        """Return what more is known of the cgroup."""
+        cpu, memory, block = (self._folder(name, path) for name in ("cpu", "memory", "blkio"))
+        if not memory.is_dir():
+            return None
+        stat, throttled = _table(memory / "memory.stat"), _table(cpu / "cpu.stat")
+        return Details(
+            periods=throttled.get("nr_periods", 0),
+            throttled_periods=throttled.get("nr_throttled", 0),
+            throttled_nanoseconds=throttled.get("throttled_time", 0),
+            cache=stat.get("total_cache", 0),
+            swap=stat.get("total_swap", 0),
+            oom_kills=_table(memory / "memory.oom_control").get("oom_kill", 0),
+            cpu_quota=_number(cpu / "cpu.cfs_quota_us"),
+            cpu_shares=_number(cpu / "cpu.shares"),
+            memory_limit=_number(memory / "memory.limit_in_bytes"),
+            io=_block_io(block),
+        )
+
     def _folder(self, controller: str, path: str) -> Path:
         return _join(self._trees.get(controller, MOUNT / controller), path)
 
@@ -150,6 +204,8 @@ class CgroupV1:
 
 class CgroupV2:
     """One tree for all controllers; a parent must pass each controller on to its children."""
+
+    version = 2
 
     def __init__(self, mount: Path) -> None:
         self._mount = mount
@@ -212,6 +268,62 @@ class CgroupV2:
             processes=_number(folder / "pids.current"),
             memory_limit=_number(folder / "memory.max"),
         )
+
+    def details(self, path: str) -> Details | None:
+        """Return what more is known of the cgroup."""
+        folder = _join(self._mount, path)
+        if not folder.is_dir():
+            return None
+        stat, throttled, weight = _table(folder / "memory.stat"), _table(folder / "cpu.stat"), _number(folder / "cpu.weight")
+        quota = _words(folder / "cpu.max")[:1]
+        return Details(
+            periods=throttled.get("nr_periods", 0),
+            throttled_periods=throttled.get("nr_throttled", 0),
+            throttled_nanoseconds=throttled.get("throttled_usec", 0) * 1000,
+            cache=stat.get("file", 0),
+            swap=_number(folder / "memory.swap.current"),
+            oom_kills=_table(folder / "memory.events").get("oom_kill", 0),
+            cpu_quota=int(quota[0]) if quota and quota[0].isdigit() else 0,
+            cpu_shares=cpu_shares(weight) if weight else 0,
+            memory_limit=_number(folder / "memory.max"),
+            io=_io(folder / "io.stat"),
+        )
+
+
+def _io(path: Path) -> Mapping[str, Io]:
+    """Read v2's lines: `8:0 rbytes=1 wbytes=2 rios=3 wios=4 ...`."""
+    found = {}
+    for line in _lines(path):
+        device, *pairs = line.split()
+        values = {name: int(value) for name, _, value in (pair.partition("=") for pair in pairs) if value.isdigit()}
+        if values:
+            found[device] = Io(values.get("rios", 0), values.get("wios", 0), values.get("rbytes", 0), values.get("wbytes", 0))
+    return found
+
+
+def _block_io(folder: Path) -> Mapping[str, Io]:
+    """Read v1's two files, with lines like `8:0 Read 3`."""
+    counts: dict[str, dict[str, int]] = {}
+    for name, suffix in (("io_serviced", ""), ("io_service_bytes", "Bytes")):
+        for line in _lines(folder / f"blkio.throttle.{name}_recursive") or _lines(folder / f"blkio.throttle.{name}"):
+            words = line.split()
+            if len(words) == 3:  # noqa: PLR2004 - device, operation, number
+                counts.setdefault(words[0], {})[words[1] + suffix] = int(words[2])
+    return {
+        device: Io(values.get("Read", 0), values.get("Write", 0), values.get("ReadBytes", 0), values.get("WriteBytes", 0))
+        for device, values in counts.items()
+    }
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []
+
+
+def _words(path: Path) -> list[str]:
+    return " ".join(_lines(path)).split()
 
 
 def cpu_weight(shares: int) -> int:

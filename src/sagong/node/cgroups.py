@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from sagong.api.pods import qos_class
 from sagong.api.types.core import Pod
 from sagong.node import cgroup_fs, qos
-from sagong.node.cgroup_fs import CgroupFs, Resource, Traits, Usage
+from sagong.node.cgroup_fs import CgroupFs, Details, Resource, Traits, Usage
 from sagong.node.qos import Amounts
 
 _CLASS_FOLDERS = {"Guaranteed": "", "Burstable": "burstable", "BestEffort": "besteffort"}
@@ -106,6 +106,23 @@ class Cgroups:
     def node_usage(self) -> Usage:
         """Return what the whole machine uses."""
         return self._fs.usage("/")
+
+    @property
+    def version(self) -> int:
+        """Return the version of the kernel's cgroups."""
+        return self._fs.version
+
+    def class_paths(self) -> Sequence[str]:
+        """Return the cgroups above those of pods."""
+        return [str(self._root / name) for name in ("", *filter(None, _CLASS_FOLDERS.values()))]
+
+    def usage(self, path: str) -> Usage:
+        """Return what any cgroup uses."""
+        return self._fs.usage(path)
+
+    def details(self, path: str) -> Details | None:
+        """Return what more is known of any cgroup, None when it is not there."""
+        return self._fs.details(path)
 
     def pods_usage(self) -> Usage:
         """Return what all pods use together."""

@@ -83,10 +83,11 @@ class Met:
 
 @dataclass(frozen=True, slots=True)
 class Eviction:
-    """A pod that has to go, and what it is told."""
+    """A pod that has to go, what it is told, and the signal that was too low or the kind of its limit, as upstream's metric names it."""
 
     pod: Pod
     message: str
+    signal: str = field(default="", compare=False)
 
 
 def thresholds(
@@ -122,13 +123,18 @@ def victim(lack: Met, uses: Iterable[PodUse]) -> Eviction | None:
     measure = _MEASURES[lack.resource]
     candidates = [use for use in uses if not is_critical(use.pod)]
     ranked = sorted(candidates, key=lambda use: _rank(use, lack.resource, measure))
-    return Eviction(ranked[0].pod, _message(lack, ranked[0])) if ranked else None
+    return Eviction(ranked[0].pod, _message(lack, ranked[0]), lack.signal) if ranked else None
 
 
 def over_own_limits(uses: Iterable[PodUse]) -> Sequence[Eviction]:
     """Return pods whose volumes, containers or whole take more of the disk than their own limits allow."""
-    checked = ((use.pod, next(filter(None, (_volume(use), _whole(use), _container(use))), "")) for use in uses)
-    return [Eviction(pod, message) for pod, message in checked if message and not is_critical(pod)]
+    found = []
+    for use in uses:
+        checked = (("emptydirfs", _volume(use)), ("ephemeralpodfs", _whole(use)), ("ephemeralcontainerfs", _container(use)))
+        limit, message = next(((limit, text) for limit, text in checked if text), ("", ""))
+        if message and not is_critical(use.pod):
+            found.append(Eviction(use.pod, message, f"{limit}.limit"))
+    return found
 
 
 def admit_under_pressure(pod: Pod, pressures: Sequence[str]) -> Rejection | None:

@@ -44,6 +44,8 @@ class EvictionManager:
     transition: float = 300.0
     """seconds a pressure is told after it was last seen"""
     longest_grace: int = 0
+    evicted: Callable[[str], None] = lambda _: None
+    """told the signal for which a pod was evicted"""
     """seconds a pod has at most that goes for a soft threshold"""
     _seen: dict[str, float] = field(default_factory=dict)
     _since: dict[Threshold, float] = field(default_factory=dict)
@@ -134,6 +136,7 @@ class EvictionManager:
         meta = eviction.pod.metadata
         _log.warning("pod %s/%s is evicted: %s", meta.namespace, meta.name, eviction.message)
         self.evict(eviction.pod, eviction.message, grace)
+        self.evicted(eviction.signal)
 
     async def _uses(self, pods: Sequence[Pod]) -> Sequence[PodUse]:
         containers: dict[str, dict[str, tuple[int, int]]] = {}

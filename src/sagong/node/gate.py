@@ -26,6 +26,8 @@ class Gate:
     preempt: Callable[[Pod], None]
     unsafe_sysctls: Sequence[str] = ()
     """those that are allowed nevertheless"""
+    preempted: Callable[[str], None] = lambda _: None
+    """told which resource a pod had to go for"""
 
     def admit(self, pod: Pod, others: list[Pod]) -> Rejection | None:
         """Return why the pod is not let in beside the others, or None; for a critical pod others may have to go."""
@@ -45,4 +47,5 @@ class Gate:
             return Rejection("UnexpectedAdmissionError", f"Unexpected error while attempting to recover from admission failure: {text}")
         for victim in chosen:
             self.preempt(victim)
+            self.preempted(next(iter(missing), ""))
         return None

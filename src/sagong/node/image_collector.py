@@ -42,6 +42,8 @@ class ImageCollector:
     """told the ids of all images that are there"""
     max_age: float = 0.0
     """seconds after which an image goes that nothing has used; 0 is never"""
+    removed: Callable[[str], None] = lambda _: None
+    """told why an image was removed: space or age"""
     _seen: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -58,7 +60,7 @@ class ImageCollector:
         unused = await self._unused()
         if self.max_age:
             since = self.clock.monotonic() - self.max_age
-            await self._free([image for image in unused if max(self._seen[image.id]) <= since], None)
+            await self._free([image for image in unused if max(self._seen[image.id]) <= since], None, "age")
         disk = machine.file_system(self.root)
         if disk.used > disk.capacity * self.high:
             await self._free(unused, int(disk.used - disk.capacity * self.low))
@@ -88,11 +90,12 @@ class ImageCollector:
     def _old(self, image: cri.Image, now: float) -> bool:
         return now - self._seen[image.id][0] >= self.min_age
 
-    async def _free(self, images: Sequence[cri.Image], wanted: int | None) -> None:
+    async def _free(self, images: Sequence[cri.Image], wanted: int | None, reason: str = "space") -> None:
         freed = 0
         for image in images:
             if wanted is not None and freed >= wanted:
                 return
             _log.info("image %s is removed: nothing uses it", image.id)
             await self.runtime.remove_image(image.id)
+            self.removed(reason)
             freed += image.size

@@ -92,7 +92,10 @@ class Images:
         parallel_pulls: int = 5,
         rate: Rate | None = None,
         records: PullRecords | None = None,
+        pulled: Callable[[str, int, float], None] = lambda _uid, _size, _seconds: None,
     ) -> None:
+        """Take the parts; `pulled` is told of each pull: the pod's uid, the image's bytes, the seconds."""
+        self._pulled = pulled
         self._runtime = runtime
         self._events = events
         self._clock = clock
@@ -188,6 +191,7 @@ class Images:
             raise failure from error
         self._last_errors.pop(key, None)
         ended = self._clock.monotonic()
+        self._pulled(pod.metadata.uid, found.size, ended - pulling)
         times = f"{_milliseconds(ended - pulling)} ({_milliseconds(ended - begun)} including waiting)"
         message = f'Successfully pulled image "{name}" in {times}. Image size: {found.size} bytes.'
         wish.tell("Normal", "Pulled", message)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sagong.api.clock import Clock, Random
+from sagong.api.exposition import Family
 from sagong.api.quantity import parse
-from sagong.api.types.core import Pod, Taint
+from sagong.api.types.core import Pod, PodStatus, Taint
 from sagong.client.client import Client
-from sagong.node import cgroup_fs, machine
+from sagong.node import cgroup_fs, machine, node_metrics
 from sagong.node.act import Actor
 from sagong.node.admission import Rejection
 from sagong.node.allocations import Allocations
@@ -27,6 +28,7 @@ from sagong.node.credentials import PullSecrets
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import Channel, CriError, Runtime
 from sagong.node.cri.exits import RuntimeEvents
+from sagong.node.cri.metered import Metered
 from sagong.node.dns_config import ClusterDns
 from sagong.node.endings import Endings
 from sagong.node.env import EnvBuilder
@@ -44,6 +46,7 @@ from sagong.node.lease import NodeLease
 from sagong.node.leases import Leases
 from sagong.node.log_rotation import LogRotator
 from sagong.node.logs_layout import LogFiles
+from sagong.node.meter import KubeletMeter
 from sagong.node.mirrors import Mirrors
 from sagong.node.node_reporter import NodeObserver, NodeReporter
 from sagong.node.node_status import NodeSettings
@@ -88,7 +91,8 @@ class Kubelet:
     def __init__(self, config: KubeletConfig, client: Client | None, clock: Clock, random: Random) -> None:
         self.config, self.clock, self.random = config, clock, random
         self._channel = Channel(config.runtime_socket)
-        self.runtime = Runtime(self._channel)
+        self.meter = KubeletMeter(clock)
+        self.runtime = Runtime(Metered(self._channel, self.meter, clock))
         self.files = NodeFiles(Path(config.rootDir))
         self.pull_records = PullRecords(self.files.root)
         self.logs = LogFiles(Path(config.podLogsDir), Path(config.containerLogsDir))
@@ -121,8 +125,8 @@ class Kubelet:
         config, clock = self.config, self.clock
         self.image_volumes = image_volumes(version, self.runtime, self.files)
         self.observer = Observer(self.runtime)
-        self.statuses = StatusManager(self.api.client if self.api else None, clock, self.pods.shown)
-        self.prober = Prober(Checker(self.runtime), self.events, clock, self.random, self.pods.wake)
+        self.statuses = StatusManager(self.api.client if self.api else None, clock, self.pods.shown, changed=self._status_changed)
+        self.prober = Prober(Checker(self.runtime), self.events, clock, self.random, self.pods.wake, checked=self.meter.probed)
         hooks = Hooks(self.runtime, clock)
         killer = Killer(self.runtime, hooks, self.events, clock)
         self._assemble_volumes()
@@ -140,6 +144,7 @@ class Kubelet:
             parallel_pulls=1 if config.serializeImagePulls else config.maxParallelImagePulls,
             rate=Rate(clock, config.registryPullQPS, config.registryBurst),
             records=self.pull_records,
+            pulled=self.meter.pulled,
         )
         allocations = Allocations(self.files)
         containers = ContainerBuilder(
@@ -176,6 +181,7 @@ class Kubelet:
             logs=self.logs,
             host_ips=self.ips,
             allocatable=allocatable,
+            meter=self.meter,
         )
         self.grants = Grants(allocations, self.pods.counting, self.gate.admit, self.events, clock)
         self.pods.use(
@@ -196,6 +202,7 @@ class Kubelet:
                 recursive_read_only=self.runtime_classes.recursive_read_only,
                 resync_seconds=seconds(config.syncFrequency),
                 finished=self._finished,
+                worked=self._worked,
             ),
             self.grants.look,
         )
@@ -236,6 +243,7 @@ class Kubelet:
             min_age=seconds(config.imageMinimumGCAge),
             max_age=seconds(config.imageMaximumGCAge),
             listed=self.pull_records.prune,
+            removed=lambda reason: self.meter.collected.add((reason,)),
         )
         self.evictions = EvictionManager(
             runtime=self.runtime,
@@ -255,6 +263,7 @@ class Kubelet:
             reclaim=self.image_collector.free_all,
             transition=seconds(config.evictionPressureTransitionPeriod),
             longest_grace=config.evictionMaxPodGracePeriod,
+            evicted=lambda signal: self.meter.evictions.add((signal,)),
         )
         self.node_observer.pressures = self.evictions.pressures
         self._assemble_shutdown()
@@ -275,6 +284,7 @@ class Kubelet:
             self.node_observer.features,
             self.endings.preempt,
             config.allowedUnsafeSysctls,
+            lambda resource: self.meter.preemptions.add((resource,)),
         )
 
     def _tasks(self) -> list[Coroutine[Any, Any, None]]:
@@ -302,7 +312,7 @@ class Kubelet:
             host = KubeletHost(config, self.pods, self.statuses)
             reviewer = self.api.client if self.api else None
             statistics = NodeStatistics(
-                host, self.runtime, self.cgroups, self.node_observer.machine, self.files, self.logs.pods, self.clock
+                host, self.runtime, self.cgroups, self.node_observer.machine, self.files, self.logs.pods, self.clock, self._families
             )
             tasks.append(serve_health(config.healthzBindAddress, config.healthzPort))
             tasks.append(serve(host, self.runtime, self.clock, reviewer=reviewer, addresses=self.ips, statistics=statistics))
@@ -409,4 +419,21 @@ class Kubelet:
         return node.metadata.uid if node else ""
 
     def _admit(self, pod: Pod, others: list[Pod]) -> Rejection | None:
-        return self.gate.admit(pod, others)
+        refused = self.gate.admit(pod, others)
+        if refused is not None:
+            self.meter.rejections.add((refused.reason,))
+        return refused
+
+    def _status_changed(self, uid: str, before: PodStatus | None, after: PodStatus) -> None:
+        worker = self.pods.worker(uid)
+        self.meter.status_changed(worker.pod if worker else None, before, after)
+
+    def _worked(self, operation: str, seconds: float) -> None:
+        self.meter.work_seconds.observe(seconds, (operation,))
+
+    def _families(self, path: str) -> Iterable[Family]:
+        """Return what only the kubelet as a whole can show on a page of metrics."""
+        if path == "probes":
+            return (self.meter.probes,)
+        requests = [self.api.client.transport.requests] if self.api else []
+        return [*self.meter.families(), *node_metrics.of_workers(self.pods.all(), len(self.pods.mirrors())), *requests]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from sagong.api.clock import parse_time
 from sagong.api.exposition import Metric
 from sagong.api.types.core import Pod
-from sagong.node import usage
+from sagong.client import process_metrics
 from sagong.node.cgroup_fs import Usage
 from sagong.node.cgroups import Cgroups
 from sagong.node.cri import api_pb2 as cri
-from sagong.node.machine import Machine
+from sagong.node.lifecycle import State
 from sagong.node.node_status import VERSION
+from sagong.node.workers import PodWorker
 
 Containers = Mapping[str, Sequence[cri.ContainerStats]]
 _NANO = 1e9
+_LIFECYCLES = {State.SYNC: "sync", State.TERMINATING: "terminating", State.TERMINATED: "terminated"}
 
 
 def resource(pods: Iterable[Pod], stats: Containers, cgroups: Cgroups, node: Usage) -> Iterable[Metric]:
@@ -50,38 +50,7 @@ def resource(pods: Iterable[Pod], stats: Containers, cgroups: Cgroups, node: Usa
     return metrics
 
 
-def cadvisor(pods: Iterable[Pod], stats: Containers, cgroups: Cgroups, machine: Machine) -> Iterable[Metric]:
-    """Return the main ones of /metrics/cadvisor."""
-    metrics = {
-        "cpu": Metric("container_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed in seconds."),
-        "working": Metric("container_memory_working_set_bytes", "gauge", "Current working set in bytes."),
-        "usage": Metric("container_memory_usage_bytes", "gauge", "Current memory usage in bytes, including all memory."),
-        "rss": Metric("container_memory_rss", "gauge", "Size of RSS in bytes."),
-        "fs": Metric("container_fs_usage_bytes", "gauge", "Number of bytes that are consumed by the container on this filesystem."),
-        "rx": Metric("container_network_receive_bytes_total", "counter", "Cumulative count of bytes received"),
-        "tx": Metric("container_network_transmit_bytes_total", "counter", "Cumulative count of bytes transmitted"),
-        "machine_cpu": Metric("machine_cpu_cores", "gauge", "Number of logical CPU cores."),
-        "machine_memory": Metric("machine_memory_bytes", "gauge", "Amount of memory installed on the machine."),
-    }
-    metrics["machine_cpu"].add(machine.cpus)
-    metrics["machine_memory"].add(machine.memory)
-    for pod in pods:
-        named = {"namespace": pod.metadata.namespace, "pod": pod.metadata.name}
-        for container in stats.get(pod.metadata.uid, []):
-            one = {"container": container.attributes.metadata.name, "id": container.attributes.id, **named}
-            metrics["cpu"].add(container.cpu.usage_core_nano_seconds.value / _NANO, cpu="total", **one)
-            metrics["working"].add(container.memory.working_set_bytes.value, **one)
-            metrics["usage"].add(container.memory.usage_bytes.value, **one)
-            metrics["rss"].add(container.memory.rss_bytes.value, **one)
-            metrics["fs"].add(container.writable_layer.used_bytes.value, **one)
-        process = None if pod.spec.hostNetwork else usage.first_process(cgroups.pod_folders(pod.metadata.uid))
-        for interface in usage.interfaces(process) if process is not None else ():
-            metrics["rx"].add(interface.received, interface=interface.name, **named)
-            metrics["tx"].add(interface.sent, interface=interface.name, **named)
-    return metrics.values()
-
-
-def own(node_name: str, pods: Iterable[Pod]) -> Iterable[Metric]:
+def own(node_name: str, pods: Iterable[Pod], cgroup_version: int) -> Iterable[Metric]:
     """Return /metrics: the kubelet itself."""
     pods = list(pods)
     running = Metric("kubelet_running_pods", "gauge", "Number of pods that have a running pod sandbox")
@@ -90,16 +59,30 @@ def own(node_name: str, pods: Iterable[Pod]) -> Iterable[Metric]:
     states = [status.state for pod in pods for status in pod.status.containerStatuses]
     containers.add(sum(state.running is not None for state in states), container_state="running")
     containers.add(sum(state.terminated is not None for state in states), container_state="exited")
+    ephemeral = Metric("kubelet_managed_ephemeral_containers", "gauge", "Current number of ephemeral containers in pods of this kubelet.")
+    ephemeral.add(sum(len(pod.spec.ephemeralContainers) for pod in pods))
     node = Metric("kubelet_node_name", "gauge", "The node's name. The count is always 1.")
     node.add(1, node=node_name)
-    build = Metric("kubernetes_build_info", "gauge", "A metric with a constant '1' value labeled by the version of Kubernetes.")
-    build.add(1, git_version=VERSION)
-    cpu = Metric("process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.")
-    times = os.times()
-    cpu.add(times.user + times.system)
-    memory = Metric("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.")
-    memory.add(int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
-    return running, containers, node, build, cpu, memory
+    cgroups = Metric("kubelet_cgroup_version", "gauge", "cgroup version on the hosts.")
+    cgroups.add(cgroup_version)
+    return running, containers, ephemeral, node, cgroups, *process_metrics.families(VERSION)
+
+
+def of_workers(workers: Iterable[PodWorker], mirrors: int) -> Iterable[Metric]:
+    """Return how many pods the kubelet is to run, and how many are at which point of their life."""
+    workers = list(workers)
+    desired = Metric("kubelet_desired_pods", "gauge", "The number of pods the kubelet is to run; static ones are not from the apiserver.")
+    active = Metric("kubelet_active_pods", "gauge", "The number of pods that use the node; static ones are not from the apiserver.")
+    mirrored = Metric("kubelet_mirror_pods", "gauge", "The number of mirror pods: what the apiserver shows of static ones.")
+    working = Metric("kubelet_working_pods", "gauge", "Number of pods the kubelet works on, by lifecycle, config and whether static.")
+    for static, label in ((False, ""), (True, "true")):
+        chosen = [worker for worker in workers if worker.static is static]
+        desired.add(sum(worker.state is State.SYNC for worker in chosen), static=label)
+        active.add(sum(worker.counts for worker in chosen), static=label)
+        for state, name in _LIFECYCLES.items():
+            working.add(sum(worker.state is state for worker in chosen), lifecycle=name, config="desired", static=label)
+    mirrored.add(mirrors)
+    return desired, active, mirrored, working
 
 
 def started(pod: Pod, container: str) -> str:

@@ -42,7 +42,18 @@ class _Watch:
 class Prober:
     """Probes all pods; `changed` is told the uid of a pod when a result that matters is another."""
 
-    def __init__(self, checker: Checker, events: PodEvents, clock: Clock, random: Random, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        checker: Checker,
+        events: PodEvents,
+        clock: Clock,
+        random: Random,
+        changed: Callable[[str], None],
+        *,
+        checked: Callable[[Pod, str, str, bool | None], None] = lambda _pod, _container, _kind, _passed: None,
+    ) -> None:
+        """Take the parts; `checked` is told of each check: pod, container, kind of probe, and what was learnt."""
+        self._checked = checked
         self._checker = checker
         self._events = events
         self._clock = clock
@@ -170,6 +181,11 @@ class Prober:
             self._changed(watch.pod.metadata.uid)
 
     async def _check(self, watch: _Watch, kind: Kind, probe: Probe) -> bool | None:
+        passed = await self._tried(watch, kind, probe)
+        self._checked(watch.pod, watch.container.name, kind, passed)
+        return passed
+
+    async def _tried(self, watch: _Watch, kind: Kind, probe: Probe) -> bool | None:
         """Check once, a few times if the check itself fails; None: nothing was learnt."""
         for attempt in range(TRIES):
             try:

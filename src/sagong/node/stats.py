@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sagong.api.clock import Clock, format_time
-from sagong.api.exposition import exposition
+from sagong.api.exposition import Family, exposition
 from sagong.api.types.core import Pod
-from sagong.node import machine, node_metrics, usage
+from sagong.node import cadvisor, machine, node_metrics, usage
 from sagong.node.cgroup_fs import Usage
 from sagong.node.cgroups import Cgroups
 from sagong.node.cri import api_pb2 as cri
@@ -37,6 +37,8 @@ class NodeStatistics:
     logs: Path
     """the folder of pods' logs"""
     clock: Clock
+    more: Callable[[str], Iterable[Family]] = lambda _: ()
+    """what else belongs on the page of this path"""
     _samples: dict[str, tuple[float, int, int]] = field(default_factory=dict)
     _disks: dict[Path, tuple[float, usage.Disk]] = field(default_factory=dict)
 
@@ -50,14 +52,16 @@ class NodeStatistics:
         return {"node": await self._node(few=only_cpu_and_memory), "pods": pods}
 
     async def metrics(self, path: str) -> str:
-        """Return Prometheus text for /metrics and what lies below it: resource, cadvisor; nothing for other paths."""
+        """Return Prometheus text for /metrics and what lies below it: resource, cadvisor, probes."""
         pods = self.host.pods()
         if path == "":
-            return exposition(node_metrics.own(self.host.node_name, pods))
+            return exposition([*node_metrics.own(self.host.node_name, pods, self.cgroups.version), *self.more(path)])
+        if path == "probes":
+            return exposition(self.more(path))
         stats = await container_stats(self.runtime)
         if path == "resource":
             return exposition(node_metrics.resource(pods, stats, self.cgroups, self._node_usage()))
-        return exposition(node_metrics.cadvisor(pods, stats, self.cgroups, self.machine)) if path == "cadvisor" else ""
+        return exposition(cadvisor.families(pods, stats, self.cgroups, self.machine))
 
     async def _node(self, *, few: bool) -> Stats:
         used = self._node_usage()

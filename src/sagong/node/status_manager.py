@@ -46,8 +46,17 @@ class _Entry:
 class StatusManager:
     """The statuses of this node's pods. `api_pod` finds what the API has for a pod: itself, or a static pod's mirror."""
 
-    def __init__(self, writer: Writer | None, clock: Clock, api_pod: Callable[[str], Pod | None], *, workers: int = WORKERS) -> None:
-        self._writer, self._workers = writer, workers
+    def __init__(
+        self,
+        writer: Writer | None,
+        clock: Clock,
+        api_pod: Callable[[str], Pod | None],
+        *,
+        workers: int = WORKERS,
+        changed: Callable[[str, PodStatus | None, PodStatus], None] = lambda _uid, _before, _after: None,
+    ) -> None:
+        """Take the parts; `changed` is told of each new status."""
+        self._writer, self._workers, self._changed = writer, workers, changed
         self._clock = clock
         self._api_pod = api_pod
         self._entries: dict[str, _Entry] = {}
@@ -66,6 +75,7 @@ class StatusManager:
         entry = self._entries.get(uid)
         if entry and entry.status == status:
             return
+        self._changed(uid, entry.status if entry else None, status)
         self._entries[uid] = _Entry(status, finished=entry.finished if entry else False)
         self._enqueue(uid)
 

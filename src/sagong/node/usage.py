@@ -24,6 +24,10 @@ class Interface:
     receive_errors: int
     sent: int
     send_errors: int
+    received_packets: int = 0
+    receive_drops: int = 0
+    sent_packets: int = 0
+    send_drops: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,14 @@ def _parsed(lines: Iterable[str]) -> Iterator[Interface]:
         name, _, numbers = line.partition(":")
         values = [int(text) for text in numbers.split()]
         if name.strip() != "lo" and len(values) == _FIELDS:
-            yield Interface(name.strip(), values[0], values[2], values[8], values[10])
+            yield Interface(
+                name.strip(),
+                *(values[0], values[2], values[8], values[10]),
+                received_packets=values[1],
+                receive_drops=values[3],
+                sent_packets=values[9],
+                send_drops=values[11],
+            )
 
 
 def _sizes(root: Path) -> Disk:

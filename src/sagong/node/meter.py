@@ -1,0 +1,150 @@
+"""What the kubelet counts of its own work, under upstream's names, as things happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from sagong.api.clock import Clock, parse_time
+from sagong.api.exposition import DEFAULT_BOUNDS, Counts, Family, Histogram, exponential
+from sagong.api.types.core import ContainerStatus, Pod, PodStatus
+
+ContainerType = Literal["container", "init_container", "ephemeral_container"]
+_STARTUP = (0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600)
+_PULL = (1, 5, 10, 20, 30, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600)
+_MB, _GB = 1 << 20, 1 << 30
+_SIZES = (
+    *((100 * _GB, "GT100GB"), (60 * _GB, "60GB-100GB"), (40 * _GB, "40GB-60GB"), (30 * _GB, "30GB-40GB"), (20 * _GB, "20GB-30GB")),
+    *((10 * _GB, "10GB-20GB"), (5 * _GB, "5GB-10GB"), (_GB, "1GB-5GB"), (500 * _MB, "500MB-1GB")),
+    *((100 * _MB, "100MB-500MB"), (10 * _MB, "10MB-100MB"), (0, "0-10MB")),
+)
+
+
+class KubeletMeter:
+    """Counters of one node."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen: dict[str, float] = {}
+        self._pulling: dict[str, float] = {}
+        self._counts: list[Counts | Histogram] = []
+        operation, kind = ("operation_type",), ("container_type",)
+        self.operations = self._count("runtime_operations_total", "Cumulative number of runtime operations by operation type.", operation)
+        self.operation_errors = self._count(
+            "runtime_operations_errors_total", "Cumulative number of runtime operation errors by operation type.", operation
+        )
+        self.operation_seconds = self._time(
+            "runtime_operations_duration_seconds",
+            "How long calls of the runtime take, by operation type.",
+            operation,
+            exponential(0.005, 2.5, 14),
+        )
+        self.sandbox_seconds = self._time("run_podsandbox_duration_seconds", "How long RunPodSandbox takes.", ("runtime_handler",))
+        self.sandbox_errors = self._count(
+            "run_podsandbox_errors_total", "Cumulative number of failed RunPodSandbox calls.", ("runtime_handler",)
+        )
+        self.started_pods = self._count("started_pods_total", "Cumulative number of pods started")
+        self.started_pod_errors = self._count("started_pods_errors_total", "Cumulative number of errors when starting pods")
+        self.started = self._count("started_containers_total", "Cumulative number of containers started", kind)
+        self.start_errors = self._count(
+            "started_containers_errors_total", "Cumulative number of errors when starting containers", (*kind, "code")
+        )
+        self.terminated = self._count(
+            "terminated_containers_total", "Cumulative number of containers that ended, by how.", (*kind, "exit_code", "reason")
+        )
+        self.pod_seconds = self._time(
+            "pod_start_duration_seconds", "Seconds from when the kubelet saw a pod first to when it ran.", (), _STARTUP
+        )
+        self.pod_sli_seconds = self._time(
+            "pod_start_sli_duration_seconds", "Seconds from a pod's creation to when it ran, image pulls left out.", (), _STARTUP
+        )
+        self.pod_total_seconds = self._time(
+            "pod_start_total_duration_seconds", "Seconds from a pod's creation to when it ran, image pulls included.", (), _STARTUP
+        )
+        self.work_seconds = self._time("pod_worker_duration_seconds", "How long one look at a pod takes, by what it is for.", operation)
+        self.evictions = self._count("evictions", "Cumulative number of pod evictions by eviction signal", ("eviction_signal",))
+        self.preemptions = self._count("preemptions", "Cumulative number of pod preemptions by preemption resource", ("preemption_signal",))
+        self.rejections = self._count("admission_rejections_total", "Cumulative number of pods that were not let in.", ("reason",))
+        self.pull_seconds = self._time(
+            "image_pull_duration_seconds", "How long pulling an image takes, by its size.", ("image_size_in_bytes",), _PULL
+        )
+        self.collected = self._count("image_garbage_collected_total", "How many images were removed, by why: space or age.", ("reason",))
+        self.volumes_requested = self._count("image_volume_requested_total", "Number of requested image volumes.")
+        self.volumes_mounted = self._count("image_volume_mounted_succeed_total", "Number of successful image volume mounts.")
+        self.volume_errors = self._count("image_volume_mounted_errors_total", "Number of failed image volume mounts.")
+        self.probes = Counts(
+            "prober_probe_total",
+            "Cumulative number of a liveness, readiness or startup probe for a container by result.",
+            ("probe_type", "result", "container", "pod", "namespace", "pod_uid"),
+        )
+
+    def families(self) -> Iterable[Family]:
+        """Return all but those of probes, which have a page of their own."""
+        return self._counts
+
+    def status_changed(self, pod: Pod | None, before: PodStatus | None, after: PodStatus) -> None:
+        """Take a pod's new status: containers that have ended, and whether the pod runs for the first time."""
+        for kind, old, new in _kinds(before, after):
+            known = {status.name: status for status in old}
+            for status in new:
+                ended = status.state.terminated
+                if ended is not None and ((was := known.get(status.name)) is None or was.state.terminated is None):
+                    self.terminated.add((kind, str(ended.exitCode), ended.reason))
+        if pod is None:
+            return
+        uid = pod.metadata.uid
+        if before is None and after.phase == "Pending":
+            self._seen[uid] = self._clock.monotonic()
+        elif after.phase != "Pending" and (seen := self._seen.pop(uid, None)) is not None:
+            pulled = self._pulling.pop(uid, 0.0)
+            if after.phase == "Running":
+                self._runs(pod, self._clock.monotonic() - seen, pulled)
+
+    def pulled(self, pod_uid: str, size: int, seconds: float) -> None:
+        """Count an image that was pulled for a pod."""
+        self.pull_seconds.observe(seconds, (next(label for least, label in _SIZES if size >= least),))
+        if pod_uid in self._seen:
+            self._pulling[pod_uid] = self._pulling.get(pod_uid, 0.0) + seconds
+
+    def probed(self, pod: Pod, container: str, kind: str, passed: bool | None) -> None:  # noqa: FBT001 - the result itself
+        """Count a probe; None: nothing was learnt."""
+        result = "unknown" if passed is None else "successful" if passed else "failed"
+        self.probes.add((kind.title(), result, container, pod.metadata.name, pod.metadata.namespace, pod.metadata.uid))
+
+    def forget(self, pod_uid: str) -> None:
+        """Drop what is known of a pod that is gone."""
+        self._seen.pop(pod_uid, None)
+        self._pulling.pop(pod_uid, None)
+        for labels in [labels for labels in self.probes.values if labels[-1] == pod_uid]:
+            del self.probes.values[labels]
+
+    def _runs(self, pod: Pod, seconds: float, pulled: float) -> None:
+        self.pod_seconds.observe(seconds)
+        if pod.metadata.creationTimestamp:
+            whole = (self._clock.now() - parse_time(pod.metadata.creationTimestamp)).total_seconds()
+            self.pod_total_seconds.observe(whole)
+            self.pod_sli_seconds.observe(max(whole - pulled, 0.0))
+
+    def _count(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counts:
+        self._counts.append(made := Counts(f"kubelet_{name}", text, labels))
+        return made
+
+    def _time(self, name: str, text: str, labels: tuple[str, ...] = (), bounds: Iterable[float] = DEFAULT_BOUNDS) -> Histogram:
+        self._counts.append(made := Histogram(f"kubelet_{name}", text, labels, tuple(bounds)))
+        return made
+
+
+def container_type(pod: Pod, name: str) -> ContainerType:
+    """Return what kind of container of the pod has this name."""
+    if any(container.name == name for container in pod.spec.initContainers):
+        return "init_container"
+    return "container" if any(container.name == name for container in pod.spec.containers) else "ephemeral_container"
+
+
+def _kinds(before: PodStatus | None, after: PodStatus) -> Iterable[tuple[ContainerType, list[ContainerStatus], list[ContainerStatus]]]:
+    old = before or PodStatus()
+    return (
+        ("container", old.containerStatuses, after.containerStatuses),
+        ("init_container", old.initContainerStatuses, after.initContainerStatuses),
+        ("ephemeral_container", old.ephemeralContainerStatuses, after.ephemeralContainerStatuses),
+    )
