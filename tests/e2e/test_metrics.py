@@ -45,14 +45,13 @@ def test_what_is_used_is_shown(cluster: Cluster) -> None:
         return [line.split() for line in cluster.kubectl("top", "pods", "-n", "kube-system", "--containers").splitlines()[1:]]
 
     def all_shown() -> bool:
-        missing = {"kube-apiserver", "kube-scheduler", "coredns"} - {words[1] for words in shown()}
+        lines = shown()
+        missing = {"kube-apiserver", "kube-scheduler", "coredns"} - {words[1] for words in lines}
         assert not missing, f"no usage of {missing}\n{cluster.kubectl('get', 'pods', '-n', 'kube-system', '-o', 'wide')}"
-        return True
+        service = cluster.get("apiservice", "v1beta1.metrics.k8s.io")
+        return service["status"]["conditions"][0]["reason"] == "Passed" and all(words[3].endswith("Mi") for words in lines)
 
     eventually(all_shown, seconds=60, pause=1)  # a container that is new has no usage before its second measurement
-    assert all(words[3].endswith("Mi") for words in shown())
-    service = cluster.get("apiservice", "v1beta1.metrics.k8s.io")
-    assert service["status"]["conditions"][0]["reason"] == "Passed"
 
 
 def test_a_workload_grows_with_its_load(cluster: Cluster, namespace: str) -> None:

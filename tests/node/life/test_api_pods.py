@@ -124,7 +124,7 @@ def test_a_new_image_restarts_only_its_container(api: ApiRig, kubelet: KubeletPr
     failed = ("ErrImagePull", "ImagePullBackOff")  # the one soon becomes the other
     until(lambda: field(api, "changing", ".status.containerStatuses[1].state.waiting.reason") in failed)
     assert field(api, "changing", ".status.containerStatuses[0].containerID") == untouched
-    assert "Container d definition changed, will be restarted" in api.kubectl("get", "events").stdout
+    until(lambda: "Container d definition changed, will be restarted" in api.kubectl("get", "events").stdout)
 
 
 def test_a_secret_that_comes_late_lets_the_pod_start(api: ApiRig, kubelet: KubeletProcess) -> None:
@@ -143,7 +143,7 @@ def test_a_missing_key_is_a_config_error(api: ApiRig, kubelet: KubeletProcess) -
     create(api, "keyless", f"containers: [{{name: c, image: '{HELLO}', {env}}}]")
     until(lambda: field(api, "keyless", ".status.containerStatuses[0].state.waiting.reason") == "CreateContainerConfigError")
     assert field(api, "keyless", ".status.containerStatuses[0].state.waiting.message") == 'configmap "none" not found'
-    assert 'Error: configmap "none" not found' in api.kubectl("get", "events").stdout
+    until(lambda: 'Error: configmap "none" not found' in api.kubectl("get", "events").stdout)
 
 
 STUBBORN = f"containers: [{{name: c, image: '{HELLO}', command: [sh, -c, 'trap : TERM; while true; do sleep 0.1; done']}}]"

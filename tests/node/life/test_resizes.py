@@ -102,7 +102,7 @@ def test_a_policy_can_ask_for_a_restart(api: ApiRig, kubelet: KubeletProcess, ri
     assert field(api, "again", ".status.containerStatuses[*].restartCount") == "1 0"
     assert (limits(rig, api, "again", 0), limits(rig, api, "again", 1)) == ((102, 10_000, 64 * MI), (51, 5_000, 32 * MI))
     assert limits(rig, api, "again") == (153, 15_000, 96 * MI)
-    assert "Container a resize requires restart" in api.kubectl("get", "events").stdout
+    until(lambda: "Container a resize requires restart" in api.kubectl("get", "events").stdout)
 
 
 def test_memory_in_use_is_not_taken_away(api: ApiRig, kubelet: KubeletProcess, rig: Rig) -> None:
