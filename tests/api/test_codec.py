@@ -51,6 +51,8 @@ def test_what_go_writes_without_omitempty_is_written_as_null() -> None:
     assert b'"rules":null' in encode(role)
     claim = decode(b'{"spec":{"dataSource":{"kind":"a","name":"b"}}}', wanted=row("v1", "PersistentVolumeClaim")).obj
     assert b'"dataSource":{"apiGroup":null,"kind":"a","name":"b"}' in encode(claim)
+    volume = decode(b'{"spec":{"azureFile":{"secretName":"a","shareName":"b"}}}', wanted=row("v1", "PersistentVolume")).obj
+    assert b'"secretNamespace":null' in encode(volume)
 
 
 def test_a_whole_number_has_no_fraction() -> None:

@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version authentication.k8s.io/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 
 from msgspec import field
@@ -45,7 +46,7 @@ class BoundObjectReference(ApiStruct):
 class TokenRequestSpec(ApiStruct):
     audiences: A[list[str], 1, ATOMIC] = field(default_factory=list)
     expirationSeconds: A[Int64 | None, 4] = None
-    boundObjectRef: A[BoundObjectReference | None, 3] = None
+    boundObjectRef: A[BoundObjectReference | None, 3] = field(default_factory=NoneType)
 
 
 class TokenRequestStatus(ApiStruct):

@@ -467,7 +467,7 @@ class AzureFilePersistentVolumeSource(ApiStruct):
     secretName: A[str, 1, REQUIRED] = field(default_factory=str)
     shareName: A[str, 2, REQUIRED] = field(default_factory=str)
     readOnly: A[bool, 3] = False
-    secretNamespace: A[str | None, 4] = None
+    secretNamespace: A[str | None, 4] = field(default_factory=NoneType)
 
 
 class ScaleIOPersistentVolumeSource(ApiStruct):
