@@ -32,9 +32,13 @@ class ServerObjects:
 
     def list(self, kind: type[T], namespace: str = "") -> Sequence[T]:
         """Return all of a kind (in one namespace)."""
-        row = resource_of(kind)
-        prefix = f"{row.storage_prefix}{namespace}/" if namespace and row.namespaced else row.storage_prefix
-        return [self._read(row, entry) for entry in self._registry.store.list(prefix)]
+        row, store = resource_of(kind), self._registry.store
+        prefix = row.storage_prefix
+        if not store.count(prefix):  # quick to tell, and so it is with most of what admission asks for
+            return ()
+        if namespace and row.namespaced:
+            prefix = f"{prefix}{namespace}/"
+        return [self._read(row, entry) for entry in store.list(prefix)]
 
     async def create(self, obj: T) -> T:
         """Create. Raises AlreadyExistsError, InvalidError."""

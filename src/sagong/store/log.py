@@ -20,6 +20,8 @@ from sagong.store.fanout import Fanout, LogWatch
 from sagong.store.index import KeyIndex, prefix_end
 
 _revision = attrgetter("revision")
+_MOST_COUNTS = 32
+"""Prefixes whose count is kept up to date: each write asks whether there are any webhooks, policies, quotas and limits."""
 
 
 class Log:
@@ -29,6 +31,7 @@ class Log:
         self.revision = self.oldest = oldest
         self._live = {entry.key: entry for entry in live}
         self._keys = KeyIndex(self._live)
+        self._counts: dict[str, int] = {}
         self._events: list[Event] = []
         self._before: list[Entry | None] = []  # the live entry that _events[i] replaced
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
@@ -51,11 +54,24 @@ class Log:
 
     def count(self, prefix: str, start: str = "", revision: int = 0) -> int:
         """Count entries under `prefix` from key `start` on, now or as of `revision`."""
-        live = self._keys.count(max(prefix, start), prefix_end(prefix))
+        live = self._keys.count(max(prefix, start), prefix_end(prefix)) if start else self._count(prefix)
         if not revision or revision == self.revision:
             return live
         past = self._past(prefix, revision, start)
         return live + sum((entry is not None) - (key in self._live) for key, entry in past.items())
+
+    def _count(self, prefix: str) -> int:
+        count = self._counts.get(prefix)
+        if count is None:
+            if len(self._counts) >= _MOST_COUNTS:
+                self._counts.clear()
+            count = self._counts[prefix] = self._keys.count(prefix, prefix_end(prefix))
+        return count
+
+    def _recount(self, key: str, change: int) -> None:
+        for prefix in self._counts:
+            if key.startswith(prefix):
+                self._counts[prefix] += change
 
     def list_at(self, prefix: str, revision: int, *, start: str = "", limit: int = 0) -> Sequence[Entry]:
         """List as of `revision`: the live entries with every later change undone."""
@@ -91,9 +107,11 @@ class Log:
             self._live[key] = Entry(before.key if before else key, value, revision, before.created if before else revision)
             if before is None:
                 self._keys.add(key)
+                self._recount(key, 1)
         elif before is not None:
             del self._live[key]
             self._keys.remove(key)
+            self._recount(key, -1)
         event = Event(key, value, revision, before.value if before else None, before.revision if before else 0)
         self._events.append(event)
         self._before.append(before)
