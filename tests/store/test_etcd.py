@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 from tests.store.encryption.test_ciphers import document, provider
 
@@ -152,6 +153,9 @@ async def test_a_write_waits_for_an_etcd_that_is_away(etcd: Etcd, monkeypatch: p
     store = await opened(etcd)
     revision = await store.write(A, b"1", 0)
     etcd.kill()
+    channel = store._client._channel
+    while channel.get_state() is grpc.ChannelConnectivity.READY:  # what is sent before the loss is noticed may have happened, or not
+        await asyncio.sleep(0.01)
     waiting = asyncio.create_task(store.write(A, b"2", revision))
     await asyncio.sleep(0)
     etcd.start()
