@@ -153,9 +153,8 @@ async def test_a_write_waits_for_an_etcd_that_is_away(etcd: Etcd, monkeypatch: p
     store = await opened(etcd)
     revision = await store.write(A, b"1", 0)
     etcd.kill()
-    channel = store._client._channel
-    while channel.get_state() is grpc.ChannelConnectivity.READY:  # what is sent before the loss is noticed may have happened, or not
-        await asyncio.sleep(0.01)
+    # What is sent before the loss is noticed may have happened, or not.
+    await store._client._channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
     waiting = asyncio.create_task(store.write(A, b"2", revision))
     await asyncio.sleep(0)
     etcd.start()
