@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from sagong.cluster.config import directories
+from tests.network.netns import Namespace
 
 ROOT = Path(__file__).parents[2]
 PORTS = {"api": 27643, "kubelet": 27650, "controller-manager": 27657, "scheduler": 27659, "proxy-health": 27656, "proxy-metrics": 27649}
@@ -118,7 +119,7 @@ def on_a_machine_of_its_own(directory: Path, address: str) -> Iterator[Cluster]:
     """Give a cluster that is not started yet a network namespace, which stands for a machine; at the end remove every trace of both."""
     machine = f"sagong-test-{os.getpid()}"
     made = Cluster(directory, within=("nsenter", f"--net=/run/netns/{machine}", "--"))
-    subprocess.run(["ip", "netns", "add", machine], check=True)
+    space = Namespace(machine)
     try:
         for words in (
             "link set lo up",
@@ -132,7 +133,7 @@ def on_a_machine_of_its_own(directory: Path, address: str) -> Iterator[Cluster]:
         yield made
     finally:
         failures = traces_after_delete(made)
-        subprocess.run(["ip", "netns", "delete", machine], check=False)
+        space.close()
         shutil.rmtree(made.data_dir, ignore_errors=True)
     assert failures == []
 

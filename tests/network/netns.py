@@ -56,7 +56,9 @@ class Namespace:
         return found[0]
 
     def close(self) -> None:
+        """Delete it, and with the last one what `ip` mounted for the first; as long as there are others, that is busy and stays."""
         subprocess.run(["ip", "netns", "delete", self.name], check=False, capture_output=True)
+        subprocess.run(["umount", "/run/netns"], check=False, capture_output=True)
 
 
 class World:
