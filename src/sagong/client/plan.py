@@ -19,6 +19,9 @@ from sagong.client.endpoint import Endpoint, endpoint_of, identity, metadata_onl
 from sagong.client.events import EventType, Recorder
 
 NAMESPACE_TERMINATING = "NamespaceTerminating"
+TERMINATING_REST = 5.0
+"""seconds until it is tried again to create something in a namespace that terminates: it may be gone, and made anew, by then"""
+
 Failure = ApiError | OSError
 
 
@@ -33,7 +36,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Create an object. In a namespace that terminates it is not an error that this fails."""
+    """Create an object. In a namespace that terminates it is not an error that this fails, and the key then rests for a while."""
 
     obj: Any
     resource: Resource | None = None
@@ -126,7 +129,10 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Writes at the same time, all tried. With `slow_start` in batches of 1, 2, 4, ..., none after a batch with a failure."""
+    """Writes at the same time, all tried.
+
+    With `slow_start` in batches of 1, 2, 4, ..., none after a batch with a failure, or a creation in a namespace that terminates.
+    """
 
     actions: tuple[Write, ...]
     slow_start: bool = False
@@ -140,6 +146,7 @@ Action = Write | Confirm | Emit | Together
 class Plan:
     """Actions in order; seconds until the key is looked at again; what follows the outcome.
 
+    `rest`: seconds for which changes that concern the key are gathered before it is looked at again (`rest_after`).
     `handled`: a failure is settled by what follows, and no reason to try again with a back-off. `notes`: for the controller's meter.
     """
 
@@ -148,6 +155,7 @@ class Plan:
     then: Callable[[Failure | None], Plan] | None = None
     handled: bool = False
     notes: tuple[Any, ...] = ()
+    rest: float = 0.0
 
     def summary(self) -> str:
         """Say in one line what is to be done."""
@@ -158,6 +166,14 @@ class Plan:
 
 
 NOTHING = Plan()
+MANY = 100
+REST_EACH = 0.0001
+"""Seconds. So 1,000 objects, which take about 10 ms to look at, are looked at ten times a second at most."""
+
+
+def rest_after(count: int) -> float:
+    """Return how long a key rests whose every look is at `count` objects: a look for each of their changes is the square of it."""
+    return count * REST_EACH if count >= MANY else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +195,7 @@ class Outcome:
     written: list[Written] = field(default_factory=list)
     failure: Failure | None = None
     requeue_after: float | None = None
+    rest: float = 0.0
 
 
 class UndeclaredWriteError(RuntimeError):
@@ -199,9 +216,11 @@ async def apply(plan: Plan, client: Client, recorder: Recorder | None, *, declar
         applier.outcome.failure = error
     outcome = applier.outcome
     outcome.requeue_after = plan.requeue_after
+    outcome.rest = max(outcome.rest, plan.rest)
     if plan.then is not None:
         after = await apply(plan.then(outcome.failure), client, recorder, declared=declared)
         outcome.written += after.written
+        outcome.rest = max(outcome.rest, after.rest)
         outcome.failure = (None if plan.handled else outcome.failure) or after.failure
         delays = [delay for delay in (outcome.requeue_after, after.requeue_after) if delay is not None]
         outcome.requeue_after = min(delays, default=None)
@@ -212,6 +231,8 @@ class _Applier:
     def __init__(self, client: Client, recorder: Recorder | None, declared: Mapping[str, Collection[str]]) -> None:
         self._client, self._recorder, self._declared = client, recorder, declared
         self.outcome = Outcome()
+        self._futile = False
+        """whether a creation met a namespace that terminates"""
 
     async def act(self, action: Action) -> None:
         if isinstance(action, Emit):
@@ -241,6 +262,8 @@ class _Applier:
             for failure in (tried.result() for tried in tries):
                 if failure is not None:
                     raise failure
+            if self._futile and together.slow_start:
+                return
             size *= 2
 
     async def _tried(self, write: Write) -> Failure | None:
@@ -255,7 +278,10 @@ class _Applier:
         try:
             written = await self._send(action)
         except (ApiError, OSError) as error:
-            if isinstance(error, action.ignore) or _terminating(action, error):
+            if _terminating(action, error):
+                self._futile, self.outcome.rest = True, TERMINATING_REST
+                return
+            if isinstance(error, action.ignore):
                 return
             self._tell(action, _describe(action), error)
             raise

@@ -2,7 +2,8 @@
 
 Three sets tell the whole story. `dirty` holds keys that need work, `processing` those a worker has now, and `queue` the order
 of the dirty ones that no worker has. A key added while it is processed is dirty only: it joins the queue when the worker is
-done. So a key is in the queue once, one worker has it at a time, and no change is lost.
+done. So a key is in the queue once, one worker has it at a time, and no change is lost. A worker may say how long the key is to
+rest: until then it counts as processed, so that many changes are one piece of work.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class WorkQueue(Generic[K]):
         self._dirty: set[K] = set()
         self._processing: set[K] = set()
         self._delayed: dict[K, asyncio.TimerHandle] = {}
+        self._resting: dict[K, asyncio.TimerHandle] = {}
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
@@ -124,12 +126,13 @@ class WorkQueue(Generic[K]):
         self.metrics.taken(key)
         return key
 
-    def done(self, key: K) -> None:
-        """Give the key back; when it was added meanwhile it is queued again."""
-        self._processing.discard(key)
+    def done(self, key: K, rest: float = 0.0) -> None:
+        """Give the key back; when it was added meanwhile, or is within `rest` seconds, it is queued again, after these seconds."""
         self.metrics.finished(key)
-        if key in self._dirty:
-            self._enqueue(key)
+        if rest > 0 and not self._closed:
+            self._resting[key] = asyncio.get_running_loop().call_later(rest, self._rested, key)
+        else:
+            self._free(key)
 
     def shut_down(self) -> None:
         """Take no more keys; workers end when the queue is empty."""
@@ -137,6 +140,9 @@ class WorkQueue(Generic[K]):
         for handle in self._delayed.values():
             handle.cancel()
         self._delayed.clear()
+        for key, handle in tuple(self._resting.items()):
+            handle.cancel()
+            self._rested(key)
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
@@ -144,6 +150,15 @@ class WorkQueue(Generic[K]):
     def _ripe(self, key: K) -> None:
         del self._delayed[key]
         self.add(key)
+
+    def _rested(self, key: K) -> None:
+        del self._resting[key]
+        self._free(key)
+
+    def _free(self, key: K) -> None:
+        self._processing.discard(key)
+        if key in self._dirty:
+            self._enqueue(key)
 
     def _enqueue(self, key: K) -> None:
         self._queue.append(key)

@@ -17,7 +17,7 @@ from sagong.api.types.meta import Condition, OwnerReference
 from sagong.api.types.policy import PodDisruptionBudget, PodDisruptionBudgetStatus
 from sagong.client.discovery import discovered
 from sagong.client.endpoint import Endpoint
-from sagong.client.plan import NOTHING, Action, Emit, Plan, Update
+from sagong.client.plan import NOTHING, Action, Emit, Plan, Update, rest_after
 from sagong.controllers import conditions
 from sagong.controllers.declaration import Controller, Key, Watch, updated, writes
 from sagong.controllers.percent import scaled
@@ -90,7 +90,7 @@ def plan(budget: PodDisruptionBudget, pods: Sequence[Pod], expected: Expected, n
     allowed = status.disruptionsAllowed > 0
     _set_condition(status, "True" if allowed else "False", "SufficientPods" if allowed else "InsufficientPods", "", now)
     waits = [(parse_time(granted) + DELETION_TIMEOUT - now).total_seconds() for granted in disrupted.values()]
-    return Plan((*said, *_write(budget, status)), min(waits, default=None))
+    return Plan((*said, *_write(budget, status)), min(waits, default=None), rest=rest_after(len(pods)))
 
 
 def plan_failed(budget: PodDisruptionBudget, error: str, now: datetime) -> Plan:

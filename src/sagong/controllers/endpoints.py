@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from sagong.api.pods import is_ready
 from sagong.api.types.core import EndpointAddress, EndpointPort, Endpoints, EndpointSubset, ObjectReference, Pod, Service
 from sagong.api.types.meta import ObjectMeta
-from sagong.client.plan import NOTHING, Create, Delete, Plan, Told, Update
+from sagong.client.plan import NOTHING, Create, Delete, Plan, Told, Update, rest_after
 from sagong.controllers.declaration import Controller, Key, Watch, own_key, writes
 from sagong.controllers.service_pods import (
     HEADLESS_LABEL,
@@ -59,7 +59,7 @@ def plan(service: Service, pods: Sequence[Pod], found: Endpoints | None) -> Plan
         and found.metadata.labels.get(MANAGED_BY) == MANAGER
         and (OVER_CAPACITY in found.metadata.annotations) == truncated
     ):
-        return NOTHING
+        return Plan(rest=rest_after(len(pods)))
     changed = found.copy() if found is not None else Endpoints(metadata=_meta(service))
     changed.subsets, changed.metadata.labels = subsets, labels
     changed.metadata.annotations[TRIGGER_TIME] = trigger_time(service, pods)
@@ -69,9 +69,9 @@ def plan(service: Service, pods: Sequence[Pod], found: Endpoints | None) -> Plan
     name = f"{service.metadata.namespace}/{service.metadata.name}"
     if found is None:
         failed = Told(changed, failure=("FailedToCreateEndpoint", f"Failed to create endpoint for service {name}: {{error}}"))
-        return Plan((Create(changed, told=failed),))
+        return Plan((Create(changed, told=failed),), rest=rest_after(len(pods)))
     failed = Told(changed, failure=("FailedToUpdateEndpoint", f"Failed to update endpoint {name}: {{error}}"))
-    return Plan((Update(changed, told=failed),))
+    return Plan((Update(changed, told=failed),), rest=rest_after(len(pods)))
 
 
 def subsets_of(service: Service, pods: Iterable[Pod]) -> list[EndpointSubset]:

@@ -13,7 +13,7 @@ from sagong.api.pods import is_ready
 from sagong.api.types.core import Node, ObjectReference, Pod, Service
 from sagong.api.types.discovery import Endpoint, EndpointConditions, EndpointHints, EndpointPort, EndpointSlice, ForNode, ForZone
 from sagong.api.types.meta import ObjectMeta
-from sagong.client.plan import NOTHING, Action, Create, Delete, Plan, Told, Update
+from sagong.client.plan import NOTHING, Action, Create, Delete, Plan, Told, Update, rest_after
 from sagong.controllers.declaration import Controller, Key, Watch, updated, writes
 from sagong.controllers.endpointslice_meter import SliceMeter
 from sagong.controllers.ownership import controller_reference
@@ -30,7 +30,7 @@ from sagong.controllers.service_pods import (
     target_port,
     trigger_time,
 )
-from sagong.controllers.view import View, on_node
+from sagong.controllers.view import View, labelled, on_node
 
 SERVICE_NAME, MANAGED_BY, MANAGER = (
     "kubernetes.io/service-name",
@@ -53,10 +53,8 @@ def reconcile(view: View, key: Key) -> Plan:
     nodes = {name: node for name in {pod.spec.nodeName for pod in pods} if (node := view.get(Node, "", name)) is not None}
     slices = [
         found
-        for found in view.list(EndpointSlice, key.namespace)
-        if found.metadata.labels.get(SERVICE_NAME) == key.name
-        and found.metadata.labels.get(MANAGED_BY) == MANAGER
-        and found.metadata.deletionTimestamp is None
+        for found in labelled(view, EndpointSlice, key.namespace, SERVICE_NAME, key.name)
+        if found.metadata.labels.get(MANAGED_BY) == MANAGER and found.metadata.deletionTimestamp is None
     ]
     return plan(service, pods, nodes, slices)
 
@@ -70,7 +68,7 @@ def plan(service: Service, pods: Sequence[Pod], nodes: Mapping[str, Node], slice
             changes.delete.append(found)
     for family in families:
         _plan_family(changes, pods, nodes, [found for found in slices if found.addressType == family], family)
-    return Plan(changes.actions())
+    return Plan(changes.actions(), rest=rest_after(len(pods)))
 
 
 class _Changes:

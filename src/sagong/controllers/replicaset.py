@@ -21,7 +21,7 @@ from sagong.api.types.core import (
     ReplicationControllerCondition,
     ReplicationControllerStatus,
 )
-from sagong.client.plan import NOTHING, Action, Create, Delete, Failure, Plan, Together, Told, Update
+from sagong.client.plan import NOTHING, Action, Create, Delete, Failure, Plan, Together, Told, Update, rest_after
 from sagong.controllers import conditions
 from sagong.controllers.declaration import Controller, Key, Reconcile, Watch, writes
 from sagong.controllers.ownership import claim, selecting
@@ -73,7 +73,7 @@ def plan(rs: Set, pods: Sequence[Pod], related: Callable[[], Sequence[Pod]], now
         changed.status = status
         return Plan((Update(changed, "status"),))
 
-    return Plan((*claimed.actions, *managed), _next_check(rs, owned, now), then)
+    return Plan((*claimed.actions, *managed), _next_check(rs, owned, now), then, rest=rest_after(len(pods)))
 
 
 def status_of(rs: Set, pods: Sequence[Pod], terminating: int, failure: Failure | None, now: datetime) -> Status:

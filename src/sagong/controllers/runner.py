@@ -167,12 +167,14 @@ class Loop:
     async def _work(self) -> None:
         while True:
             key = await self.queue.get()
+            rest = 0.0
             try:
-                await self._reconcile(key)
+                rest = await self._reconcile(key)
             finally:
-                self.queue.done(key)
+                self.queue.done(key, rest)
 
-    async def _reconcile(self, key: Key) -> None:
+    async def _reconcile(self, key: Key) -> float:
+        """Look at a key once; return how long it may rest."""
         cause_id.set(f"{self.controller.name}:{key}:{self._client.random.suffix(8)}")
         self.reconciled += 1
         try:
@@ -181,16 +183,17 @@ class Loop:
             log.exception("%s: %s", self.controller.name, key)
             self.failed += 1
             self.queue.add_rate_limited(key)
-            return
+            return 0.0
         if outcome.failure is not None:
             level = logging.DEBUG if isinstance(outcome.failure, ConflictError | NotFoundError) else logging.WARNING
             log.log(level, "%s: %s: %s", self.controller.name, key, outcome.failure)
             self.failed += 1
             self.queue.add_rate_limited(key)
-            return
+            return 0.0
         self.queue.forget(key)
         if outcome.requeue_after is not None:
             self.queue.add_after(key, outcome.requeue_after)
+        return outcome.rest
 
     async def _attempt(self, key: Key) -> Outcome:
         before, began = self.meter.before(self._view, key), self._client.clock.monotonic()

@@ -97,8 +97,13 @@ def orphans(view: View, kind: type[T], namespace: str) -> Sequence[T]:
 def selected(view: View, kind: type[T], namespace: str, selector: Selector) -> list[T]:
     """Return a namespace's objects that a selector matches. One label that it demands finds them, however many others there are."""
     label = selector.demanded
-    found = view.by_index(kind, "label", f"{namespace}/{label[0]}={label[1]}") if label is not None else view.list(kind, namespace)
+    found = labelled(view, kind, namespace, *label) if label is not None else view.list(kind, namespace)
     return [obj for obj in found if selector.matches(obj.metadata.labels)]  # type: ignore[attr-defined]  # every resource's Struct has it
+
+
+def labelled(view: View, kind: type[T], namespace: str, key: str, value: str) -> Sequence[T]:
+    """Return a namespace's objects that have a label."""
+    return view.by_index(kind, "label", f"{namespace}/{key}={value}")
 
 
 def finished(view: View) -> Sequence[Pod]:

@@ -11,7 +11,7 @@ from sagong.api.selectors import Selector, from_label_selector
 from sagong.api.types.apps import ControllerRevision, DaemonSet, DaemonSetStatus
 from sagong.api.types.core import Node, Pod
 from sagong.api.types.meta import LabelSelector
-from sagong.client.plan import NOTHING, Action, Create, Delete, Emit, Failure, Patch, Plan, Together, Told, Update
+from sagong.client.plan import NOTHING, Action, Create, Delete, Emit, Failure, Patch, Plan, Together, Told, Update, rest_after
 from sagong.controllers.daemonset.placement import by_node, is_current, pod_for, should_run
 from sagong.controllers.daemonset.update import Moves, allows_surge, rolling_update
 from sagong.controllers.declaration import Controller, Key, Watch, updated, writes
@@ -124,7 +124,7 @@ def plan(
         return Plan((Update(changed, "status"),))
 
     waits = [float(ds.spec.minReadySeconds)] if ds.spec.minReadySeconds and status.numberReady != status.numberAvailable else []
-    return Plan(actions, min([*waits, *managed.waits], default=None), then)
+    return Plan(actions, min([*waits, *managed.waits], default=None), then, rest=rest_after(len(nodes)))
 
 
 def status_of(ds: DaemonSet, nodes: Iterable[Node], placed: Mapping[str, Sequence[Pod]], digest: str, now: datetime) -> DaemonSetStatus:

@@ -59,7 +59,8 @@ def reconcile(view: View, key: Key) -> Plan:
     if deployment is None:
         return NOTHING
     owned = controlled(view, ReplicaSet, deployment.metadata.uid)
-    pods = [pod for rs in owned for pod in controlled(view, Pod, rs.metadata.uid)]
+    recreates = deployment.spec.strategy.type == "Recreate"
+    pods = [pod for rs in owned for pod in controlled(view, Pod, rs.metadata.uid)] if recreates else ()
     taken = _name_taken(view, deployment, owned)
     return plan(deployment, (*owned, *orphans(view, ReplicaSet, key.namespace)), pods, view.now, name_taken=taken)
 

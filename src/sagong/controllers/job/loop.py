@@ -15,7 +15,7 @@ from sagong.api.pods import is_finished, is_ready
 from sagong.api.selectors import Selector, from_label_selector
 from sagong.api.types.batch import Job, JobCondition, JobStatus, UncountedTerminatedPods
 from sagong.api.types.core import Pod
-from sagong.client.plan import NOTHING, Action, Emit, Failure, Plan, Together, Update
+from sagong.client.plan import NOTHING, Action, Emit, Failure, Plan, Together, Update, rest_after
 from sagong.controllers import conditions
 from sagong.controllers.declaration import Controller, Key, Watch, writes
 from sagong.controllers.job.backoff import Failures
@@ -62,7 +62,7 @@ def plan(job: Job, pods: Sequence[Pod], backoff: Failures, now: datetime) -> Pla
         return step.account(managed if failure is None else Management())
 
     waits = [wait for wait in (managed.wait, _until_deadline(job, now) if verdict is None else None) if wait is not None]
-    return Plan((*claimed.actions, *managed.actions), min(waits, default=None), then)
+    return Plan((*claimed.actions, *managed.actions), min(waits, default=None), then, rest=rest_after(len(pods)))
 
 
 def _verdict(observed: Observed, now: datetime) -> JobCondition | None:
