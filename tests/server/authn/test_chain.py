@@ -16,12 +16,13 @@ from sagong.api.types.authentication import TokenReview, TokenReviewSpec
 from sagong.api.types.core import Secret
 from sagong.api.types.meta import ObjectMeta
 from sagong.cluster.clock import RealClock
-from sagong.server.authn.certificates import Certificates
-from sagong.server.authn.chain import ANONYMOUS, Authentication
+from sagong.server.authn.certificates import CertificateError, Certificates
+from sagong.server.authn.chain import Authentication
 from sagong.server.authn.proxy_headers import ProxyHeaders
 from sagong.server.authn.reviews import review_self, review_token
 from sagong.server.authn.tokens import BootstrapTokens, TokenFile
 from sagong.server.contract import User
+from sagong.server.exchange import ANONYMOUS
 from sagong.server.messages import Peer, Request
 from sagong.store.sqlite import SqliteStore
 
@@ -95,6 +96,35 @@ async def test_certificates_that_are_not_valid_for_clients(chain: Authentication
         await chain.authenticate(request(der=der))
     user = await chain.authenticate(request({"Authorization": "Bearer abc"}, der))
     assert user.name == "joe"
+
+
+class LaterClock(RealClock):
+    """The machine's clock, moved forward."""
+
+    def __init__(self) -> None:
+        self.later = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.later)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.later
+
+
+def test_a_certificate_expires_while_its_connection_lives() -> None:
+    clock = LaterClock()
+    certificates = Certificates(clock, client_ca=USERS.pem())
+    der = USERS.issue(subject("admin"), days=1)
+    for _ in range(3):
+        assert certificates.identity(der).common_name == "admin"
+    clock.later = 86_400
+    with pytest.raises(CertificateError, match="certificate is expired"):
+        certificates.identity(der)
+    with pytest.raises(CertificateError):
+        certificates.identity(der)
+    rows = dict(row.rsplit(" ", 1) for row in certificates.remaining.rows())
+    assert rows["apiserver_client_certificate_expiration_seconds_count"] == "3"
+    assert 3 * 86_300 < float(rows["apiserver_client_certificate_expiration_seconds_sum"]) < 3 * 86_401
 
 
 async def test_a_proxy_vouches_for_users(chain: Authentication) -> None:

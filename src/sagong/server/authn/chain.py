@@ -15,15 +15,15 @@ from msgspec.structs import replace
 
 from sagong.api.errors import UnauthorizedError
 from sagong.server.authn.certificates import CertificateError, Certificates
+from sagong.server.authn.groups import with_authenticated
 from sagong.server.authn.proxy_headers import ProxyHeaders
 from sagong.server.authn.tokens import InvalidTokenError, TokenAnswer, TokenKind
 from sagong.server.contract import User
+from sagong.server.exchange import ANONYMOUS
 from sagong.server.messages import Request
 
 log = logging.getLogger(__name__)
 
-ANONYMOUS = User("system:anonymous", groups=("system:unauthenticated",))
-_AUTHENTICATED, _UNAUTHENTICATED = "system:authenticated", "system:unauthenticated"
 _PROTOCOLS = "sec-websocket-protocol"
 _TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io."  # noqa: S105 - a prefix, not a token
 
@@ -51,7 +51,7 @@ class Authentication(Struct):
             except InvalidTokenError as error:
                 errors.append(str(error))
         if user is not None:
-            return _with_group(user)
+            return with_authenticated(user)
         if errors:
             log.info("unable to authenticate the request: %s", "; ".join(errors))
             raise UnauthorizedError("Unauthorized")
@@ -69,7 +69,7 @@ class Authentication(Struct):
                 errors.append(str(error))
                 continue
             if answer is not None:
-                return replace(answer, user=_with_group(answer.user))
+                return replace(answer, user=with_authenticated(answer.user))
         distinct = list(dict.fromkeys(errors))
         raise InvalidTokenError(distinct[0] if len(distinct) == 1 else f"[{', '.join(distinct)}]" if distinct else "invalid bearer token")
 
@@ -117,9 +117,3 @@ class Authentication(Struct):
         user = (await self.review(token)).user
         request.headers[_PROTOCOLS] = [",".join(others)]
         return user
-
-
-def _with_group(user: User) -> User:
-    if _AUTHENTICATED in user.groups or _UNAUTHENTICATED in user.groups or user.name == ANONYMOUS.name:
-        return user
-    return User(user.name, user.uid, (*user.groups, _AUTHENTICATED), user.extra)
