@@ -16,7 +16,7 @@ from sagong.node.cgroups import Cgroups
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
 from sagong.node.stats import NodeStatistics
-from sagong.node.volumes.layout import NodeFiles
+from sagong.node.volumes.layout import Mounted, NodeFiles
 
 
 class World:
@@ -28,6 +28,10 @@ class World:
         self.pod.status.containerStatuses = [ContainerStatus(name="c", state=running)]
         self.pod.status.phase = "Running"
         self.cpu = 5_000_000_000
+        self.volumes: dict[str, Mounted] = {}
+
+    def mounted(self, uid: str) -> dict[str, Mounted]:
+        return self.volumes if uid == "u1" else {}
 
     def pods(self) -> list[Pod]:
         return [self.pod]
@@ -50,13 +54,14 @@ def world() -> World:
 
 def statistics(world: Any, folder: Path, clock: HandClock) -> NodeStatistics:
     cgroups = Cgroups(cgroup_fs.detect(), f"/sagong-none-{os.getpid()}")
-    return NodeStatistics(world, world, cgroups, machine.read_machine(), NodeFiles(folder), folder / "logs", clock)
+    return NodeStatistics(world, world, cgroups, machine.read_machine(), NodeFiles(folder), folder / "logs", world.mounted, clock)
 
 
 async def test_a_summary_of_node_and_pods(world: World, tmp_path: Path) -> None:
     volume = tmp_path / "pods/u1/volumes/kubernetes.io~empty-dir/v"
     volume.mkdir(parents=True)
     (volume / "file").write_bytes(bytes(100_000))
+    world.volumes = {"v": Mounted(volume)}
     clock = HandClock()
     found = statistics(world, tmp_path, clock)
     await found.summary(only_cpu_and_memory=False)
@@ -73,6 +78,38 @@ async def test_a_summary_of_node_and_pods(world: World, tmp_path: Path) -> None:
     assert summary["node"]["fs"]["capacityBytes"] > 0
     few: Any = await found.summary(only_cpu_and_memory=True)
     assert set(few["node"]) == {"nodeName", "startTime", "systemContainers", "cpu", "memory"}
+
+
+async def test_what_is_in_memory_or_a_claims_is_not_ephemeral_storage(world: World, tmp_path: Path) -> None:
+    own = pod(
+        "{containers: [{name: c}], volumes: [{name: disk, emptyDir: {}}, {name: memory, emptyDir: {medium: Memory}},"
+        " {name: words, configMap: {}}, {name: key, secret: {}}, {name: data, persistentVolumeClaim: {claimName: c1}},"
+        " {name: scratch, ephemeral: {}}, {name: log, hostPath: {path: /var/log}}, {name: program, image: {reference: i}},"
+        " {name: raw, persistentVolumeClaim: {claimName: c2}}]}"
+    )
+    own.status = world.pod.status
+    world.pod = own
+    for name in ("disk", "memory", "words", "key", "data", "scratch"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_bytes(bytes(100_000))
+        world.volumes[name] = Mounted(tmp_path / name)
+    world.volumes |= {
+        "log": Mounted(Path("/var/log")),
+        "program": Mounted(Path(), image=cri.ImageSpec()),
+        "raw": Mounted(Path("/dev/null"), block=True),
+    }
+    found = statistics(world, tmp_path, HandClock())
+    summary: Any = (await found.summary(only_cpu_and_memory=False))["pods"]
+    listed = {entry["name"]: entry for entry in summary[0]["volume"]}
+    assert list(listed) == ["disk", "memory", "words", "key", "data", "scratch"]
+    claims = {name: entry["pvcRef"] for name, entry in listed.items() if "pvcRef" in entry}
+    assert claims == {"data": {"name": "c1", "namespace": "ns"}, "scratch": {"name": "p-scratch", "namespace": "ns"}}
+    assert listed["data"]["usedBytes"] > listed["disk"]["usedBytes"], "what its file system says, not what its files come to"
+    assert 204_096 <= summary[0]["ephemeral-storage"]["usedBytes"] < 300_000
+    shown = await found.metrics("")
+    assert 'kubelet_volume_stats_capacity_bytes{namespace="ns",persistentvolumeclaim="c1"} ' in shown
+    assert 'kubelet_volume_stats_inodes_free{namespace="ns",persistentvolumeclaim="p-scratch"} ' in shown
+    assert 'persistentvolumeclaim="c2"' not in shown
 
 
 async def test_metrics_are_prometheus_text(world: World, tmp_path: Path) -> None:

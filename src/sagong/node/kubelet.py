@@ -311,8 +311,9 @@ class Kubelet:
         if config.enableServer:
             host = KubeletHost(config, self.pods, self.statuses)
             reviewer = self.api.client if self.api else None
+            machine, mounted = self.node_observer.machine, self.volumes.mounted
             statistics = NodeStatistics(
-                host, self.runtime, self.cgroups, self.node_observer.machine, self.files, self.logs.pods, self.clock, self._families
+                host, self.runtime, self.cgroups, machine, self.files, self.logs.pods, mounted, self.clock, self._families
             )
             tasks.append(serve_health(config.healthzBindAddress, config.healthzPort))
             tasks.append(serve(host, self.runtime, self.clock, reviewer=reviewer, addresses=self.ips, statistics=statistics))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sagong.api.clock import parse_time
 from sagong.api.exposition import Metric
@@ -66,6 +67,26 @@ def own(node_name: str, pods: Iterable[Pod], cgroup_version: int) -> Iterable[Me
     cgroups = Metric("kubelet_cgroup_version", "gauge", "cgroup version on the hosts.")
     cgroups.add(cgroup_version)
     return running, containers, ephemeral, node, cgroups, *process_metrics.families(VERSION)
+
+
+_VOLUME_STATS = (
+    ("capacity_bytes", "capacityBytes", "Capacity in bytes of the volume"),
+    ("available_bytes", "availableBytes", "Number of available bytes in the volume"),
+    ("used_bytes", "usedBytes", "Number of used bytes in the volume"),
+    ("inodes", "inodes", "Maximum number of inodes in the volume"),
+    ("inodes_free", "inodesFree", "Number of free inodes in the volume"),
+    ("inodes_used", "inodesUsed", "Number of used inodes in the volume"),
+)
+
+
+def volumes(claims: Iterable[Mapping[str, Any]]) -> Iterable[Metric]:
+    """Return how full the volumes of claims are, from their entries in the Summary: each claim once, however many pods use it."""
+    once = {(stats["pvcRef"]["namespace"], stats["pvcRef"]["name"]): stats for stats in claims}
+    for name, key, text in _VOLUME_STATS:
+        metric = Metric(f"kubelet_volume_stats_{name}", "gauge", text)
+        for (namespace, claim), stats in once.items():
+            metric.add(stats[key], namespace=namespace, persistentvolumeclaim=claim)
+        yield metric
 
 
 def of_workers(workers: Iterable[PodWorker], mirrors: int) -> Iterable[Metric]:

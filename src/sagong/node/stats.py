@@ -10,7 +10,7 @@ from typing import Any
 
 from sagong.api.clock import Clock, format_time
 from sagong.api.exposition import Family, exposition
-from sagong.api.types.core import Pod
+from sagong.api.types.core import Pod, Volume
 from sagong.node import cadvisor, machine, node_metrics, usage
 from sagong.node.cgroup_fs import Usage
 from sagong.node.cgroups import Cgroups
@@ -19,7 +19,7 @@ from sagong.node.cri import labels
 from sagong.node.cri.client import CriError, Runtime
 from sagong.node.machine import Machine
 from sagong.node.server.host import Host
-from sagong.node.volumes.layout import PLUGIN_PREFIX, NodeFiles, PodFiles
+from sagong.node.volumes.layout import Mounted, NodeFiles
 
 Stats = dict[str, Any]
 _DISK_SECONDS = 60.0
@@ -36,6 +36,8 @@ class NodeStatistics:
     files: NodeFiles
     logs: Path
     """the folder of pods' logs"""
+    mounted: Callable[[str], Mapping[str, Mounted]]
+    """the volumes of the pod with this uid, by name"""
     clock: Clock
     more: Callable[[str], Iterable[Family]] = lambda _: ()
     """what else belongs on the page of this path"""
@@ -55,7 +57,9 @@ class NodeStatistics:
         """Return Prometheus text for /metrics and what lies below it: resource, cadvisor, probes."""
         pods = self.host.pods()
         if path == "":
-            return exposition([*node_metrics.own(self.host.node_name, pods, self.cgroups.version), *self.more(path)])
+            claims = [stats for pod in pods for _, stats in await self._volumes(pod, claims_only=True)]
+            own = node_metrics.own(self.host.node_name, pods, self.cgroups.version)
+            return exposition([*own, *node_metrics.volumes(claims), *self.more(path)])
         if path == "probes":
             return exposition(self.more(path))
         stats = await container_stats(self.runtime)
@@ -93,13 +97,13 @@ class NodeStatistics:
         process = None if pod.spec.hostNetwork else usage.first_process(self.cgroups.pod_folders(meta.uid))
         if process is not None:
             found["network"] = self._network(usage.interfaces(process))
-        volumes = {volume.name: path for volume in pod.spec.volumes if (path := _own_volume(self.files.pod(meta.uid), volume.name))}
-        found["volume"] = [{"name": name, **await self._volume(path)} for name, path in volumes.items()]
+        volumes = await self._volumes(pod)
+        found["volume"] = [stats for _, stats in volumes]
         found["process_stats"] = {"process_count": used.processes}
         disk = sum([container["rootfs"]["usedBytes"] + container["logs"]["usedBytes"] for container in found["containers"]])
         found["ephemeral-storage"] = {
             **self._file_system(self.files.root),
-            "usedBytes": disk + sum(v["usedBytes"] for v in found["volume"]),
+            "usedBytes": disk + sum(stats["usedBytes"] for volume, stats in volumes if _on_disk(volume)),
         }
         return found
 
@@ -180,9 +184,22 @@ class NodeStatistics:
             "inodesUsed": found.inodes - found.inodes_free,
         }
 
-    async def _volume(self, path: Path) -> Stats:
+    async def _volumes(self, pod: Pod, *, claims_only: bool = False) -> Sequence[tuple[Volume, Stats]]:
+        """Return what the pod's mounted volumes take; directories of the host and images are not its own."""
+        mounted = self.mounted(pod.metadata.uid)
+        chosen = [volume for volume in pod.spec.volumes if volume.hostPath is None and (_claim(pod, volume) or not claims_only)]
+        found = [(volume, mounted.get(volume.name)) for volume in chosen]
+        measured = [(volume, mount.path) for volume, mount in found if mount is not None and mount.image is None and not mount.block]
+        return [(volume, await self._volume(pod, volume, path)) for volume, path in measured]
+
+    async def _volume(self, pod: Pod, volume: Volume, path: Path) -> Stats:
+        named: Stats = {"name": volume.name, **await asyncio.to_thread(self._file_system, path)}  # one from the network may hang
+        if claim := _claim(pod, volume):
+            named["pvcRef"] = {"name": claim, "namespace": pod.metadata.namespace}
+        if claim or volume.nfs is not None:
+            return named  # not the node's: to look at each of its files could take for ever
         disk = await self._disk(path)
-        return {**self._file_system(path), "usedBytes": disk.used, "inodesUsed": disk.inodes}
+        return {**named, "usedBytes": disk.used, "inodesUsed": disk.inodes}
 
     async def _image_fs(self) -> Stats:
         try:
@@ -227,10 +244,16 @@ async def container_stats(runtime: Runtime) -> Mapping[str, Sequence[cri.Contain
     return found
 
 
-def _own_volume(files: PodFiles, name: str) -> Path | None:
-    """Return the folder of a volume that counts as the pod's own disk use: one below the pod's directory, image volumes aside."""
-    found = sorted(path for path in files.volumes.glob(f"*/{name}") if path.parent.name != f"{PLUGIN_PREFIX}image")
-    return found[0] if found else None
+def _claim(pod: Pod, volume: Volume) -> str:
+    """Return the name of the PersistentVolumeClaim that a volume stands for, "" for one of the pod's own."""
+    if volume.persistentVolumeClaim is not None:
+        return volume.persistentVolumeClaim.claimName
+    return f"{pod.metadata.name}-{volume.name}" if volume.ephemeral is not None else ""
+
+
+def _on_disk(volume: Volume) -> bool:
+    """Tell whether a volume counts as ephemeral storage: what is in memory does not, nor what is the user's own."""
+    return volume.configMap is not None or (volume.emptyDir is not None and not volume.emptyDir.medium)
 
 
 def _present(message: cri.MemoryUsage, **names: str) -> dict[str, int]:
