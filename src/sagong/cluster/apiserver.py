@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import uvloop
 
+from sagong.cluster import process_metrics
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.server.config import ServerConfig
 
@@ -59,7 +60,7 @@ async def run(config: ApiServerConfig) -> None:
     # The server is loaded while the store waits for the disk.
     store, made = await asyncio.gather(_store(config, clock, encryption), _server())
     try:
-        server = made(config, store, clock=clock, random=random, encryption=encryption, loaded=_settle)
+        server = made(config, store, clock=clock, random=random, encryption=encryption, loaded=_settle, process=process_metrics.used)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig, KubeconfigError, load_kubeconfig
-from sagong.cluster import process
+from sagong.cluster import process, process_metrics
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.node import oom_score
 from sagong.node.certificates import adopt
 from sagong.node.config import ConfigError, KubeletConfig, load
 from sagong.node.kubelet import Kubelet
+from sagong.node.node_status import VERSION
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,7 +48,7 @@ async def _run(config: KubeletConfig, client_config: ClientConfig | None) -> Non
         adopt(current, *client_config.cert, clock.now())
         client_config = replace(client_config, cert=(str(current), str(current)))
     client = Client(client_config, clock=clock, random=random) if client_config else None
-    kubelet = Kubelet(config, client, clock, random)
+    kubelet = Kubelet(config, client, clock, random, lambda: (process_metrics.build(VERSION), *process_metrics.used()))
     try:
         await kubelet.run()
     finally:

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import uvloop
 
-from sagong.api.exposition import CONTENT_TYPE, Metric, exposition
+from sagong.api.exposition import CONTENT_TYPE, Family, Metric, exposition
 from sagong.api.slis import Slis
-from sagong.client import process_metrics
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig
 from sagong.client.events import Recorder
 from sagong.client.leader import LeaderElector, LeadershipLostError
+from sagong.cluster import process_metrics
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.cluster.config import KUBERNETES_VERSION
 from sagong.cluster.election import Election
@@ -91,7 +91,8 @@ async def lead(
         master = Metric("leader_election_master_status", "gauge", "Whether this process leads, by the name of the lease: 1 or 0.")
         for elector in leading:
             master.add(int(elector.leading), name=election.name)
-        return (body or b"") + exposition([client.transport.requests, master, *process_metrics.families(KUBERNETES_VERSION)]).encode()
+        own: tuple[Family, ...] = (client.transport.requests, master, process_metrics.build(KUBERNETES_VERSION), *process_metrics.used())
+        return (body or b"") + exposition(own).encode()
 
     async with client, await serve_health(health, with_own) as server:
         await client.wait_ready()

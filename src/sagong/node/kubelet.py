@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,12 @@ log = logging.getLogger(__name__)
 
 
 class Kubelet:
-    """One node. `client` is None for a node that runs only static pods."""
+    """One node. `client` is None for a node that runs only static pods; `process` is what /metrics shows of the process."""
 
-    def __init__(self, config: KubeletConfig, client: Client | None, clock: Clock, random: Random) -> None:
+    def __init__(
+        self, config: KubeletConfig, client: Client | None, clock: Clock, random: Random, process: Callable[[], Iterable[Family]] = tuple
+    ) -> None:
+        self._process = process
         self.config, self.clock, self.random = config, clock, random
         self._channel = Channel(config.runtime_socket)
         self.meter = KubeletMeter(clock)
@@ -437,4 +440,4 @@ class Kubelet:
         if path == "probes":
             return (self.meter.probes,)
         requests = [self.api.client.transport.requests] if self.api else []
-        return [*self.meter.families(), *node_metrics.of_workers(self.pods.all(), len(self.pods.mirrors())), *requests]
+        return [*self.meter.families(), *node_metrics.of_workers(self.pods.all(), len(self.pods.mirrors())), *requests, *self._process()]

@@ -8,12 +8,10 @@ from typing import Any
 from sagong.api.clock import parse_time
 from sagong.api.exposition import Metric
 from sagong.api.types.core import Pod
-from sagong.client import process_metrics
 from sagong.node.cgroup_fs import Usage
 from sagong.node.cgroups import Cgroups
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.lifecycle import State
-from sagong.node.node_status import VERSION
 from sagong.node.workers import PodWorker
 
 Containers = Mapping[str, Sequence[cri.ContainerStats]]
@@ -66,7 +64,7 @@ def own(node_name: str, pods: Iterable[Pod], cgroup_version: int) -> Iterable[Me
     node.add(1, node=node_name)
     cgroups = Metric("kubelet_cgroup_version", "gauge", "cgroup version on the hosts.")
     cgroups.add(cgroup_version)
-    return running, containers, ephemeral, node, cgroups, *process_metrics.families(VERSION)
+    return running, containers, ephemeral, node, cgroups
 
 
 _VOLUME_STATS = (

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from sagong.api.clock import Clock, Random
+from sagong.api.exposition import Metric
 from sagong.api.resources import ResourceTable
 from sagong.server import health, pages, parts
 from sagong.server.aggregation.aggregator import Aggregator
@@ -50,8 +51,12 @@ class ApiServer:
         random: Random,
         encryption: Encryption | None = None,
         loaded: Callable[[], None] = nothing,
+        process: Callable[[], Iterable[Metric]] = tuple,
     ) -> None:
-        """Put everything together; `encryption` is what the store seals with, `loaded` is called when all that writes need is imported.
+        """Put everything together.
+
+        `encryption` is what the store seals with, `loaded` is called when all that writes need is imported, `process` is what
+        /metrics shows of the process.
 
         Raises OSError, ValueError for files that cannot be used.
         """
@@ -82,7 +87,7 @@ class ApiServer:
         rereading = () if encryption is None else (lambda: encryption.follow(clock),)
         self._loops = (*self._parts.loops, *limiting.loops, *rereading, *auditing, *beside)
         self.http = HttpServer(self.pipeline, clock)
-        metrics.more.append(self.http.families)
+        metrics.more += [self.http.families, process]
         self.port = config.port
 
     def _discovery_changed(self) -> None:

@@ -40,7 +40,7 @@ class Metrics(RequestMetrics):
 
     def page(self, exchange: Exchange) -> Answer:
         """Answer /metrics."""
-        from sagong.server import process_metrics, stability  # noqa: PLC0415 - loaded for those who look
+        from sagong.server import stability  # noqa: PLC0415 - loaded for those who look
 
         del exchange
         inflight = Metric("apiserver_current_inflight_requests", "gauge", "Currently used inflight request limit, by request kind.")
@@ -55,7 +55,6 @@ class Metrics(RequestMetrics):
             *(family for families in self.more for family in families()),
             _build(),
             stability.features(),
-            *process_metrics.families(),
         ]
         return Response(exposition(stability.leveled(families)).encode(), content_type=CONTENT_TYPE)
 

@@ -1,17 +1,40 @@
-"""What the process costs the machine: Prometheus' usual metrics of a process, read from the kernel when somebody asks."""
+"""What every process shows of itself under /metrics: its version, and what it uses."""
 
 from __future__ import annotations
 
 import os
+import platform
 import resource
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from sagong.api.exposition import Metric
 
 
-def families() -> list[Metric]:
-    """Return all of them."""
+def build(version: str) -> Metric:
+    """Return what it was built from; the version is like v1.36.0."""
+    found = Metric("kubernetes_build_info", "gauge", "A metric with a constant '1' value, labeled by what the process was built from.")
+    major, minor = version.removeprefix("v").split(".")[:2]
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    found.add(
+        1,
+        major=major,
+        minor=minor,
+        git_version=version,
+        git_commit="",
+        git_tree_state="",
+        build_date="",
+        go_version="",
+        compiler=sys.implementation.name,
+        platform=f"{sys.platform}/{machine}",
+    )
+    return found
+
+
+def used() -> Iterable[Metric]:
+    """Return Prometheus' usual metrics of a process, read from the kernel."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     size = os.sysconf("SC_PAGE_SIZE")
     virtual, resident = (int(field) * size for field in Path("/proc/self/statm").read_text().split()[:2])
