@@ -218,7 +218,7 @@ def test_no_container_restarts_and_no_exit_is_lost(cluster: Cluster, namespace: 
     with kills(cluster, chance, 0.3, 4.0, together=False) as killed:
         time.sleep(max(12, count))
     sys.stdout.write(f"killed: {' '.join(killed)}\n")
-    eventually(lambda: exits(cluster, namespace) == {name: code for name, (code, _) in ending.items()}, 90, 1)
+    eventually(partial(expect_exits, cluster, namespace, {name: code for name, (code, _) in ending.items()}), 90, 1)
     eventually(lambda: runs(cluster, "kube-system") | runs(cluster, namespace) == running, 60, 1)
 
 
@@ -235,6 +235,12 @@ def runs(cluster: Cluster, namespace: str) -> dict[str, tuple[int, str]]:
         for status in pod["status"].get("containerStatuses", [])
         if "running" in status["state"]
     }
+
+
+def expect_exits(cluster: Cluster, namespace: str, codes: dict[str, int]) -> bool:
+    """Fail with what differs from the codes."""
+    assert exits(cluster, namespace) == codes
+    return True
 
 
 def exits(cluster: Cluster, namespace: str) -> dict[str, int]:
