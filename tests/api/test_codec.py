@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sagong.api import protobuf
 from sagong.api.codec import YAML, decode, encode, from_builtins, has_duplicates, to_builtins
 from sagong.api.errors import BadRequestError
 from sagong.api.resources import TABLE, Resource
@@ -46,13 +47,47 @@ def test_null_means_absent() -> None:
     assert decode(b'{"data":{"a":null}}', wanted=CONFIG_MAP).obj.data == {"a": ""}
 
 
-def test_what_go_writes_without_omitempty_is_written_as_null() -> None:
-    role = decode(b'{"metadata":{"name":"a"}}', wanted=row("rbac.authorization.k8s.io/v1", "ClusterRole")).obj
-    assert b'"rules":null' in encode(role)
-    claim = decode(b'{"spec":{"dataSource":{"kind":"a","name":"b"}}}', wanted=row("v1", "PersistentVolumeClaim")).obj
-    assert b'"dataSource":{"apiGroup":null,"kind":"a","name":"b"}' in encode(claim)
-    volume = decode(b'{"spec":{"azureFile":{"secretName":"a","shareName":"b"}}}', wanted=row("v1", "PersistentVolume")).obj
-    assert b'"secretNamespace":null' in encode(volume)
+NULLS: list[tuple[str, str, dict[str, Any], str]] = [
+    ("rbac.authorization.k8s.io/v1", "ClusterRole", {}, '"rules":null'),
+    (
+        "v1",
+        "PersistentVolumeClaim",
+        {"spec": {"dataSource": {"kind": "a", "name": "b"}}},
+        '"dataSource":{"apiGroup":null,"kind":"a","name":"b"}',
+    ),
+    ("v1", "PersistentVolume", {"spec": {"azureFile": {"secretName": "a", "shareName": "b"}}}, '"secretNamespace":null'),
+    ("v1", "PersistentVolume", {"spec": {"scaleIO": {"system": "a"}}}, '"secretRef":null'),
+    ("v1", "Event", {}, '"source":{},"firstTimestamp":null,"lastTimestamp":null,"eventTime":null'),
+    ("v1", "Event", {"series": {"count": 1}}, '"series":{"count":1,"lastObservedTime":null}'),
+    ("events.k8s.io/v1", "Event", {}, '"eventTime":null'),
+    ("events.k8s.io/v1", "Event", {}, '"deprecatedFirstTimestamp":null,"deprecatedLastTimestamp":null'),
+    ("v1", "Pod", {"spec": {"volumes": [{"name": "a", "projected": {}}]}}, '"projected":{"sources":null}'),
+    (
+        "v1",
+        "Pod",
+        {"status": {"conditions": [{"type": "a", "status": "b"}]}},
+        '{"type":"a","status":"b","lastProbeTime":null,"lastTransitionTime":null}',
+    ),
+    ("v1", "Pod", {"status": {"containerStatuses": [{"state": {"running": {}}}]}}, '"running":{"startedAt":null}'),
+    ("v1", "Node", {"status": {"images": [{}]}}, '"images":[{"names":null}]'),
+    ("v1", "LimitRange", {}, '"spec":{"limits":null}'),
+    ("discovery.k8s.io/v1", "EndpointSlice", {"endpoints": None}, '"endpoints":null,"ports":null'),
+    ("storage.k8s.io/v1", "CSINode", {}, '"spec":{"drivers":null}'),
+    ("storage.k8s.io/v1", "CSINode", {"spec": {"drivers": [{"name": "a"}]}}, '"topologyKeys":null'),
+    ("autoscaling/v2", "HorizontalPodAutoscaler", {}, '"currentMetrics":null'),
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition", {}, '"conditions":null'),
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition", {}, '"storedVersions":null'),
+    ("resource.k8s.io/v1", "ResourceClaim", {}, '"devices":{"requests":null}'),
+    ("batch/v1", "Job", {"spec": {"podFailurePolicy": {}}}, '"podFailurePolicy":{"rules":null}'),
+]
+
+
+@pytest.mark.parametrize(("version", "kind", "sent", "wanted"), NULLS)
+def test_what_go_writes_without_omitempty_is_written_as_null(version: str, kind: str, sent: dict[str, Any], wanted: str) -> None:
+    obj = decode(json.dumps(sent).encode(), wanted=row(version, kind)).obj
+    assert wanted in encode(obj).decode()
+    again = protobuf.decode(protobuf.encode(obj), type(obj))
+    assert encode(again) == encode(obj)
 
 
 def test_a_whole_number_has_no_fraction() -> None:

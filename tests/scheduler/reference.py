@@ -260,8 +260,8 @@ def rate_images(world: World, pod: PodInfo, nodes: Sequence[Node]) -> list[int]:
     for node in nodes:
         total = 0
         for name in names:
-            having = sum(any(name in image.names for image in other.status.images) for other in world.nodes)
-            size = next((image.sizeBytes for image in node.status.images if name in image.names), 0)
+            having = sum(any(name in (image.names or ()) for image in other.status.images) for other in world.nodes)
+            size = next((image.sizeBytes for image in node.status.images if name in (image.names or ())), 0)
             total += int(size * (having / len(world.nodes)))
         least, most = 23 * 2**20, 1000 * 2**20 * len(names)
         found.append(100 * (min(max(total, least), most) - least) // (most - least))

@@ -63,7 +63,9 @@ def format_micro_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
-def parse_time(text: str) -> datetime:
-    """Parse either form. Raises ValueError."""
+def parse_time(text: str | None) -> datetime:
+    """Parse either form; no time at all is the first moment of year 1, as in Go. Raises ValueError."""
+    if text is None:
+        return datetime.min.replace(tzinfo=UTC)
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -59,7 +59,7 @@ def _mounted(pod: Pod, volume: Volume) -> Iterator[Reference]:
         reference = getattr(getattr(volume, kind), field, None)
         if reference:
             yield "secrets", reference.name
-    for part in volume.projected.sources if volume.projected else ():
+    for part in volume.projected.sources or () if volume.projected else ():
         if part.secret:
             yield "secrets", part.secret.name
         if part.configMap:

@@ -150,16 +150,16 @@ def _member(field: Field) -> Encode:
     name, number, shape, pointer = field.attribute, field.number, field.shape, field.pointer
     if shape.kind == "list":
         item = _value(number, shape.element or Shape.ANY)
-        return lambda obj: b"".join(map(item, getattr(obj, name)))
+        return lambda obj: b"".join(map(item, getattr(obj, name) or ()))
     if _is_empty_message(shape):
         return lambda obj: b"" if getattr(obj, name) is None else chunk(number, b"")
     if shape.kind == "map":
         entry = _entry(number, shape)
-        return lambda obj: b"".join([entry(pair) for pair in sorted(getattr(obj, name).items())])
+        return lambda obj: b"".join([entry(pair) for pair in sorted((getattr(obj, name) or {}).items())])
     write = _value(number, shape)
     if shape.kind in ("bytes", "any", "raw", "union"):
         return lambda obj: b"" if (value := getattr(obj, name)) is None or value == b"" else write(value)
-    if pointer:
+    if pointer and not _is_time_value(field):
         return lambda obj: b"" if (value := getattr(obj, name)) is None else write(value)
     return lambda obj: write(getattr(obj, name))
 
@@ -167,6 +167,11 @@ def _member(field: Field) -> Encode:
 def _is_empty_message(shape: Shape) -> bool:
     """Say whether a field is there or not and holds nothing (`subresources.status` of a CRD)."""
     return shape.kind == "map" and shape.element is not None and shape.element.kind == "any"
+
+
+def _is_time_value(field: Field) -> bool:
+    """Say whether Go holds a time itself here, no pointer to one: None is its zero, which is written."""
+    return field.nulled and field.shape.kind in ("time", "micro-time")
 
 
 def _entry(number: int, shape: Shape) -> Encode:
@@ -215,7 +220,7 @@ def _union_payload(shape: Shape) -> Encode:
     return lambda value: b"".join(map(item, value)) if isinstance(value, list) else write(value)
 
 
-def _time_payload(text: str) -> bytes:
+def _time_payload(text: str | None) -> bytes:
     if not text:
         return b""
     moment = parse_time(text)
@@ -296,6 +301,8 @@ def _put(field: Field) -> _Put:
 
         return put
     read = _read(shape)
+    if field.pointer and shape.kind in ("time", "micro-time"):
+        return lambda values, raw: values.__setitem__(name, read(raw) or None)
 
     def set_value(values: dict[str, Any], raw: Any) -> None:
         values[name] = read(raw)

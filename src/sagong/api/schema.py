@@ -75,24 +75,8 @@ _INLINED: dict[str, tuple[str, int, frozenset[str]]] = {
     "RuleWithOperations": ("Rule", 2, frozenset({"operations"})),
 }
 
-# Lists, maps and pointers that are written as null when they are not set: the required ones, and
-_NULLED = frozenset(
-    {
-        *(
-            ("TypedObjectReference", "apiGroup"),
-            ("AzureFilePersistentVolumeSource", "secretNamespace"),
-            ("ProjectedVolumeSource", "sources"),
-        ),
-        *(("GRPCAction", "service"), ("ContainerImage", "names"), ("TypedLocalObjectReference", "apiGroup"), ("Role", "rules")),
-        *(("HorizontalPodAutoscalerStatus", "currentMetrics"), ("TokenRequestSpec", "audiences"), ("TokenRequestSpec", "boundObjectRef")),
-        *(("TokenRequestSpec", "expirationSeconds"), ("IngressClassParametersReference", "scope"), ("ClusterRole", "rules")),
-        *(("CSINodeDriver", "topologyKeys"), ("CustomResourceDefinitionStatus", "conditions"), ("EndpointSlice", "endpoints")),
-        *(("CustomResourceDefinitionStatus", "storedVersions"), ("EndpointSlice", "ports"), ("DeviceClaim", "requests")),
-        *(("CapacityRequestPolicy", "default"), ("AllocatedDeviceStatus", "conditions"), ("ResourcePolicyRule", "namespaces")),
-        ("LimitedPriorityLevelConfiguration", "nominalConcurrencyShares"),
-    }
-)
-# but not these, which are required and yet left out.
+# What is null in Go when it is not set has a default_factory of NoneType, or is required, so that validation lets nobody see it as null;
+# these are required and left out when they are not set.
 _NOT_NULLED = frozenset(
     {
         *(("IPAddressSpec", "parentRef"), ("ValidatingAdmissionPolicyBindingSpec", "validationActions"), ("CounterSet", "counters")),
@@ -111,7 +95,7 @@ class Field:
 
     number      in protobuf, 0 where there is none; `inlined` names the messages around it that JSON leaves out, with numbers
     pointer     absent and zero differ
-    always      written even when zero; `nulled` is written as null when absent
+    always      written even when zero; `nulled` is null in Go when absent, and written so where validation allows that
     strategies  of a strategic merge patch, with the `merge_key` of a list of objects
     default     the value that stands in a list key when the client left it out
     """
@@ -239,8 +223,8 @@ def _field(struct: type[ApiStruct], info: msgspec.structs.FieldInfo) -> Field:
 
 def _is_nulled(struct: type[ApiStruct], info: msgspec.structs.FieldInfo, metadata: tuple[Any, ...]) -> bool:
     key = (struct.__name__, info.encode_name)
-    can_be_null = info.default is None or info.default_factory in (list, dict, types.NoneType)
-    return can_be_null and key not in _NOT_NULLED and (key in _NULLED or _has(metadata, Required))
+    can_be_null = info.default is None or info.default_factory in (list, dict)
+    return info.default_factory is types.NoneType or (can_be_null and key not in _NOT_NULLED and _has(metadata, Required))
 
 
 def _any_shape(struct: type[ApiStruct], name: str, shape: Shape) -> Shape:

@@ -260,7 +260,7 @@ async def _all_running(client: Client, since: str, expected: int) -> bool:
 
 
 def _started(status: ContainerStatus) -> str:
-    return status.state.running.startedAt if status.state and status.state.running else ""
+    return (status.state.running.startedAt if status.state and status.state.running else None) or ""
 
 
 def _state(pod: Pod) -> str:

@@ -109,7 +109,7 @@ def _plan_family(changes: _Changes, pods: Sequence[Pod], nodes: Mapping[str, Nod
     existing: dict[Ports, list[EndpointSlice]] = {}
     for found in slices:
         if _owned(found, service):
-            existing.setdefault(ports_key(found.ports), []).append(found)
+            existing.setdefault(ports_key(found.ports or ()), []).append(found)
         else:
             changes.delete.append(found)
     desired, ports_of = _desired(service, pods, nodes, family)
@@ -178,14 +178,16 @@ def _pack(changes: _Changes, slices: Sequence[EndpointSlice], desired: Sequence[
     wanted = {_identity(endpoint): endpoint for endpoint in desired}
     kept: list[tuple[EndpointSlice, list[Endpoint]]] = []
     for found in slices:
-        staying = [wanted.pop(key) for endpoint in found.endpoints if (key := _identity(endpoint)) in wanted]
+        staying = [wanted.pop(key) for endpoint in found.endpoints or () if (key := _identity(endpoint)) in wanted]
         if staying or not found.endpoints:
             kept.append((found, staying))
         else:
             changes.delete.append(found)
     new = list(wanted.values())
     touched = [
-        (found, staying) for found, staying in kept if staying != found.endpoints or found.metadata.labels != _labels(changes.service)
+        (found, staying)
+        for found, staying in kept
+        if staying != (found.endpoints or []) or found.metadata.labels != _labels(changes.service)
     ]
     for _, staying in sorted(touched, key=lambda pair: -len(pair[1])):
         room = MAX_ENDPOINTS - len(staying)

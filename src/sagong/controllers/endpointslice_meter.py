@@ -101,8 +101,8 @@ class SliceMeter(Meter):
         key = Key(shown.metadata.namespace, shown.metadata.labels.get(_NAME, ""))
         slices = self._services[key]
         if new is not None:
-            ports = (new.addressType, tuple((port.name, port.protocol, port.port) for port in new.ports))
-            slices.known[new.metadata.name] = (len(new.endpoints), ports)
+            ports = (new.addressType, tuple((port.name, port.protocol, port.port) for port in new.ports or ()))
+            slices.known[new.metadata.name] = (len(new.endpoints or ()), ports)
         else:
             slices.known.pop(shown.metadata.name, None)
             if not slices.known:
@@ -114,4 +114,4 @@ class SliceMeter(Meter):
 
 
 def _addresses(found: EndpointSlice | None) -> set[tuple[str, ...]]:
-    return {tuple(endpoint.addresses) for endpoint in found.endpoints} if found is not None else set()
+    return {tuple(endpoint.addresses) for endpoint in found.endpoints or ()} if found is not None else set()

@@ -61,7 +61,7 @@ def plan(found: Endpoints, slices: Sequence[EndpointSlice]) -> Plan:
         actions.append(Emit(found, "Warning", "TooManyAddressesToMirror", said))
     existing: dict[tuple[str, Ports], list[EndpointSlice]] = {}
     for one in slices:
-        existing.setdefault((one.addressType, ports_key(one.ports)), []).append(one)
+        existing.setdefault((one.addressType, ports_key(one.ports or ())), []).append(one)
     for key, endpoints in wanted.endpoints.items():
         old = existing.pop(key, [])
         fresh = _slice(found, key[0], wanted.ports[key], endpoints)
@@ -124,7 +124,7 @@ def _slice(found: Endpoints, family: str, ports: list[EndpointPort], endpoints: 
 
 def _is_same(old: EndpointSlice, fresh: EndpointSlice) -> bool:
     return (
-        sorted(map(repr, old.endpoints)) == sorted(map(repr, fresh.endpoints))
+        sorted(map(repr, old.endpoints or ())) == sorted(map(repr, fresh.endpoints or ()))
         and old.metadata.labels == fresh.metadata.labels
         and old.metadata.annotations == fresh.metadata.annotations
         and [owner.uid for owner in old.metadata.ownerReferences] == [owner.uid for owner in fresh.metadata.ownerReferences]

@@ -56,11 +56,11 @@ def collect(slices: Iterable[EndpointSlice], node: NodeView) -> dict[tuple[str, 
     """
     found: dict[tuple[str, str], dict[tuple[str, int], Backend]] = {}
     for piece in sorted(slices, key=lambda piece: piece.metadata.name):
-        for port in piece.ports:
+        for port in piece.ports or ():
             if not port.port:
                 continue
             chosen = found.setdefault((port.name or "", (port.protocol or "TCP").lower()), {})
-            for endpoint in piece.endpoints:
+            for endpoint in piece.endpoints or ():
                 if not endpoint.addresses:
                     continue
                 backend = _backend(endpoint, port.port, node)

@@ -108,5 +108,5 @@ def started(pod: Pod, container: str) -> str:
     """Return when the container's run began, "" when it does not run."""
     for status in (*pod.status.containerStatuses, *pod.status.initContainerStatuses, *pod.status.ephemeralContainerStatuses):
         if status.name == container and status.state.running is not None:
-            return status.state.running.startedAt
+            return status.state.running.startedAt or ""
     return ""

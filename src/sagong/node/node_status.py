@@ -265,5 +265,5 @@ def _foreign(old: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
 def _without_heartbeats(status: NodeStatus) -> NodeStatus:
     bare = status.copy()
     for condition in bare.conditions:
-        condition.lastHeartbeatTime = ""
+        condition.lastHeartbeatTime = None
     return bare

@@ -154,7 +154,7 @@ def _api_reference(pod: Pod) -> str:
     """Return the API objects a static pod wants, which it cannot have: it must run without an API."""
     named = {kind.__name__.lower() + "s" for kind, _ in references(pod)}
     volumes = pod.spec.volumes
-    projected = [source for volume in volumes if volume.projected for source in volume.projected.sources]
+    projected = [source for volume in volumes if volume.projected for source in volume.projected.sources or ()]
     table = {
         "serviceaccounts": bool(pod.spec.serviceAccountName),
         "secrets": "secrets" in named,

@@ -27,7 +27,7 @@ class NodeInfo:
         old, self.node, self.exists = self.node, node or _NOBODY, node is not None
         self.labels = self.node.metadata.labels
         if old.status.images != self.node.status.images:
-            self.images = {name: image.sizeBytes for image in self.node.status.images for name in image.names}
+            self.images = {name: image.sizeBytes for image in self.node.status.images for name in image.names or ()}
 
     def copy(self) -> NodeInfo:
         """Return a copy that can lose and gain pods by itself."""

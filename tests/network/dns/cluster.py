@@ -31,7 +31,7 @@ class MemoryView:
         return [s for s in self._services.values() if address in s.spec.clusterIPs]
 
     def slices_at(self, address: str) -> Sequence[EndpointSlice]:
-        return [s for s in self._slices if any(address in e.addresses for e in s.endpoints)]
+        return [s for s in self._slices if any(address in e.addresses for e in s.endpoints or ())]
 
 
 def external(name: str, target: str) -> Service:

@@ -38,7 +38,7 @@ async def test_services_come_change_and_go(tmp_path: Path) -> None:
         await until(lambda: "10.96.0.9 . tcp . 80" in first.containers["service-ips"])
         assert first.containers["hairpin-connections"] == {"10.244.0.5 . 10.244.0.5 . tcp . 8080": ""}
 
-        made.endpoints = made.endpoints[1:]
+        made.endpoints = (made.endpoints or [])[1:]
         made = await client.update(made)
         await until(lambda: "mod 1" in str(first.chains["cluster/default/web/tcp/http"]))
         await client.delete(EndpointSlice, made.metadata.name, "default")

@@ -52,7 +52,7 @@ async def until(api: Api, path: str, holds: Any) -> Any:
 
 
 def condition(obj: dict[str, Any], kind: str) -> dict[str, Any]:
-    return next((found for found in obj.get("status", {}).get("conditions", ()) if found["type"] == kind), {})
+    return next((found for found in obj.get("status", {}).get("conditions") or () if found["type"] == kind), {})
 
 
 async def define(api: Api, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def _job_spec_of_job(spec: batch.JobSpec) -> None:
 
 
 def _template(spec: batch.JobSpec) -> None:
-    for rule in spec.podFailurePolicy.rules if spec.podFailurePolicy else ():
+    for rule in spec.podFailurePolicy.rules or () if spec.podFailurePolicy else ():
         for pattern in rule.onPodConditions:
             fill(pattern, {"status": "True"})
     pods.template(spec.template)

@@ -85,7 +85,7 @@ def _node(obj: core.Node) -> None:
 
 
 def _limit_range(obj: core.LimitRange) -> None:
-    for item in obj.spec.limits:
+    for item in obj.spec.limits or ():
         if item.type == "Container":
             item.default = {**item.max, **item.default}
             item.defaultRequest = {**item.min, **item.default, **item.defaultRequest}

@@ -23,7 +23,7 @@ def _ingress_class(obj: networking.IngressClass) -> None:
 
 
 def _endpoint_slice(obj: discovery.EndpointSlice) -> None:
-    for port in obj.ports:
+    for port in obj.ports or ():
         fill(port, {"name": "", "protocol": "TCP"})
 
 

@@ -133,7 +133,7 @@ def _volume(volume: Volume) -> None:
         _field_refs(volume.downwardAPI.items)
     if volume.ephemeral and (claim := volume.ephemeral.volumeClaimTemplate):
         claim.spec.volumeMode = "Filesystem" if claim.spec.volumeMode is None else claim.spec.volumeMode
-    for source in volume.projected.sources if volume.projected else ():
+    for source in volume.projected.sources or () if volume.projected else ():
         if source.downwardAPI:
             _field_refs(source.downwardAPI.items)
         if source.serviceAccountToken and source.serviceAccountToken.expirationSeconds is None:

@@ -22,7 +22,7 @@ def _tolerations(holder: resource.ExactDeviceRequest | resource.DeviceSubRequest
 
 
 def _claim_spec(spec: resource.ResourceClaimSpec) -> None:
-    for request in spec.devices.requests:
+    for request in spec.devices.requests or ():
         for part in (request.exactly, *request.firstAvailable):
             if part is not None:
                 _request(part)

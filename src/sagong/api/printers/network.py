@@ -46,8 +46,8 @@ def _host_port(ip: str, port: int) -> str:
 
 
 def _endpoint_slice(obj: discovery.EndpointSlice, now: datetime) -> Cells:
-    ports = (str(p.port) if p.port is not None else p.name if p.name is not None else "*" for p in obj.ports)
-    addresses = (address for endpoint in obj.endpoints for address in endpoint.addresses)
+    ports = (str(p.port) if p.port is not None else p.name if p.name is not None else "*" for p in obj.ports or ())
+    addresses = (address for endpoint in obj.endpoints or () for address in endpoint.addresses)
     return [obj.metadata.name, obj.addressType, some(ports, empty=UNSET), some(addresses, empty=UNSET), age(obj, now)]
 
 

@@ -27,7 +27,7 @@ class _Restarts:
     def add(self, status: ContainerStatus) -> None:
         self.count += status.restartCount
         if status.lastState.terminated:
-            self.last = max(self.last, status.lastState.terminated.finishedAt)
+            self.last = max(self.last, status.lastState.terminated.finishedAt or "")
 
     def text(self, now: datetime) -> str:
         return f"{self.count} ({since(self.last, now)} ago)" if self.count and self.last else str(self.count)

@@ -85,7 +85,7 @@ def _attributes_class(obj: storage.VolumeAttributesClass, now: datetime) -> Cell
 
 
 def _csi_node(obj: storage.CSINode, now: datetime) -> Cells:
-    return [obj.metadata.name, len(obj.spec.drivers), age(obj, now)]
+    return [obj.metadata.name, len(obj.spec.drivers or ()), age(obj, now)]
 
 
 def _capacity(obj: storage.CSIStorageCapacity, _: datetime) -> Cells:

@@ -116,7 +116,7 @@ def _budget(obj: policy.PodDisruptionBudget, now: datetime) -> Cells:
 
 
 def _autoscaler(obj: autoscaling.HorizontalPodAutoscaler, now: datetime) -> Cells:
-    return _autoscaler_cells(obj, _metrics(obj.spec.metrics, obj.status.currentMetrics), now)
+    return _autoscaler_cells(obj, _metrics(obj.spec.metrics, obj.status.currentMetrics or ()), now)
 
 
 def _autoscaler_v1(obj: autoscaling_v1.HorizontalPodAutoscaler, now: datetime) -> Cells:

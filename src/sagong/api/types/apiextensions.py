@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version apiextensions.k8s.io/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 from typing import Any
 
@@ -156,16 +157,16 @@ class CustomResourceDefinitionSpec(ApiStruct):
 class CustomResourceDefinitionCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastTransitionTime: A[Time, 3] = ""
+    lastTransitionTime: A[Time | None, 3] = field(default_factory=NoneType)
     reason: A[str, 4] = ""
     message: A[str, 5] = ""
     observedGeneration: A[Int64, 6] = 0
 
 
 class CustomResourceDefinitionStatus(ApiStruct):
-    conditions: A[list[CustomResourceDefinitionCondition], 1, ListMap("type")] = field(default_factory=list)
+    conditions: A[list[CustomResourceDefinitionCondition] | None, 1, ListMap("type")] = field(default_factory=NoneType)
     acceptedNames: A[CustomResourceDefinitionNames, 2] = field(default_factory=CustomResourceDefinitionNames)
-    storedVersions: A[list[str], 3, ATOMIC] = field(default_factory=list)
+    storedVersions: A[list[str] | None, 3, ATOMIC] = field(default_factory=NoneType)
     observedGeneration: A[Int64, 4] = 0
 
 

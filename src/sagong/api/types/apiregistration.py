@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version apiregistration.k8s.io/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 
 from msgspec import field
@@ -27,7 +28,7 @@ class APIServiceSpec(ApiStruct):
 class APIServiceCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastTransitionTime: A[Time, 3] = ""
+    lastTransitionTime: A[Time | None, 3] = field(default_factory=NoneType)
     reason: A[str, 4] = ""
     message: A[str, 5] = ""
 

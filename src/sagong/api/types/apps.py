@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version apps/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 from typing import Any
 
@@ -46,7 +47,7 @@ class StatefulSetSpec(ApiStruct):
 class StatefulSetCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastTransitionTime: A[Time, 3] = ""
+    lastTransitionTime: A[Time | None, 3] = field(default_factory=NoneType)
     reason: A[str, 4] = ""
     message: A[str, 5] = ""
 
@@ -103,8 +104,8 @@ class DeploymentSpec(ApiStruct):
 class DeploymentCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastUpdateTime: A[Time, 6] = ""
-    lastTransitionTime: A[Time, 7] = ""
+    lastUpdateTime: A[Time | None, 6] = field(default_factory=NoneType)
+    lastTransitionTime: A[Time | None, 7] = field(default_factory=NoneType)
     reason: A[str, 4] = ""
     message: A[str, 5] = ""
 
@@ -157,7 +158,7 @@ class DaemonSetSpec(ApiStruct):
 class DaemonSetCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastTransitionTime: A[Time, 3] = ""
+    lastTransitionTime: A[Time | None, 3] = field(default_factory=NoneType)
     reason: A[str, 4] = ""
     message: A[str, 5] = ""
 
@@ -200,7 +201,7 @@ class ReplicaSetSpec(ApiStruct):
 class ReplicaSetCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastTransitionTime: A[Time, 3] = ""
+    lastTransitionTime: A[Time | None, 3] = field(default_factory=NoneType)
     reason: A[str, 4] = ""
     message: A[str, 5] = ""
 

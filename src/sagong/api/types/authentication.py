@@ -44,14 +44,14 @@ class BoundObjectReference(ApiStruct):
 
 
 class TokenRequestSpec(ApiStruct):
-    audiences: A[list[str], 1, ATOMIC] = field(default_factory=list)
-    expirationSeconds: A[Int64 | None, 4] = None
+    audiences: A[list[str] | None, 1, ATOMIC] = field(default_factory=NoneType)
+    expirationSeconds: A[Int64 | None, 4] = field(default_factory=NoneType)
     boundObjectRef: A[BoundObjectReference | None, 3] = field(default_factory=NoneType)
 
 
 class TokenRequestStatus(ApiStruct):
     token: A[str, 1] = field(default_factory=str)
-    expirationTimestamp: A[Time, 2] = ""
+    expirationTimestamp: A[Time | None, 2] = field(default_factory=NoneType)
 
 
 class TokenRequest(ApiStruct):

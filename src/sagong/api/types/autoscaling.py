@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version autoscaling/v2, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 
 from msgspec import field
@@ -91,7 +92,7 @@ class HorizontalPodAutoscalerSpec(ApiStruct):
 class HorizontalPodAutoscalerCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastTransitionTime: A[Time, 3] = ""
+    lastTransitionTime: A[Time | None, 3] = field(default_factory=NoneType)
     reason: A[str, 4] = ""
     message: A[str, 5] = ""
 
@@ -143,7 +144,7 @@ class HorizontalPodAutoscalerStatus(ApiStruct):
     lastScaleTime: A[Time | None, 2] = None
     currentReplicas: A[Int32, 3] = 0
     desiredReplicas: A[Int32, 4, REQUIRED] = field(default_factory=int)
-    currentMetrics: A[list[MetricStatus], 5, ATOMIC] = field(default_factory=list)
+    currentMetrics: A[list[MetricStatus] | None, 5, ATOMIC] = field(default_factory=NoneType)
     conditions: A[list[HorizontalPodAutoscalerCondition], 6, ListMap("type"), Patch("merge", "type")] = field(default_factory=list)
 
 

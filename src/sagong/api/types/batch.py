@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version batch/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 
 from msgspec import field
@@ -27,7 +28,7 @@ class PodFailurePolicyRule(ApiStruct):
 
 
 class PodFailurePolicy(ApiStruct):
-    rules: A[list[PodFailurePolicyRule], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+    rules: A[list[PodFailurePolicyRule] | None, 1, REQUIRED, ATOMIC] = field(default_factory=NoneType)
 
 
 class SuccessPolicyRule(ApiStruct):
@@ -66,8 +67,8 @@ class UncountedTerminatedPods(ApiStruct):
 class JobCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastProbeTime: A[Time, 3] = ""
-    lastTransitionTime: A[Time, 4] = ""
+    lastProbeTime: A[Time | None, 3] = field(default_factory=NoneType)
+    lastTransitionTime: A[Time | None, 4] = field(default_factory=NoneType)
     reason: A[str, 5] = ""
     message: A[str, 6] = ""
 

@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version certificates.k8s.io/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 
 from msgspec import field
@@ -24,8 +25,8 @@ class CertificateSigningRequestCondition(ApiStruct):
     status: A[str, 6, REQUIRED] = field(default_factory=str)
     reason: A[str, 2] = ""
     message: A[str, 3] = ""
-    lastUpdateTime: A[Time, 4] = ""
-    lastTransitionTime: A[Time, 5] = ""
+    lastUpdateTime: A[Time | None, 4] = field(default_factory=NoneType)
+    lastTransitionTime: A[Time | None, 5] = field(default_factory=NoneType)
 
 
 class CertificateSigningRequestStatus(ApiStruct):

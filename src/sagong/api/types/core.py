@@ -183,7 +183,7 @@ class PortworxVolumeSource(ApiStruct):
 class ScaleIOVolumeSource(ApiStruct):
     gateway: A[str, 1, REQUIRED] = field(default_factory=str)
     system: A[str, 2, REQUIRED] = field(default_factory=str)
-    secretRef: A[LocalObjectReference | None, 3, REQUIRED] = None
+    secretRef: A[LocalObjectReference | None, 3, REQUIRED] = field(default_factory=NoneType)
     sslEnabled: A[bool, 4] = False
     protectionDomain: A[str, 5] = ""
     storagePool: A[str, 6] = ""
@@ -280,7 +280,7 @@ class VolumeProjection(ApiStruct):
 
 
 class ProjectedVolumeSource(ApiStruct):
-    sources: A[list[VolumeProjection], 1, ATOMIC] = field(default_factory=list)
+    sources: A[list[VolumeProjection] | None, 1, ATOMIC] = field(default_factory=NoneType)
     defaultMode: A[Int32 | None, 2] = None
 
 
@@ -473,7 +473,7 @@ class AzureFilePersistentVolumeSource(ApiStruct):
 class ScaleIOPersistentVolumeSource(ApiStruct):
     gateway: A[str, 1, REQUIRED] = field(default_factory=str)
     system: A[str, 2, REQUIRED] = field(default_factory=str)
-    secretRef: A[SecretReference | None, 3, REQUIRED] = None
+    secretRef: A[SecretReference | None, 3, REQUIRED] = field(default_factory=NoneType)
     sslEnabled: A[bool, 4] = False
     protectionDomain: A[str, 5] = ""
     storagePool: A[str, 6] = ""
@@ -585,8 +585,8 @@ class ModifyVolumeStatus(ApiStruct):
 class PersistentVolumeClaimCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastProbeTime: A[Time, 3] = ""
-    lastTransitionTime: A[Time, 4] = ""
+    lastProbeTime: A[Time | None, 3] = field(default_factory=NoneType)
+    lastTransitionTime: A[Time | None, 4] = field(default_factory=NoneType)
     reason: A[str, 5] = ""
     message: A[str, 6] = ""
 
@@ -715,7 +715,7 @@ class TCPSocketAction(ApiStruct):
 
 class GRPCAction(ApiStruct):
     port: A[Int32, 1, REQUIRED] = field(default_factory=int)
-    service: A[str | None, 2] = None
+    service: A[str | None, 2] = field(default_factory=NoneType)
 
 
 class ExecAction(ApiStruct):
@@ -856,7 +856,7 @@ class ContainerStateWaiting(ApiStruct):
 
 
 class ContainerStateRunning(ApiStruct):
-    startedAt: A[Time, 1] = ""
+    startedAt: A[Time | None, 1] = field(default_factory=NoneType)
 
 
 class ContainerStateTerminated(ApiStruct):
@@ -864,8 +864,8 @@ class ContainerStateTerminated(ApiStruct):
     signal: A[Int32, 2] = 0
     reason: A[str, 3] = ""
     message: A[str, 4] = ""
-    startedAt: A[Time, 5] = ""
-    finishedAt: A[Time, 6] = ""
+    startedAt: A[Time | None, 5] = field(default_factory=NoneType)
+    finishedAt: A[Time | None, 6] = field(default_factory=NoneType)
     containerID: A[str, 7] = ""
 
 
@@ -934,8 +934,8 @@ class PodCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     observedGeneration: A[Int64, 7] = 0
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastProbeTime: A[Time, 3] = ""
-    lastTransitionTime: A[Time, 4] = ""
+    lastProbeTime: A[Time | None, 3] = field(default_factory=NoneType)
+    lastTransitionTime: A[Time | None, 4] = field(default_factory=NoneType)
     reason: A[str, 5] = ""
     message: A[str, 6] = ""
 
@@ -1164,7 +1164,7 @@ class ContainerExtendedResourceRequest(ApiStruct):
 
 
 class PodExtendedResourceClaimStatus(ApiStruct):
-    requestMappings: A[list[ContainerExtendedResourceRequest], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+    requestMappings: A[list[ContainerExtendedResourceRequest] | None, 1, REQUIRED, ATOMIC] = field(default_factory=NoneType)
     resourceClaimName: A[str, 2, REQUIRED] = field(default_factory=str)
 
 
@@ -1179,7 +1179,7 @@ class HostIP(ApiStruct):
 class NodeAllocatableResourceClaimStatus(ApiStruct):
     resourceClaimName: A[str, 1, REQUIRED] = field(default_factory=str)
     containers: A[list[str], 2, SET] = field(default_factory=list)
-    resources: A[dict[str, Quantity], 3, REQUIRED] = field(default_factory=dict)
+    resources: A[dict[str, Quantity] | None, 3, REQUIRED] = field(default_factory=NoneType)
 
 
 class PodStatus(ApiStruct):
@@ -1252,7 +1252,7 @@ class ReplicationControllerSpec(ApiStruct):
 class ReplicationControllerCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastTransitionTime: A[Time, 3] = ""
+    lastTransitionTime: A[Time | None, 3] = field(default_factory=NoneType)
     reason: A[str, 4] = ""
     message: A[str, 5] = ""
 
@@ -1487,15 +1487,15 @@ class AttachedVolume(ApiStruct):
 
 
 class ContainerImage(ApiStruct):
-    names: A[list[str], 1, ATOMIC] = field(default_factory=list)
+    names: A[list[str] | None, 1, ATOMIC] = field(default_factory=NoneType)
     sizeBytes: A[Int64, 2] = 0
 
 
 class NodeCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastHeartbeatTime: A[Time, 3] = ""
-    lastTransitionTime: A[Time, 4] = ""
+    lastHeartbeatTime: A[Time | None, 3] = field(default_factory=NoneType)
+    lastTransitionTime: A[Time | None, 4] = field(default_factory=NoneType)
     reason: A[str, 5] = ""
     message: A[str, 6] = ""
 
@@ -1544,7 +1544,7 @@ class NamespaceSpec(ApiStruct):
 class NamespaceCondition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
-    lastTransitionTime: A[Time, 4] = ""
+    lastTransitionTime: A[Time | None, 4] = field(default_factory=NoneType)
     reason: A[str, 5] = ""
     message: A[str, 6] = ""
 
@@ -1583,7 +1583,7 @@ class EventSource(ApiStruct):
 
 class EventSeries(ApiStruct):
     count: A[Int32, 1] = 0
-    lastObservedTime: A[MicroTime, 2] = ""
+    lastObservedTime: A[MicroTime | None, 2] = field(default_factory=NoneType)
 
 
 class Event(ApiStruct):
@@ -1594,11 +1594,11 @@ class Event(ApiStruct):
     reason: A[str, 3] = ""
     message: A[str, 4] = ""
     source: A[EventSource, 5] = field(default_factory=EventSource)
-    firstTimestamp: A[Time, 6] = ""
-    lastTimestamp: A[Time, 7] = ""
+    firstTimestamp: A[Time | None, 6] = field(default_factory=NoneType)
+    lastTimestamp: A[Time | None, 7] = field(default_factory=NoneType)
     count: A[Int32, 8] = 0
     type: A[str, 9] = ""
-    eventTime: A[MicroTime, 10] = ""
+    eventTime: A[MicroTime | None, 10] = field(default_factory=NoneType)
     series: A[EventSeries | None, 11] = None
     action: A[str, 12] = ""
     related: A[ObjectReference | None, 13] = None
@@ -1623,7 +1623,7 @@ class LimitRangeItem(ApiStruct):
 
 
 class LimitRangeSpec(ApiStruct):
-    limits: A[list[LimitRangeItem], 1, REQUIRED, ATOMIC] = field(default_factory=list)
+    limits: A[list[LimitRangeItem] | None, 1, REQUIRED, ATOMIC] = field(default_factory=NoneType)
 
 
 class LimitRange(ApiStruct):

@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version discovery.k8s.io/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 from typing import ClassVar
 
@@ -54,8 +55,8 @@ class EndpointSlice(ApiStruct):
     kind: str = ""
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
     addressType: A[str, 4, REQUIRED] = field(default_factory=str)
-    endpoints: A[list[Endpoint], 2, ATOMIC] = field(default_factory=list)
-    ports: A[list[EndpointPort], 3, ATOMIC] = field(default_factory=list)
+    endpoints: A[list[Endpoint] | None, 2, ATOMIC] = field(default_factory=NoneType)
+    ports: A[list[EndpointPort] | None, 3, ATOMIC] = field(default_factory=NoneType)
 
 
 class EndpointSliceList(ApiStruct):

@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version events.k8s.io/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 
 from msgspec import field
@@ -11,14 +12,14 @@ from sagong.api.types.meta import ListMeta, ObjectMeta
 
 class EventSeries(ApiStruct):
     count: A[Int32, 1, REQUIRED] = field(default_factory=int)
-    lastObservedTime: A[MicroTime, 2, REQUIRED] = ""
+    lastObservedTime: A[MicroTime | None, 2, REQUIRED] = field(default_factory=NoneType)
 
 
 class Event(ApiStruct):
     apiVersion: str = ""
     kind: str = ""
     metadata: A[ObjectMeta, 1] = field(default_factory=ObjectMeta)
-    eventTime: A[MicroTime, 2, REQUIRED] = ""
+    eventTime: A[MicroTime | None, 2, REQUIRED] = field(default_factory=NoneType)
     series: A[EventSeries | None, 3] = None
     reportingController: A[str, 4] = ""
     reportingInstance: A[str, 5] = ""
@@ -29,8 +30,8 @@ class Event(ApiStruct):
     note: A[str, 10] = ""
     type: A[str, 11] = ""
     deprecatedSource: A[EventSource, 12] = field(default_factory=EventSource)
-    deprecatedFirstTimestamp: A[Time, 13] = ""
-    deprecatedLastTimestamp: A[Time, 14] = ""
+    deprecatedFirstTimestamp: A[Time | None, 13] = field(default_factory=NoneType)
+    deprecatedLastTimestamp: A[Time | None, 14] = field(default_factory=NoneType)
     deprecatedCount: A[Int32, 15] = 0
 
 

@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version flowcontrol.apiserver.k8s.io/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 
 from msgspec import field
@@ -41,7 +42,7 @@ class ResourcePolicyRule(ApiStruct):
     apiGroups: A[list[str], 2, REQUIRED, SET] = field(default_factory=list)
     resources: A[list[str], 3, REQUIRED, SET] = field(default_factory=list)
     clusterScope: A[bool, 4] = False
-    namespaces: A[list[str], 5, SET] = field(default_factory=list)
+    namespaces: A[list[str] | None, 5, SET] = field(default_factory=NoneType)
 
 
 class NonResourcePolicyRule(ApiStruct):
@@ -67,7 +68,7 @@ class FlowSchemaSpec(ApiStruct):
 class FlowSchemaCondition(ApiStruct):
     type: A[str, 1] = ""
     status: A[str, 2] = ""
-    lastTransitionTime: A[Time, 3] = ""
+    lastTransitionTime: A[Time | None, 3] = field(default_factory=NoneType)
     reason: A[str, 4] = ""
     message: A[str, 5] = ""
 
@@ -103,7 +104,7 @@ class LimitResponse(ApiStruct):
 
 
 class LimitedPriorityLevelConfiguration(ApiStruct):
-    nominalConcurrencyShares: A[Int32 | None, 1] = None
+    nominalConcurrencyShares: A[Int32 | None, 1] = field(default_factory=NoneType)
     limitResponse: A[LimitResponse, 2] = field(default_factory=LimitResponse)
     lendablePercent: A[Int32 | None, 3] = None
     borrowingLimitPercent: A[Int32 | None, 4] = None
@@ -123,7 +124,7 @@ class PriorityLevelConfigurationSpec(ApiStruct):
 class PriorityLevelConfigurationCondition(ApiStruct):
     type: A[str, 1] = ""
     status: A[str, 2] = ""
-    lastTransitionTime: A[Time, 3] = ""
+    lastTransitionTime: A[Time | None, 3] = field(default_factory=NoneType)
     reason: A[str, 4] = ""
     message: A[str, 5] = ""
 

@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version meta/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 from typing import Any, ClassVar
 
@@ -181,7 +182,7 @@ class Condition(ApiStruct):
     type: A[str, 1, REQUIRED] = field(default_factory=str)
     status: A[str, 2, REQUIRED] = field(default_factory=str)
     observedGeneration: A[Int64, 3] = 0
-    lastTransitionTime: A[Time, 4, REQUIRED] = ""
+    lastTransitionTime: A[Time | None, 4, REQUIRED] = field(default_factory=NoneType)
     reason: A[str, 5, REQUIRED] = field(default_factory=str)
     message: A[str, 6, REQUIRED] = field(default_factory=str)
 

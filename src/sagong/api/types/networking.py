@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version networking.k8s.io/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 from typing import ClassVar
 
@@ -141,7 +142,7 @@ class IngressClassParametersReference(ApiStruct):
     apiGroup: A[str | None, 1] = None
     kind: A[str, 2, REQUIRED] = field(default_factory=str)
     name: A[str, 3, REQUIRED] = field(default_factory=str)
-    scope: A[str | None, 4] = None
+    scope: A[str | None, 4] = field(default_factory=NoneType)
     namespace: A[str | None, 5] = None
 
 

@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version resource.k8s.io/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 from typing import Any
 
@@ -42,7 +43,7 @@ class CapacityRequestPolicyRange(ApiStruct):
 
 
 class CapacityRequestPolicy(ApiStruct):
-    default: A[Quantity | None, 1] = None
+    default: A[Quantity | None, 1] = field(default_factory=NoneType)
     validValues: A[list[Quantity], 3, ATOMIC] = field(default_factory=list)
     validRange: A[CapacityRequestPolicyRange | None, 4] = None
 
@@ -174,7 +175,7 @@ class DeviceClaimConfiguration(ApiStruct):
 
 
 class DeviceClaim(ApiStruct):
-    requests: A[list[DeviceRequest], 1, ATOMIC] = field(default_factory=list)
+    requests: A[list[DeviceRequest] | None, 1, ATOMIC] = field(default_factory=NoneType)
     constraints: A[list[DeviceConstraint], 2, ATOMIC] = field(default_factory=list)
     config: A[list[DeviceClaimConfiguration], 3, ATOMIC] = field(default_factory=list)
 
@@ -231,7 +232,7 @@ class AllocatedDeviceStatus(ApiStruct):
     pool: A[str, 2, REQUIRED] = field(default_factory=str)
     device: A[str, 3, REQUIRED] = field(default_factory=str)
     shareID: A[str | None, 7] = None
-    conditions: A[list[Condition], 4, ListMap("type")] = field(default_factory=list)
+    conditions: A[list[Condition] | None, 4, ListMap("type")] = field(default_factory=NoneType)
     data: A[Any | None, 5] = None
     networkData: A[NetworkDeviceData | None, 6] = None
 

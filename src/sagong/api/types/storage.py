@@ -1,5 +1,6 @@
 """Types of the Kubernetes API group version storage.k8s.io/v1, attributes spelled as on the wire."""
 
+from types import NoneType
 from typing import Annotated as A
 
 from msgspec import field
@@ -41,7 +42,7 @@ class VolumeAttachmentSpec(ApiStruct):
 
 
 class VolumeError(ApiStruct):
-    time: A[Time, 1] = ""
+    time: A[Time | None, 1] = field(default_factory=NoneType)
     message: A[str, 2] = ""
     errorCode: A[Int32 | None, 3] = None
 
@@ -108,12 +109,12 @@ class VolumeNodeResources(ApiStruct):
 class CSINodeDriver(ApiStruct):
     name: A[str, 1, REQUIRED] = field(default_factory=str)
     nodeID: A[str, 2, REQUIRED] = field(default_factory=str)
-    topologyKeys: A[list[str], 3, ATOMIC] = field(default_factory=list)
+    topologyKeys: A[list[str] | None, 3, ATOMIC] = field(default_factory=NoneType)
     allocatable: A[VolumeNodeResources | None, 4] = None
 
 
 class CSINodeSpec(ApiStruct):
-    drivers: A[list[CSINodeDriver], 1, REQUIRED, ListMap("name"), Patch("merge", "name")] = field(default_factory=list)
+    drivers: A[list[CSINodeDriver] | None, 1, REQUIRED, ListMap("name"), Patch("merge", "name")] = field(default_factory=NoneType)
 
 
 class CSINode(ApiStruct):

@@ -139,10 +139,10 @@ def _indexed(errors: Errors, path: str, spec: batch.JobSpec) -> None:
 
 
 def _failure_policy(errors: Errors, path: str, spec: batch.JobSpec, policy: batch.PodFailurePolicy) -> None:
-    if len(policy.rules) > _MAX_RULES:
+    if policy.rules and len(policy.rules) > _MAX_RULES:
         errors.too_many(path, len(policy.rules), _MAX_RULES)
     containers = {container.name for container in (*spec.template.spec.containers, *spec.template.spec.initContainers)}
-    for i, rule in enumerate(policy.rules):
+    for i, rule in enumerate(policy.rules or ()):
         at = f"{path}[{i}]"
         if rule.action == "FailIndex":
             if spec.backoffLimitPerIndex is None:

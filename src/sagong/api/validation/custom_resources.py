@@ -350,7 +350,7 @@ def _approval(errors: Errors, new: api.CustomResourceDefinition, old: api.Custom
 
 
 def _definition_change(errors: Errors, new: api.CustomResourceDefinition, old: api.CustomResourceDefinition) -> None:
-    if any(condition.type == "Established" and condition.status == "True" for condition in old.status.conditions):
+    if any(condition.type == "Established" and condition.status == "True" for condition in old.status.conditions or ()):
         immutable(errors, "spec.scope", new.spec.scope, old.spec.scope)
         immutable(errors, "spec.names.kind", new.spec.names.kind, old.spec.names.kind)
     immutable(errors, "spec.group", new.spec.group, old.spec.group)

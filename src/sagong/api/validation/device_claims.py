@@ -34,14 +34,14 @@ def _requests(claim: api.DeviceClaim) -> frozenset[str]:
     """Return how requests can be referred to: `request` and `request/alternative`."""
     return frozenset(
         name
-        for request in claim.requests
+        for request in claim.requests or ()
         for name in (request.name, *(f"{request.name}/{alternative.name}" for alternative in request.firstAvailable))
     )
 
 
 def _device_claim(errors: Errors, path: str, claim: api.DeviceClaim) -> None:
     known = _requests(claim)
-    items(errors, f"{path}.requests", claim.requests, _LIMIT, _request, key=lambda request: request.name)
+    items(errors, f"{path}.requests", claim.requests or (), _LIMIT, _request, key=lambda request: request.name)
 
     def constraint(errors: Errors, path: str, found: api.DeviceConstraint) -> None:
         _references(errors, f"{path}.requests", found.requests, known)
@@ -162,9 +162,9 @@ def _device_id(found: api.AllocatedDeviceStatus | api.DeviceRequestAllocationRes
 
 def _device_status(errors: Errors, path: str, found: api.AllocatedDeviceStatus) -> None:
     _device(errors, path, found)
-    if len(found.conditions) > _CONDITIONS:
+    if found.conditions and len(found.conditions) > _CONDITIONS:
         errors.too_many(f"{path}.conditions", len(found.conditions), _CONDITIONS)
-    conditions(errors, f"{path}.conditions", found.conditions)
+    conditions(errors, f"{path}.conditions", found.conditions or ())
     if found.data is not None:
         device_names.json_object(errors, f"{path}.data", found.data)
     if (network := found.networkData) is not None:

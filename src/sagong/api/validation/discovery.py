@@ -28,15 +28,15 @@ def _slice(errors: Errors, new: discovery.EndpointSlice, old: discovery.Endpoint
         errors.required("addressType")
     elif new.addressType not in _TYPES:
         errors.not_supported("addressType", new.addressType, _TYPES)
-    if len(new.ports) > _PORTS:
+    if new.ports and len(new.ports) > _PORTS:
         errors.too_many("ports", len(new.ports), _PORTS)
     seen: set[str] = set()
-    for i, port in enumerate(new.ports):
+    for i, port in enumerate(new.ports or ()):
         _port(errors, f"ports[{i}]", port, seen)
-    if old is None or old.endpoints != new.endpoints:
-        if len(new.endpoints) > _ENDPOINTS:
+    if old is None or (old.endpoints or []) != (new.endpoints or []):
+        if new.endpoints and len(new.endpoints) > _ENDPOINTS:
             errors.too_many("endpoints", len(new.endpoints), _ENDPOINTS)
-        for i, endpoint in enumerate(new.endpoints):
+        for i, endpoint in enumerate(new.endpoints or ()):
             _endpoint(errors, f"endpoints[{i}]", endpoint, new.addressType)
     if old is not None:
         immutable(errors, "addressType", new.addressType, old.addressType)

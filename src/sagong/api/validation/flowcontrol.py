@@ -143,8 +143,8 @@ def _resource_rule(errors: Errors, path: str, rule: flow.ResourcePolicyRule) -> 
     if not rule.namespaces and rule.clusterScope:
         return
     missing = "resource rules that are not cluster scoped must supply at least one namespace"
-    if not _alone(errors, f"{path}.namespaces", rule.namespaces, "namespaces", missing):
-        for i, name in enumerate(rule.namespaces):
+    if not _alone(errors, f"{path}.namespaces", rule.namespaces or (), "namespaces", missing):
+        for i, name in enumerate(rule.namespaces or ()):
             errors.each(f"{path}.namespaces[{i}]", name, (_NAMESPACES + complaint for complaint in names.dns1123_label(name)))
 
 

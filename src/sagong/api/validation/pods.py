@@ -62,7 +62,7 @@ def pod(errors: Errors, new: core.Pod, _: core.Pod | None) -> None:
             pod_templates.remember(text)
     if not new.spec.serviceAccountName:
         for i, volume in enumerate(new.spec.volumes):
-            for j, source in enumerate(volume.projected.sources if volume.projected else ()):
+            for j, source in enumerate(volume.projected.sources or () if volume.projected else ()):
                 if source.serviceAccountToken:
                     at = f"spec.volumes[{i}].projected.sources[{j}].serviceAccountToken"
                     errors.forbidden(at, "must not be specified when serviceAccountName is not set")

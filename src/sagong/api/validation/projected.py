@@ -29,7 +29,7 @@ def volume(errors: Errors, path: str, source: core.ProjectedVolumeSource) -> Non
             errors.invalid(path, value, "conflicting duplicate paths")
         taken.add(target)
 
-    for i, projection in enumerate(source.sources):
+    for i, projection in enumerate(source.sources or ()):
         at, count = f"{path}.sources[{i}]", 0
         for name, check in _SOURCES.items():
             if (part := getattr(projection, name)) is not None:

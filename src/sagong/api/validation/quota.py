@@ -103,7 +103,7 @@ def _scope_selector(errors: Errors, path: str, spec: core.ResourceQuotaSpec, sel
 def limit_range(errors: Errors, new: core.LimitRange, _: core.LimitRange | None) -> None:
     """Check a limit range."""
     seen: set[str] = set()
-    for i, item in enumerate(new.spec.limits):
+    for i, item in enumerate(new.spec.limits or ()):
         path = f"spec.limits[{i}]"
         _limit_type(errors, f"{path}.type", item.type)
         if item.type in seen:

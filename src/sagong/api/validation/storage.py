@@ -128,12 +128,12 @@ def _attachment_status(errors: Errors, new: storage.VolumeAttachment, _: storage
 
 def _node(errors: Errors, new: storage.CSINode, old: storage.CSINode | None) -> None:
     seen: set[str] = set()
-    for i, driver in enumerate(new.spec.drivers):
+    for i, driver in enumerate(new.spec.drivers or ()):
         _node_driver(errors, f"spec.drivers[{i}]", driver, seen)
-    before = {driver.name: driver for driver in old.spec.drivers} if old is not None else {}
-    for driver in new.spec.drivers:
+    before = {driver.name: driver for driver in old.spec.drivers or ()} if old is not None else {}
+    for driver in new.spec.drivers or ():
         known = before.get(driver.name)
-        if known is not None and (driver.nodeID, driver.topologyKeys) != (known.nodeID, known.topologyKeys):
+        if known is not None and (driver.nodeID, driver.topologyKeys or []) != (known.nodeID, known.topologyKeys or []):
             errors.invalid("spec.drivers", driver, "field is immutable")
 
 
@@ -149,7 +149,7 @@ def _node_driver(errors: Errors, path: str, driver: storage.CSINodeDriver, seen:
         errors.duplicate(f"{path}.name", driver.name)
     seen.add(driver.name)
     keys: set[str] = set()
-    for key in driver.topologyKeys:
+    for key in driver.topologyKeys or ():
         if not key:
             errors.required(path)
         if key in keys:

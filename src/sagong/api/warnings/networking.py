@@ -58,7 +58,7 @@ def _addresses(at: str, addresses: Sequence[EndpointAddress]) -> list[str]:
 def _slice(new: EndpointSlice, old: EndpointSlice | None) -> list[str]:
     found = ["spec.addressType: FQDN endpoints are deprecated"] if old is None and new.addressType == "FQDN" else []
     if new.metadata.labels.get(_SLICE_BY) not in _SLICE_CONTROLLERS:
-        for i, endpoint in enumerate(new.endpoints):
+        for i, endpoint in enumerate(new.endpoints or ()):
             found += ips(f"endpoints[{i}].addresses", endpoint.addresses)
     return found
 

@@ -42,8 +42,9 @@ def volumes(at: str, found: Sequence[Volume]) -> Iterator[str]:
                 yield from claim_spec(f"{at}[{i}].ephemeral.volumeClaimTemplate.spec", volume.ephemeral.volumeClaimTemplate.spec)
     for volume in found:
         if volume.projected is not None:
-            if not _plainly_apart(volume.projected.sources):
-                files = (file for source in volume.projected.sources for file in _projected(source))
+            sources = volume.projected.sources or ()
+            if not _plainly_apart(sources):
+                files = (file for source in sources for file in _projected(source))
                 yield from _collisions(f"volume {quote(volume.name)} (Projected)", files)
         elif volume.configMap or volume.secret or volume.downwardAPI:
             yield from _overlaps(volume)

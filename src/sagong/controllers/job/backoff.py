@@ -45,7 +45,7 @@ def finished_at(pod: Pod) -> datetime:
     """Return when the pod ended, as far as it says."""
     sidecars = {container.name for container in pod.spec.initContainers if is_sidecar(container)}
     statuses = [*pod.status.containerStatuses, *(status for status in pod.status.initContainerStatuses if status.name in sidecars)]
-    times = [status.state.terminated.finishedAt if status.state.terminated else "" for status in statuses]
+    times = [(status.state.terminated and status.state.terminated.finishedAt) or "" for status in statuses]
     if times and all(times):
         return max(map(parse_time, times))
     ready = condition(pod, "Ready")

@@ -20,7 +20,7 @@ class Verdict(NamedTuple):
 
 def judge(job: Job, pod: Pod) -> Verdict:
     """Apply the first rule that matches."""
-    for index, rule in enumerate(job.spec.podFailurePolicy.rules if job.spec.podFailurePolicy else ()):
+    for index, rule in enumerate(job.spec.podFailurePolicy.rules or () if job.spec.podFailurePolicy else ()):
         matched = _matched(rule, pod, index)
         if matched is not None:
             return Verdict(rule.action != "Ignore", rule.action, matched if rule.action == "FailJob" else "")

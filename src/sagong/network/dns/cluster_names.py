@@ -243,10 +243,10 @@ class ClusterNames:
 def _endpoints(slices: Sequence[EndpointSlice], port: str, protocol: str) -> Iterator[tuple[str, str, int]]:
     """Yield address, host name and port of the ready endpoints; port -1 for a slice without ports."""
     for piece in slices:
-        numbers = [p.port or -1 for p in piece.ports if _matches(port, protocol, p.name or "", p.protocol or "TCP")]
+        numbers = [p.port or -1 for p in piece.ports or () if _matches(port, protocol, p.name or "", p.protocol or "TCP")]
         if not piece.ports and not port and not protocol:
             numbers = [-1]
-        for endpoint in piece.endpoints:
+        for endpoint in piece.endpoints or ():
             if endpoint.conditions.ready is not False:
                 for address in endpoint.addresses:
                     yield from ((address, endpoint.hostname or dashed_name(address), number) for number in numbers)

@@ -28,7 +28,7 @@ class InformerView:
         self.serial = int(clock.now().timestamp())
         self._services.add_index(_ADDRESS, _cluster_ips)
         self._slices.add_index(_OWNER, lambda piece: (_key(piece.metadata.namespace, piece.metadata.labels.get(SERVICE_NAME, "")),))
-        self._slices.add_index(_ADDRESS, lambda piece: {address for endpoint in piece.endpoints for address in endpoint.addresses})
+        self._slices.add_index(_ADDRESS, lambda piece: {address for endpoint in piece.endpoints or () for address in endpoint.addresses})
         self._services.add_handler(lambda _old, _new: self._touch())
         self._slices.add_handler(lambda _old, _new: self._touch())
 

@@ -62,7 +62,7 @@ class Contents:
         if volume.downwardAPI:
             return _downward(pod, volume.downwardAPI.items, _mode(volume.downwardAPI.defaultMode), facts)
         if volume.projected:
-            return await self._projected(pod, volume.projected.sources, _mode(volume.projected.defaultMode), facts)
+            return await self._projected(pod, volume.projected.sources or (), _mode(volume.projected.defaultMode), facts)
         raise VolumeError(f'no volume plugin matched name: volume "{volume.name}"')
 
     async def _projected(self, pod: Pod, sources: Sequence[VolumeProjection], mode: int, facts: Facts) -> Files:

@@ -100,7 +100,7 @@ def references(pod: Pod) -> Iterator[tuple[type, str]]:
             yield ConfigMap, volume.configMap.name
         if volume.secret:
             yield Secret, volume.secret.secretName
-        for source in volume.projected.sources if volume.projected else ():
+        for source in volume.projected.sources or () if volume.projected else ():
             yield from _named(source.configMap, source.secret)
     for container in all_containers(pod):
         for origin in container.envFrom:

@@ -101,5 +101,5 @@ class NodeVolumeLimits:
 
 
 def _limits(node: CSINode | None) -> dict[str, int]:
-    drivers = node.spec.drivers if node is not None else ()
+    drivers = (node.spec.drivers if node is not None else None) or ()
     return {d.name: d.allocatable.count for d in drivers if d.allocatable is not None and d.allocatable.count is not None}

@@ -36,7 +36,7 @@ class LimitRanger(Plugin):
     async def validate(self, review: Review) -> None:
         """Refuse what is out of bounds."""
         for limits in self._ranges(review):
-            complaints = [complaint for item in limits.spec.limits for complaint in _complaints(item, review.obj)]
+            complaints = [complaint for item in limits.spec.limits or () for complaint in _complaints(item, review.obj)]
             if complaints:
                 raise review.forbidden(complaints[0] if len(complaints) == 1 else f"[{', '.join(dict.fromkeys(complaints))}]")
 
@@ -49,7 +49,7 @@ class LimitRanger(Plugin):
 def _set_defaults(pod: Pod, limits: LimitRange) -> None:
     requests: dict[str, str] = {}
     maxima: dict[str, str] = {}
-    for item in limits.spec.limits:
+    for item in limits.spec.limits or ():
         if item.type == "Container":
             requests |= item.defaultRequest
             maxima |= item.default

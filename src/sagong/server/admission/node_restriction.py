@@ -168,9 +168,10 @@ class NodeRestriction(Plugin):
         await self._check_audience(review, request, pod)
 
     async def _check_audience(self, review: Review, request: TokenRequest, pod: Pod) -> None:
-        if len(request.spec.audiences) > 1:
+        audiences = request.spec.audiences or ()
+        if len(audiences) > 1:
             raise review.forbidden("node may only request 0 or 1 audiences")
-        audience = request.spec.audiences[0] if request.spec.audiences else ""
+        audience = audiences[0] if audiences else ""
         if any(self._wants(pod, volume, audience) for volume in pod.spec.volumes):
             return
         user, verb = review.call.user, "request-serviceaccounts-token-audience"
@@ -182,7 +183,7 @@ class NodeRestriction(Plugin):
     def _wants(self, pod: Pod, volume: Volume, audience: str) -> bool:
         """Tell whether a volume needs a token for the audience: projected, or its CSI driver's."""
         if volume.projected is not None:
-            tokens = (source.serviceAccountToken for source in volume.projected.sources)
+            tokens = (source.serviceAccountToken for source in volume.projected.sources or ())
             return any(token is not None and token.audience == audience for token in tokens)
         driver = volume.csi.driver if volume.csi is not None else self._driver_of_claim(pod, volume)
         if not driver:
@@ -277,7 +278,7 @@ def _volume_references(volume: Volume) -> Iterator[str]:
         yield "csidrivers (via CSI volumes)"
     if volume.ephemeral is not None:
         yield "persistentvolumeclaims (via ephemeral volumes)"
-    for source in volume.projected.sources if volume.projected is not None else ():
+    for source in volume.projected.sources or () if volume.projected is not None else ():
         if source.serviceAccountToken is not None:
             yield "serviceaccounts (via projected volumes)"
         if source.clusterTrustBundle is not None:

@@ -124,7 +124,7 @@ def _check_mirror(review: Review, pod: Pod) -> None:
     if any(plural == "secrets" for plural, _ in pod_references(pod)):
         raise review.forbidden("a mirror pod may not reference secrets")
     for volume in pod.spec.volumes:
-        if volume.projected is not None and any(source.serviceAccountToken for source in volume.projected.sources):
+        if volume.projected is not None and any(source.serviceAccountToken for source in volume.projected.sources or ()):
             raise review.forbidden("a mirror pod may not use ServiceAccountToken volume projections")
 
 

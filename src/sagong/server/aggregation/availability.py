@@ -53,8 +53,8 @@ def obstacle(backend: Backend, service: Service | None, slices: Sequence[Endpoin
 
 
 def _serves(found: EndpointSlice, port: str) -> bool:
-    ready = any(is_ready(endpoint) for endpoint in found.endpoints)
-    return ready and any((own.name or "") == port and own.port is not None for own in found.ports)
+    ready = any(is_ready(endpoint) for endpoint in found.endpoints or ())
+    return ready and any((own.name or "") == port and own.port is not None for own in found.ports or ())
 
 
 async def ask(backend: Backend, connections: Connections) -> Finding:

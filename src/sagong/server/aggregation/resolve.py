@@ -46,8 +46,8 @@ class Resolver:
 
     def _endpoint(self, namespace: str, name: str, declared: ServicePort) -> tuple[str, int]:
         for found in self._shuffled(slices(self._objects, namespace, name)):
-            ready = [endpoint for endpoint in found.endpoints if is_ready(endpoint) and endpoint.addresses]
-            ports = [port.port for port in found.ports if (port.name or "") == declared.name and port.port]
+            ready = [endpoint for endpoint in found.endpoints or () if is_ready(endpoint) and endpoint.addresses]
+            ports = [port.port for port in found.ports or () if (port.name or "") == declared.name and port.port]
             if ready and ports:
                 return self._shuffled(ready)[0].addresses[0], ports[0]
         raise ResolveError(f'no endpoints available for service "{name}"')

@@ -22,7 +22,7 @@ _KINDS = (("kind", "KindConflict"), ("listKind", "ListKindConflict"))
 
 def is_true(definition: CustomResourceDefinition, kind: str) -> bool:
     """Say whether a condition of that type is true."""
-    return any(found.type == kind and found.status == "True" for found in definition.status.conditions)
+    return any(found.type == kind and found.status == "True" for found in definition.status.conditions or ())
 
 
 def is_served(definition: CustomResourceDefinition) -> bool:
@@ -33,10 +33,10 @@ def is_served(definition: CustomResourceDefinition) -> bool:
 def set_condition(definition: CustomResourceDefinition, kind: str, said: tuple[str, str, str], now: str) -> None:
     """Set a condition to (status, reason, message); its time is that of the last change of its status."""
     status, reason, message = said
-    found = next((known for known in definition.status.conditions if known.type == kind), None)
+    found = next((known for known in definition.status.conditions or () if known.type == kind), None)
     if found is None:
         found = CustomResourceDefinitionCondition(type=kind)
-        definition.status.conditions.append(found)
+        definition.status.conditions = [*(definition.status.conditions or ()), found]
     if found.status != status or not found.lastTransitionTime:
         found.lastTransitionTime = now
     found.status, found.reason, found.message = status, reason, message
@@ -70,7 +70,7 @@ def _judge_names(new: CustomResourceDefinition, others: Iterable[CustomResourceD
     if conflict[0] == "True":
         if not is_true(new, "Established"):
             set_condition(new, "Established", ("True", "InitialNamesAccepted", "the initial names have been accepted"), now)
-    elif not any(found.type == "Established" for found in new.status.conditions):
+    elif not any(found.type == "Established" for found in new.status.conditions or ()):
         set_condition(new, "Established", ("False", "NotAccepted", "not all names are accepted"), now)
 
 
@@ -114,4 +114,4 @@ def _judge_schemas(new: CustomResourceDefinition, now: str) -> None:
     if said is not None:
         set_condition(new, "NonStructuralSchema", said, now)
     else:
-        new.status.conditions = [found for found in new.status.conditions if found.type != "NonStructuralSchema"]
+        new.status.conditions = [found for found in new.status.conditions or () if found.type != "NonStructuralSchema"]

@@ -84,7 +84,7 @@ def _resource_matches(rule: ResourcePolicyRule, info: RequestInfo) -> bool:
     resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
     if not (_covers(rule.verbs, info.verb) and _covers(rule.resources, resource) and _covers(rule.apiGroups, info.group)):
         return False
-    return _covers(rule.namespaces, info.namespace) if info.namespace else rule.clusterScope
+    return _covers(rule.namespaces or (), info.namespace) if info.namespace else rule.clusterScope
 
 
 def _path_matches(rule: NonResourcePolicyRule, info: RequestInfo) -> bool:

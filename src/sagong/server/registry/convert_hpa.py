@@ -24,9 +24,9 @@ def to_v1(hpa: v2.HorizontalPodAutoscaler) -> v1.HorizontalPodAutoscaler:
     spec, status, metadata = hpa.spec, hpa.status, hpa.metadata.copy()
     cpu = next((metric for metric in spec.metrics if _utilization(metric) is not None), None)
     rest = [metric for metric in spec.metrics if metric is not cpu]
-    now = next((current for current in status.currentMetrics if _current_utilization(current) is not None), None)
+    now = next((current for current in status.currentMetrics or () if _current_utilization(current) is not None), None)
     _annotate(metadata.annotations, METRICS, [_old_shape(metric, "target") for metric in rest])
-    _annotate(metadata.annotations, CURRENT, [_old_shape(current, "current") for current in status.currentMetrics])
+    _annotate(metadata.annotations, CURRENT, [_old_shape(current, "current") for current in status.currentMetrics or ()])
     _annotate(metadata.annotations, CONDITIONS, msgspec.to_builtins(status.conditions))
     _annotate(metadata.annotations, BEHAVIOR, _recased(msgspec.to_builtins(spec.behavior), str.upper) if spec.behavior else None)
     return v1.HorizontalPodAutoscaler(

@@ -241,14 +241,15 @@ def mark_definition(definition: CustomResourceDefinition, now: datetime, _: Dele
         reason="InstanceDeletionPending",
         message="CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
     )
-    definition.status.conditions = [known for known in definition.status.conditions if known.type != condition.type] + [condition]
+    definition.status.conditions = [known for known in definition.status.conditions or () if known.type != condition.type] + [condition]
     return False
 
 
 def _note_stored_version(definition: CustomResourceDefinition) -> None:
     stored = next((version.name for version in definition.spec.versions if version.storage), "")
-    if stored and stored not in definition.status.storedVersions:
-        definition.status.storedVersions.append(stored)
+    known = definition.status.storedVersions or []
+    if stored and stored not in known:
+        definition.status.storedVersions = [*known, stored]
 
 
 def create_api_service(service: APIService, circumstances: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sagong.api import validation
 from sagong.api.clock import format_time
+from sagong.api.empty_lists import null_empty_lists
 from sagong.api.errors import ApiError, BadRequestError, Cause, already_exists, conflict, forbidden, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.resources import Resource
@@ -123,6 +124,7 @@ class _Write:
             await self._track(None, obj)
         else:
             managed.track(row, None, obj, call, registry.clock)
+            null_empty_lists(obj)
         review = await self._mutated("CREATE", obj, None)
         obj = self._checked_again(obj, review.obj)
         self._found(obj.metadata)
@@ -204,6 +206,7 @@ class _Write:
             await self._track(old, new)
         else:
             managed.track(row, old, new, call, registry.clock)
+            null_empty_lists(new)
         review = await self._mutated("UPDATE", new, old)
         new = self._checked_again(new, review.obj)
         new.metadata.generation = old.metadata.generation
