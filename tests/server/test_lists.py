@@ -11,6 +11,7 @@ import pytest
 from tests.server.harness import TABLE, config_map, pod, running
 
 from sagong.api import protobuf
+from sagong.api.openapi.descriptions import COMMON
 from sagong.api.protobuf import PROTOBUF
 from sagong.api.types.core import ConfigMapList
 from sagong.server.registry import registry, render, splice
@@ -77,6 +78,19 @@ async def test_selectors(tmp_path: Path) -> None:
         assert (await api("GET", f"{base}/pods?labelSelector=a%20b")).status == 400
         rows = await api.ok("GET", f"{base}/pods?fieldSelector=spec.nodeName%3Dn1", Accept=TABLE)
         assert [row["cells"][:3] for row in rows["rows"]] == [["a", "0/1", "Pending"]]
+
+
+async def test_a_table_of_nothing_has_null_for_rows_where_the_kind_has_no_printer(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        base = await api.namespace("pods")
+        for plural, wanted in (("pods", []), ("limitranges", None)):
+            table = await api.ok("GET", f"{base}/{plural}", Accept=TABLE)
+            assert table["rows"] == wanted
+            named, *_ = (column for column in table["columnDefinitions"] if column["name"] == "Name")
+            assert named["description"] == COMMON["ObjectMeta", "name"]
+        await api.ok("POST", f"{base}/limitranges", {"metadata": {"name": "a"}})
+        table = await api.ok("GET", f"{base}/limitranges", Accept=TABLE)
+        assert [row["cells"][0] for row in table["rows"]] == ["a"]
 
 
 async def test_resource_versions_that_have_not_come_time_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,13 @@ from sagong.api.clock import parse_time
 from sagong.api.custom.json_path import JsonPath, JsonPathError
 from sagong.api.custom.values import go_number
 from sagong.api.humanduration import since
+from sagong.api.openapi.descriptions import COMMON
 from sagong.api.types.apiextensions import CustomResourceColumnDefinition
 from sagong.api.types.meta import TableColumnDefinition
 
-_NAME = TableColumnDefinition(name="Name", type="string", format="name", description="The name of the object, unique in its namespace.")
+_NAME = TableColumnDefinition(name="Name", type="string", format="name", description=COMMON["ObjectMeta", "name"])
 _AGE = CustomResourceColumnDefinition(
-    name="Age", type="date", description="How long ago the object was created.", jsonPath=".metadata.creationTimestamp"
+    name="Age", type="date", description=COMMON["ObjectMeta", "creationTimestamp"], jsonPath=".metadata.creationTimestamp"
 )
 _encode = msgspec.json.Encoder().encode
 

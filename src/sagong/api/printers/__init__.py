@@ -17,7 +17,7 @@ from sagong.api.resources import Resource
 from sagong.api.types.core import Pod
 from sagong.api.types.meta import TableColumnDefinition, TableRowCondition
 
-__all__ = ["columns", "columns_of", "row", "row_conditions"]
+__all__ = ["columns", "columns_of", "is_plain", "row", "row_conditions"]
 
 _TABLE: dict[type, Printer] = {}
 for _module in (control, core, network, pods, storage, workloads):
@@ -45,6 +45,11 @@ def columns(resource: Resource) -> tuple[TableColumnDefinition, ...]:
 def columns_of(kind: type) -> tuple[TableColumnDefinition, ...]:
     """Return the columns of a Struct's table; a subresource's kind (Scale) has a table too."""
     return _TABLE.get(kind, _PLAIN).columns
+
+
+def is_plain(resource: Resource) -> bool:
+    """Say whether a built-in kind has no printer of its own, so that a table of none of its objects has null for rows."""
+    return resource.module is not None and resource.type not in _TABLE
 
 
 def row(obj: Any, now: datetime) -> Cells:

@@ -9,11 +9,15 @@ from typing import Any
 
 from sagong.api import selectors
 from sagong.api.humanduration import since
+from sagong.api.openapi.descriptions import COMMON
 from sagong.api.types.base import ApiStruct
 from sagong.api.types.core import Container, PodTemplateSpec
 from sagong.api.types.meta import LabelSelector, ObjectMeta, TableColumnDefinition
 
 Cells = list[Any]
+# Columns that show a field of the metadata are described as it is in the OpenAPI documents.
+_SHOWN = {"Name": "name", "Age": "creationTimestamp", "Created At": "creationTimestamp"}
+_DESCRIPTIONS = {column: COMMON["ObjectMeta", field] for column, field in _SHOWN.items()}
 NONE, UNSET, UNKNOWN = "<none>", "<unset>", "<unknown>"
 
 
@@ -35,7 +39,8 @@ def _column(notation: str) -> TableColumnDefinition:
     return TableColumnDefinition(
         name=name,
         type=kind or "string",
-        format="name" if name == "Name" else "",
+        format="name" if name in ("Name", "Attacher") else "",
+        description=_DESCRIPTIONS.get(name, ""),
         priority=1 if notation.startswith("+") else 0,
     )
 

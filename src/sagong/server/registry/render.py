@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -136,8 +137,12 @@ class Renderer:
             "columnDefinitions": (custom.definitions if custom is not None else printers.columns(self._row)) if columns else None,
             "rows": (),
         }
+        each = iter(objects)
+        first = next(each, None)
+        if first is None and printers.is_plain(self._row):
+            return iter([_encoder.encode(table | {"rows": None})])
         head = _encoder.encode(table)
-        rows = (_encoder.encode(self._table_row(value, revision)) for value, revision in objects)
+        rows = (_encoder.encode(self._table_row(value, revision)) for value, revision in chain(() if first is None else (first,), each))
         return splice.pieces(head.removesuffix(b"]}"), rows, b"]}")
 
     def _table_row(self, value: bytes, revision: int) -> dict[str, Any]:
@@ -182,10 +187,9 @@ class RenderCache:
 
 def to_yaml(body: bytes) -> bytes:
     """Return JSON as YAML."""
-    import yaml  # noqa: PLC0415 - rarely asked for
+    from sagong.api import yaml_encode  # noqa: PLC0415 - rarely asked for
 
-    text: str = yaml.dump(msgspec.json.decode(body), Dumper=yaml.CSafeDumper, default_flow_style=False, allow_unicode=True)
-    return text.encode()
+    return yaml_encode.to_yaml(body)
 
 
 def to_protobuf(body: bytes, row: Resource) -> bytes:
