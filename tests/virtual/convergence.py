@@ -174,7 +174,8 @@ class Scenario:
         await until(self.cluster.clock, stays, LONGEST)
 
     async def _on(self, nodes: Sequence[str]) -> list[Pod]:
-        return [pod for pod in (await self.cluster.admin.list(Pod, NAMESPACE)).items if pod.spec.nodeName in nodes]
+        found = [await self.cluster.admin.list(Pod, NAMESPACE, field_selector=f"spec.nodeName={node}") for node in nodes]
+        return [pod for those in found for pod in those.items]
 
     async def _given_up(self, nodes: Sequence[str]) -> bool:
         return all(pod.metadata.deletionTimestamp for pod in await self._on(nodes))

@@ -50,6 +50,11 @@ class _Frame(msgspec.Struct):
     object: msgspec.Raw
 
 
+class _FrameOf(msgspec.Struct, Generic[T]):
+    type: str
+    object: T
+
+
 _frames = msgspec.json.Decoder(_Frame)
 
 
@@ -74,8 +79,20 @@ class Endpoint(Generic[T]):
 
     def decode_event(self, line: bytes) -> tuple[str, T | Status]:
         """Decode a watch frame: its type, and the object, or the Status of an ERROR."""
+        try:
+            whole = self._decode_frame(line)
+        except msgspec.ValidationError:  # an error, or an object that needs care
+            pass
+        else:
+            if whole.type != "ERROR":
+                return whole.type, whole.object
         frame = _frames.decode(line)
         return frame.type, (_status(frame.object) if frame.type == "ERROR" else self.decode(frame.object))
+
+    @functools.cached_property
+    def _decode_frame(self) -> Callable[[bytes], _FrameOf[T]]:
+        """Decode a watch frame and its object in one go."""
+        return msgspec.json.Decoder(_FrameOf[self.type]).decode  # type: ignore[name-defined]  # a type at run time, which mypy does not follow
 
     def filled(self, obj: T) -> T:
         """Return the object with apiVersion and kind, as the server wants them."""

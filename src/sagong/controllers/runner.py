@@ -24,7 +24,7 @@ from sagong.client.events import Recorder
 from sagong.client.informer import Informer
 from sagong.client.plan import Outcome, Written, apply
 from sagong.client.workqueue import WorkQueue
-from sagong.controllers.declaration import Controller, Key, Kind, Watch
+from sagong.controllers.declaration import Controller, Key, Keys, Kind, Watch
 from sagong.controllers.meter import Attempt
 from sagong.controllers.view import INDEXES, View, controller_of
 
@@ -40,6 +40,7 @@ class Informers:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._informers: dict[Endpoint[Any], Informer[Any]] = {}
+        self._by_kind: dict[Kind, Informer[Any]] = {}
         self._tasks: dict[Endpoint[Any], asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -53,9 +54,12 @@ class Informers:
 
     def known(self, kind: Kind) -> Informer[Any]:
         """Return the informer of a declared kind. Raises LookupError."""
-        informer = self._informers.get(endpoint_of(kind))
+        informer = self._by_kind.get(kind)
         if informer is None:
-            raise LookupError(f"{endpoint_of(kind).resource.group_resource} is read and not declared")
+            informer = self._informers.get(endpoint_of(kind))
+            if informer is None:
+                raise LookupError(f"{endpoint_of(kind).resource.group_resource} is read and not declared")
+            self._by_kind[kind] = informer
         return informer
 
     def showing(self, resource: Resource) -> Informer[Any] | None:
@@ -64,6 +68,7 @@ class Informers:
 
     def drop(self, resource: Resource) -> None:
         """Stop following a resource that is no longer served."""
+        self._by_kind.clear()
         for endpoint in [end for end in self._informers if end.resource == resource]:
             del self._informers[endpoint]
             if task := self._tasks.pop(endpoint, None):
@@ -136,7 +141,7 @@ class Loop:
         for watch in self.controller.watches:
             self._informers.of(watch.kind).add_handler(self._handler(watch))
         for kind in self.controller.owns:
-            self._informers.of(kind).add_handler(self._handler(Watch(kind, self._owner)))
+            self._informers.of(kind).add_handler(self._handler(Watch(kind, self._owners())))
         for kind in self.controller.reads:
             self._informers.of(kind)
         for kind, handler in self.meter.handlers():
@@ -231,22 +236,30 @@ class Loop:
             log.warning("%s: own writes not seen in %g s", self.controller.name, OBSERVE_LIMIT)
 
     def _handler(self, watch: Watch) -> Any:
+        changed, keys, view, add = watch.changed, watch.keys, self._view, self.queue.add
+
         def handle(old: Any, new: Any) -> None:
-            if watch.changed is not None and not watch.changed(old, new):
+            if changed is not None and not changed(old, new):
                 return
             for obj in (old, new):
                 if obj is not None:
-                    for key in watch.keys(self._view, obj):
-                        self.queue.add(key)
+                    for key in keys(view, obj):
+                        add(key)
 
         return handle
 
-    def _owner(self, _view: View, obj: Any) -> Iterable[Key]:
-        owner = controller_of(obj)
+    def _owners(self) -> Keys:
+        """Return what tells the key of an object's owner, if that is of the kind that the controller is about."""
         primary = endpoint_of(self.controller.watches[0].kind).resource
-        if owner is None or owner.kind != primary.kind or owner.apiVersion.partition("/")[0] != primary.api_version.partition("/")[0]:
-            return ()
-        return (Key(obj.metadata.namespace if primary.namespaced else "", owner.name),)
+        kind, group, namespaced = primary.kind, primary.api_version.partition("/")[0], primary.namespaced
+
+        def owner(_view: View, obj: Any) -> Iterable[Key]:
+            found = controller_of(obj)
+            if found is None or found.kind != kind or found.apiVersion.partition("/")[0] != group:
+                return ()
+            return (Key(obj.metadata.namespace if namespaced else "", found.name),)
+
+        return owner
 
 
 class Part(Protocol):

@@ -193,6 +193,8 @@ def _ours(found: PodCondition, ours: PodStatus) -> bool:
 
 def _difference(before: PodStatus, after: PodStatus) -> dict[str, Any]:
     """Return a strategic merge patch that turns one status into the other, {} when they are equal."""
+    if before == after:
+        return {}
     old, new = _builtins(before), _builtins(after)
     patch: dict[str, Any] = {key: value for key, value in new.items() if old.get(key) != value and key != "conditions"}
     patch.update(dict.fromkeys(old.keys() - new.keys() - {"conditions"}))

@@ -5,6 +5,7 @@ Example: the object has [a, b, c], the patch names [c, x, a]; b stays before c: 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,22 +32,34 @@ def index_of(items: list[Any], wanted: Any, kind: Items) -> int:
     return next((place for place, item in enumerate(items) if kind.identity(item) == identity), -1)
 
 
+def _places(items: list[Any], kind: Items) -> Callable[[Any], int]:
+    """Return what `index_of` would return for each item, without looking at the whole list each time."""
+    try:
+        known: dict[Any, int] = {kind.identity(item): place for place, item in reversed(tuple(enumerate(items)))}
+    except TypeError:  # what tells items apart should be a scalar, and is a list or map
+        return lambda wanted: index_of(items, wanted, kind)
+
+    def place(wanted: Any) -> int:
+        try:
+            return known.get(kind.identity(wanted), -1)
+        except TypeError:
+            return -1
+
+    return place
+
+
 def arrange(merged: list[Any], order: list[Any], before: list[Any], kind: Items) -> list[Any]:
     """Return the merged items: those in `order` in that order, the others between them as `before` had them."""
-    named = _sorted([item for item in merged if index_of(order, item, kind) >= 0], order, kind)
-    own = _sorted([item for item in merged if index_of(order, item, kind) < 0], before, kind)
+    in_order, in_before = _places(order, kind), _places(before, kind)
+    named = _sorted([item for item in merged if in_order(item) >= 0], in_order, len(order))
+    own = _sorted([item for item in merged if in_order(item) < 0], in_before, len(before))
     result: list[Any] = []
     while named and own:
-        place, other = index_of(before, own[0], kind), index_of(before, named[0], kind)
+        place, other = in_before(own[0]), in_before(named[0])
         result.append(own.pop(0) if 0 <= place < other else named.pop(0))
     return [*result, *named, *own]
 
 
-def _sorted(items: list[Any], order: list[Any], kind: Items) -> list[Any]:
-    """Sort by place in `order`; items that are not in it come after the others, as they stood."""
-
-    def place(item: Any) -> int:
-        found = index_of(order, item, kind)
-        return found if found >= 0 else len(order)
-
-    return sorted(items, key=place)
+def _sorted(items: list[Any], place: Callable[[Any], int], last: int) -> list[Any]:
+    """Sort by place; items that have none come after the others, as they stood."""
+    return sorted(items, key=lambda item: found if (found := place(item)) >= 0 else last)

@@ -60,6 +60,7 @@ class Graph:
 
     def __init__(self) -> None:
         self._informers: dict[str, tuple[Resource, Informer[Any]]] = {}
+        self._kinds: dict[tuple[str, str], Resource] = {}
         self._dependents: dict[str, set[Place]] = {}
         self._absent: OrderedDict[str, None] = OrderedDict()
 
@@ -71,6 +72,7 @@ class Graph:
     def follow(self, resource: Resource, informer: Informer[Any], wake: Callable[[Key], None]) -> None:
         """Follow a resource; `wake` is called with keys that need a look."""
         self._informers[resource.group_resource] = (resource, informer)
+        self._find_kinds()
 
         def handle(old: Any, new: Any) -> None:
             if informer is self._informers.get(resource.group_resource, (None, None))[1]:
@@ -82,6 +84,7 @@ class Graph:
     def unfollow(self, resource: Resource) -> None:
         """Forget a resource that is no longer served."""
         self._informers.pop(resource.group_resource, None)
+        self._find_kinds()
         for places in self._dependents.values():
             places.difference_update([place for place in places if place.resource == resource])
 
@@ -102,7 +105,7 @@ class Graph:
     def resource_of(self, reference: OwnerReference) -> Resource | None:
         """Return the resource that a reference means, at whatever version it is followed."""
         group = reference.apiVersion.rpartition("/")[0]
-        return next((found for found in self.resources if (found.group, found.kind) == (group, reference.kind)), None)
+        return self._kinds.get((group, reference.kind))
 
     def owner(self, reference: OwnerReference, namespace: str) -> Item | None:
         """Return the owner that a reference of an object in `namespace` means, if the informers show it."""
@@ -149,6 +152,9 @@ class Graph:
             yield from self._dependents.get(new.uid, ())
         elif new.ownerReferences and any(self._is_lost(owner, new.namespace) for owner in new.ownerReferences):
             yield place
+
+    def _find_kinds(self) -> None:
+        self._kinds = {(found.group, found.kind): found for found in reversed(self.resources)}
 
     def _waiting_owners(self, meta: ObjectMeta) -> Iterable[Place]:
         """Yield owners that wait for this dependent: they may go on when it changes."""

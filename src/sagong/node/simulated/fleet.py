@@ -53,7 +53,7 @@ class Fleet:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        pods = Informer(self._client, Pod, transform=self._slim)
+        pods = Informer(self._client, Pod, field_selector="spec.nodeName!=", transform=self._slim)
         pods.add_handler(self._changed)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._recorder.run())
