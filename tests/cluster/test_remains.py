@@ -10,11 +10,17 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
 
 from sagong.cluster import remains
-from sagong.cluster.remains import Bundle, Places, Remains, plan
+from sagong.cluster.remains import Bundle, Places, Remains, Task, plan
+from sagong.node.cri.exits import End
+from sagong.node.ends import Ends
 
 RUNNING = Bundle("sandbox", made=True, sandbox="sandbox", network_namespace="/n/1")
 CONTAINER = Bundle("container", made=True, sandbox="sandbox", network_namespace="/proc/7/ns/net")
@@ -58,7 +64,7 @@ def test_what_remains(
 
 
 def test_remains_are_removed_and_what_runs_is_not(tmp_path: Path) -> None:
-    places = Places(tmp_path / "state", tmp_path / "sock", tmp_path / "runc", tmp_path / "addresses")
+    places = Places(tmp_path / "state", tmp_path / "sock", tmp_path / "runc", tmp_path / "addresses", tmp_path / "kubelet" / "ends")
     places.addresses.mkdir()
     places.network_namespaces.mkdir(parents=True)
     for number, (name, made) in enumerate((("runs", True), ("half", False), (".leaving", True))):
@@ -119,26 +125,68 @@ def shim(path: Path, answers: Mapping[bytes, bytes]) -> Iterator[str]:
             server.shutdown(socket.SHUT_RDWR)
 
 
+def state(*, status: int, code: int = 0, seconds: int = 0, nanoseconds: int = 0) -> bytes:
+    """Return a ttrpc Response with a StateResponse, made by another's encoder."""
+    number, text, inner = FieldDescriptorProto.TYPE_UINT32, FieldDescriptorProto.TYPE_STRING, FieldDescriptorProto.TYPE_MESSAGE
+    file = FileDescriptorProto(name="state.proto", package="p", syntax="proto3")
+    for name, fields in {
+        "At": {"seconds": (1, number), "nanos": (2, number)},
+        "State": {"id": (1, text), "pid": (3, number), "status": (4, number), "exit_status": (9, number), "exited_at": (10, inner)},
+        "Response": {"payload": (2, inner)},
+    }.items():
+        message = file.message_type.add(name=name)
+        for field, (at, kind) in fields.items():
+            message.field.add(name=field, number=at, type=kind, label=1, type_name={"exited_at": ".p.At", "payload": ".p.State"}.get(field))
+    pool = DescriptorPool()
+    pool.Add(file)
+    response: Any = GetMessageClass(pool.FindMessageTypeByName("p.Response"))()
+    response.payload.id, response.payload.pid, response.payload.status, response.payload.exit_status = "t" * 200, 4711, status, code
+    response.payload.exited_at.seconds, response.payload.exited_at.nanos = seconds, nanoseconds
+    return bytes(response.SerializeToString())
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        pytest.param(UNKNOWN, True, id="not found"),
-        pytest.param(bytes.fromhex("0a9001 0805 128b01") + b"x" * 139, True, id="not found, with a long message"),
-        pytest.param(RUNS, False, id="found"),
-        pytest.param(b"\x0a\x00" + RUNS, False, id="found, and a status without a code"),
-        pytest.param(bytes.fromhex("0a02 080c"), False, id="the method is unknown"),
-        pytest.param(b"", False, id="the shim hangs up"),
+        pytest.param(UNKNOWN, Task(lacking=True), id="not found"),
+        pytest.param(bytes.fromhex("0a9001 0805 128b01") + b"x" * 139, Task(lacking=True), id="not found, with a long message"),
+        pytest.param(RUNS, Task(), id="found"),
+        pytest.param(b"\x0a\x00" + RUNS, Task(), id="found, and a status without a code"),
+        pytest.param(bytes.fromhex("0a02 080c"), Task(), id="the method is unknown"),
+        pytest.param(b"", Task(), id="the shim hangs up"),
+        pytest.param(b"\x0a\x24\x08", Task(), id="half an answer"),
+        pytest.param(b"\x0d\x00\x00\x00\x00", Task(), id="another kind of answer"),
+        pytest.param(state(status=2), Task(), id="runs"),
+        pytest.param(
+            state(status=3, code=137, seconds=1_800_000_000, nanoseconds=5), Task(end=(137, 1_800_000_000_000_000_005)), id="ended"
+        ),
+        pytest.param(state(status=3, seconds=2), Task(end=(0, 2_000_000_000)), id="ended well"),
     ],
 )
-def test_whether_a_shim_lacks_a_task(tmp_path: Path, answer: bytes, *, expected: bool) -> None:
+def test_what_a_shim_says_of_a_task(tmp_path: Path, answer: bytes, expected: Task) -> None:
     with shim(tmp_path / "s", {b"t": answer}) as address:
-        assert remains.lacks(address, "t") is expected
-    assert remains.lacks(f"unix://{tmp_path}/absent", "t") is False
-    assert remains.lacks("", "t") is False
+        assert remains.ask(address, "t") == expected
+    assert remains.ask(f"unix://{tmp_path}/absent", "t") == Task()
+    assert remains.ask("", "t") == Task()
+
+
+def test_how_containers_ended_is_written_down_before_containerd_takes_their_tasks(tmp_path: Path) -> None:
+    places = Places(tmp_path / "state", tmp_path / "sock", tmp_path / "runc", tmp_path / "addresses", tmp_path / "kubelet" / "ends")
+    ended = state(status=3, code=3, seconds=2)
+    with shim(tmp_path / "s", {b"sandbox": ended, b"ended": ended, b"runs": RUNS}) as address:
+        for name in ("sandbox", "ended", "runs"):
+            bundle = places.bundles / name
+            bundle.mkdir(parents=True)
+            (bundle / "init.pid").write_text("1")
+            (bundle / "address").write_text(address)
+            (bundle / "config.json").write_text(json.dumps({"annotations": {"io.kubernetes.cri.sandbox-id": "sandbox"}}))
+        remains.sweep(places)
+    assert [path.name for path in places.ends.iterdir()] == ["ended"], "a sandbox has no exit code that anybody asks for"
+    assert Ends(tmp_path / "kubelet").recall("ended") == End(3, 2_000_000_000)
 
 
 def test_a_task_that_its_shim_does_not_know_is_a_remain(tmp_path: Path) -> None:
-    places = Places(tmp_path / "state", tmp_path / "sock", tmp_path / "runc", tmp_path / "addresses")
+    places = Places(tmp_path / "state", tmp_path / "sock", tmp_path / "runc", tmp_path / "addresses", tmp_path / "kubelet" / "ends")
     with shim(tmp_path / "s", {b"left": UNKNOWN, b"runs": RUNS}) as address:
         for name in ("left", "runs"):
             bundle = places.bundles / name

@@ -192,7 +192,7 @@ def test_what_was_being_deleted_when_containerd_was_killed_goes(cluster: Cluster
 def deleted(address: str, task: str) -> bool:
     """Have a task whose process ends deleted as containerd does it; say whether its shim has let go of it."""
     remains.call_shim(address, "Delete", task)
-    return remains.lacks(address, task)
+    return remains.ask(address, task).lacking
 
 
 def bundles_of(cluster: Cluster, namespace: str, name: str) -> list[Path]:

@@ -17,6 +17,7 @@ from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError
 from sagong.node.cri.exits import End, RuntimeEvents
+from sagong.node.ends import Ends
 from sagong.node.housekeeping import superfluous
 from sagong.node.observe import Observer
 from sagong.node.terminations import log_tail, message_of
@@ -53,9 +54,9 @@ class Runtime:
         )
 
 
-async def test_runs_are_ordered_and_ended_ones_are_not_asked_for_again() -> None:
+async def test_runs_are_ordered_and_ended_ones_are_not_asked_for_again(tmp_path: Path) -> None:
     runtime = Runtime()
-    observer = Observer(runtime)  # type: ignore[arg-type]  # the calls that are made
+    observer = Observer(runtime, Ends(tmp_path))  # type: ignore[arg-type]  # the calls that are made
     for _ in range(2):
         found = await observer.pod("u1")
     assert (found.name, found.namespace, found.ips, found.termination_grace) == ("p", "ns", ("10.0.0.5",), 7)
@@ -92,20 +93,74 @@ def test_the_termination_message_is_the_container_s_own_or_the_log_s_end(tmp_pat
     assert log_tail(str(tmp_path / "absent")) == ""
 
 
-@pytest.mark.parametrize(("code", "reason"), [(7, "Error"), (0, "Completed")])
-async def test_an_exit_code_that_the_runtime_has_lost_is_what_its_event_said(code: int, reason: str) -> None:
-    class Forgetful(Runtime):
-        async def container_status(self, name: str) -> cri.ContainerStatus:
-            status = await super().container_status(name)
-            status.exit_code, status.reason = 255, "Unknown"
-            return status
+class Forgetful(Runtime):
+    """A containerd that was killed while it took tasks down."""
 
-    observer = Observer(Forgetful())  # type: ignore[arg-type]  # the calls that are made
+    async def container_status(self, name: str) -> cri.ContainerStatus:
+        status = await super().container_status(name)
+        status.exit_code, status.reason = 255, "Unknown"
+        return status
+
+
+@pytest.mark.parametrize(("code", "reason"), [(7, "Error"), (0, "Completed")])
+async def test_an_exit_code_that_the_runtime_has_lost_is_what_its_event_said(tmp_path: Path, code: int, reason: str) -> None:
+    observer = Observer(Forgetful(), Ends(tmp_path))  # type: ignore[arg-type]  # the calls that are made
     observer.learn_end("old", End(code, 5))
     observer.learn_end("new", End(code, 5))
     running, ended = (await observer.pod("u1")).runs
     assert (ended.exit_code, ended.reason, ended.finished_at) == (code, reason, 5)
     assert (running.state, running.exit_code) == ("running", 255)
+
+
+async def test_a_container_that_the_runtime_cannot_tell_of_has_ended_when_its_event_said_so(tmp_path: Path) -> None:
+    runtime = Runtime()
+    runtime.containers[0].state = cri.CONTAINER_UNKNOWN
+    observer = Observer(runtime, Ends(tmp_path))  # type: ignore[arg-type]  # the calls that are made
+    first = runtime.containers[0].id
+    assert next(found.state for found in (await observer.pod("u1")).runs if found.id == first) == "unknown"
+    observer.learn_end(first, End(7, 5))
+    ended = next(found for found in (await observer.pod("u1")).runs if found.id == first)
+    assert (ended.state, ended.exit_code, ended.finished_at) == ("exited", 7, 5)
+
+
+async def test_a_kubelet_that_starts_anew_knows_how_containers_ended(tmp_path: Path) -> None:
+    before = Observer(Forgetful(), Ends(tmp_path))  # type: ignore[arg-type]  # the calls that are made
+    before.learn_end("old", End(7, 5))
+    for _ in range(2):
+        observer = Observer(Forgetful(), Ends(tmp_path))  # type: ignore[arg-type]  # see above
+        await observer.uids()
+        assert (await observer.pod("u1")).runs[1].exit_code == 7
+    runtime = Forgetful()
+    observer = Observer(runtime, Ends(tmp_path))  # type: ignore[arg-type]  # see above
+    runtime.containers = []
+    await observer.uids()
+    assert Ends(tmp_path).recall("old") is None, "the container is gone, and nobody asks any more"
+
+
+async def test_what_the_runtime_remembers_itself_is_not_kept(tmp_path: Path) -> None:
+    observer = Observer(Runtime(), Ends(tmp_path))  # type: ignore[arg-type]  # the calls that are made
+    await observer.pod("u1")
+    observer.learn_end("sb", End(0, 5))
+    assert list(tmp_path.rglob("*")) == [], "a sandbox"
+    again = Observer(Runtime(), Ends(tmp_path))  # type: ignore[arg-type]  # the calls that are made
+    again.learn_end("old", End(9, 5))
+    assert (tmp_path / "ends" / "old").read_text() == "9 5\n"
+    assert (await again.pod("u1")).runs[1].exit_code == 3
+    assert list((tmp_path / "ends").iterdir()) == []
+
+
+def test_ends_that_cannot_be_written_or_read(tmp_path: Path) -> None:
+    (tmp_path / "ends").mkdir()
+    (tmp_path / "ends" / "half").write_text("13")
+    ends = Ends(tmp_path)
+    assert ends.recall("half") is None
+    (tmp_path / "file").touch()
+    ends = Ends(tmp_path / "file")
+    ends.learn("a", End(1, 2))
+    assert ends.recall("a") == End(1, 2), "in memory at least"
+    ends.settle("a")
+    ends.keep(())
+    assert ends.recall("a") is None
 
 
 class Events:

@@ -87,6 +87,11 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.tracing.proc
 [ttrpc]
   address = "{node.containerd_socket}.ttrpc"
 
+[timeouts]
+  # A containerd that starts on a busy machine would take a shim that is slow for dead and kill its containers, or not learn how they are.
+  "io.containerd.timeout.shim.load" = "30s"
+  "io.containerd.timeout.task.state" = "20s"
+
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{PAUSE}"
   # Where a score cannot be lowered, for want of CAP_SYS_RESOURCE, no container of a Guaranteed or critical pod would start otherwise.

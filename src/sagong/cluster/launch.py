@@ -278,7 +278,7 @@ def _containerd_argv(node: NodeConfig) -> list[str]:
 
 def _sweep(node: NodeConfig) -> dict[str, object]:
     """Return what clears up after a containerd that was killed, and where its log is."""
-    places = remains.Places(node.containerd_state, node.containerd_socket, node.runc_root, node.addresses)
+    places = remains.Places(node.containerd_state, node.containerd_socket, node.runc_root, node.addresses, Path(node.kubelet_dir, "ends"))
     command = [sys.executable, "-P", "-S", str(Path(remains.__file__)), *map(str, vars(places).values())]
     return {"log": f"{node.log_dir}/containerd.log", "before": command, "remains": str(places.bundles)}
 

@@ -40,7 +40,10 @@ _TASKS = "containerd.task.v2.Task"
 _FRAME = struct.Struct(">IIBB")
 """ttrpc's: length, stream, type, flags."""
 _REQUEST, _NOT_FOUND = 1, 5
-_LONG = bytes(range(0x80, 0x100))
+_BYTES = 2
+_STATE, _EXIT_STATUS, _EXITED_AT = 4, 9, 10
+_STOPPED = 3
+"""containerd.task.v2.StateResponse, and its status"""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Places:
     """runc's state, which its namespaces lie below"""
     addresses: Path
     """host-local's files, one an address"""
+    ends: Path
+    """where the kubelet looks for exit codes that containerd has lost (node/ends.py)"""
 
     @property
     def bundles(self) -> Path:
@@ -75,6 +80,8 @@ class Bundle:
     sandbox: str = ""
     network_namespace: str = ""
     address: str = ""
+    end: tuple[int, int] | None = None
+    """How its process ended, for the shim knows that still; not for sandboxes."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,17 @@ def sweep(places: Places) -> Remains:
     for name in remains.addresses:
         (places.addresses / name).unlink(missing_ok=True)
     remove_torn_results()
+    _note_ends(places.ends, bundles)
     return remains
+
+
+def _note_ends(directory: Path, bundles: Iterable[Bundle]) -> None:
+    """Write down how containers ended: containerd takes their tasks from the shims as soon as it starts, and may be killed with that."""
+    for bundle in bundles:
+        if bundle.end is not None:
+            with contextlib.suppress(OSError):
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                (directory / bundle.id).write_text("{} {}\n".format(*bundle.end))
 
 
 def remove_torn_results(directory: Path = RESULTS) -> Sequence[str]:
@@ -179,20 +196,30 @@ def _bundle(path: Path) -> Bundle:
     except OSError:
         address = ""
     made = (path / "init.pid").exists() and not path.name.startswith(".")  # renamed so before it is removed
-    made = made and not lacks(address, path.name)
-    return Bundle(path.name, made, sandbox, network, address)
+    task = ask(address, path.name) if made else Task()
+    return Bundle(path.name, made and not task.lacking, sandbox, network, address, None if sandbox == path.name else task.end)
 
 
-def lacks(address: str, task: str) -> bool:
-    """Say whether the shim that serves at the address, `unix://` and a path, has no such task. A shim that cannot tell may have it."""
+@dataclass(frozen=True)
+class Task:
+    """What a shim says of a task. `end`: its exit code, and when it ended in nanoseconds since 1970."""
+
+    lacking: bool = False
+    end: tuple[int, int] | None = None
+
+
+def ask(address: str, task: str) -> Task:
+    """Ask the shim that serves at the address, `unix://` and a path, about a task. One that cannot tell may have it."""
     try:
-        answer = call_shim(address, "State", task)
-    except OSError:
-        return False
-    if not answer.startswith(b"\x0a"):
-        return False  # the response's first field is a status, which is left out when all is well
-    status = answer[1:].lstrip(_LONG)[1:]  # behind its length, the last byte of which is below 128
-    return status.startswith(bytes((0x08, _NOT_FOUND)))
+        answer = _fields(call_shim(address, "State", task))
+        status, payload = _fields(_inner(answer, 1)), _fields(_inner(answer, 2))
+        at = _fields(_inner(payload, _EXITED_AT))
+    except (OSError, IndexError, ValueError):
+        return Task()
+    if payload.get(_STATE) != _STOPPED:
+        return Task(lacking=status.get(1) == _NOT_FOUND)
+    code, seconds, nanoseconds = (number if isinstance(number, int) else 0 for number in (payload.get(_EXIT_STATUS), at.get(1), at.get(2)))
+    return Task(end=(code, seconds * 10**9 + nanoseconds))
 
 
 def call_shim(address: str, method: str, task: str) -> bytes:
@@ -210,6 +237,39 @@ def call_shim(address: str, method: str, task: str) -> bytes:
 def _text(number: int, value: bytes) -> bytes:
     """Return a field of a protobuf message: its number and type, its length, which is below 128 here, and the value."""
     return bytes((number << 3 | 2, len(value))) + value
+
+
+def _fields(message: bytes) -> dict[int, int | bytes]:
+    """Read a protobuf message of numbers and of what has a length. Raises IndexError, ValueError for another one."""
+    found: dict[int, int | bytes] = {}
+    at = 0
+    while at < len(message):
+        tag, at = _number(message, at)
+        value, at = _number(message, at)
+        if tag & 7 == _BYTES:
+            found[tag >> 3] = message[at : at + value]
+            at += value
+        elif tag & 7 == 0:
+            found[tag >> 3] = value
+        else:
+            raise ValueError(tag)
+    return found
+
+
+def _number(message: bytes, at: int) -> tuple[int, int]:
+    """Return a number of seven bits a byte, the lowest first, and where it ends."""
+    value = shift = 0
+    while True:
+        byte = message[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:  # noqa: PLR2004 - the eighth bit says that more follows
+            return value, at
+
+
+def _inner(fields: dict[int, int | bytes], number: int) -> bytes:
+    value = fields.get(number, b"")
+    return value if isinstance(value, bytes) else b""
 
 
 def _read(stream: socket.socket, length: int) -> bytes:
@@ -271,5 +331,5 @@ def _run(*command: str) -> None:
 
 
 if __name__ == "__main__":
-    places = Places(*map(Path, sys.argv[1:5]))
+    places = Places(*map(Path, sys.argv[1:6]))
     sys.stderr.write(f"removed what a killed containerd has left: {sweep(places).summary()}\n")

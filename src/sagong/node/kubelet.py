@@ -31,6 +31,7 @@ from sagong.node.cri.exits import RuntimeEvents
 from sagong.node.cri.metered import Metered
 from sagong.node.dns_config import ClusterDns
 from sagong.node.endings import Endings
+from sagong.node.ends import Ends
 from sagong.node.env import EnvBuilder
 from sagong.node.events import PodEvents
 from sagong.node.eviction import thresholds
@@ -127,7 +128,7 @@ class Kubelet:
     def _assemble(self, version: cri.VersionResponse) -> None:
         config, clock = self.config, self.clock
         self.image_volumes = image_volumes(version, self.runtime, self.files)
-        self.observer = Observer(self.runtime)
+        self.observer = Observer(self.runtime, Ends(self.files.root))
         self.statuses = StatusManager(self.api.client if self.api else None, clock, self.pods.shown, changed=self._status_changed)
         self.prober = Prober(Checker(self.runtime), self.events, clock, self.random, self.pods.wake, checked=self.meter.probed)
         hooks = Hooks(self.runtime, clock)

@@ -14,6 +14,7 @@ from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError, Runtime
 from sagong.node.cri.exits import End
+from sagong.node.ends import Ends
 from sagong.node.terminations import message_of
 
 _LOST = "Unknown"
@@ -106,12 +107,12 @@ class Observed:
 class Observer:
     """Asks the runtime. Ended runs and a sandbox's addresses do not change, so they are asked for once."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, ends: Ends) -> None:
         self._runtime = runtime
+        self._ends = ends
         self._ended: dict[str, ContainerRun] = {}
         self._sandboxes: dict[str, Sandbox] = {}
         self._owners: dict[str, str] = {}
-        self._ends: dict[str, End] = {}
 
     async def pod(self, uid: str) -> Observed:
         """Observe one pod. Raises CriError."""
@@ -142,8 +143,9 @@ class Observer:
         self._owners[container_or_sandbox] = uid
 
     def learn_end(self, container: str, end: End) -> None:
-        """Take note of how a container ended, as an event tells."""
-        self._ends[container] = end
+        """Take note of how a container ended, as an event tells; sandboxes have no exit codes."""
+        if container not in self._sandboxes:
+            self._ends.learn(container, end)
 
     async def _assemble(self, uid: str, sandboxes: list[cri.PodSandbox], containers: list[cri.Container]) -> Observed:
         self._owners.update(dict.fromkeys([*(s.id for s in sandboxes), *(c.id for c in containers)], uid))
@@ -175,7 +177,11 @@ class Observer:
             if error.missing:
                 return None
             raise
-        found = _recalled(_run(status, item.pod_sandbox_id), self._ends.get(item.id))
+        found = _run(status, item.pod_sandbox_id)
+        if found.state == "unknown" or (found.state == "exited" and found.reason == _LOST):
+            found = _recalled(found, self._ends.recall(item.id))
+        elif found.state == "exited":
+            self._ends.settle(item.id)
         if found.state == "exited":
             self._ended[item.id] = found
         return found
@@ -183,7 +189,7 @@ class Observer:
     def _forget(self, containers: set[str], sandboxes: set[str]) -> None:
         self._ended = {key: run for key, run in self._ended.items() if key in containers}
         self._sandboxes = {key: sandbox for key, sandbox in self._sandboxes.items() if key in sandboxes}
-        self._ends = {key: end for key, end in self._ends.items() if key in containers and key not in self._ended}
+        self._ends.keep(containers)
         self._owners = {key: uid for key, uid in self._owners.items() if key in containers or key in sandboxes}
 
 
@@ -237,10 +243,11 @@ def _sandbox(status: cri.PodSandboxStatus) -> Sandbox:
 
 
 def _recalled(run: ContainerRun, end: End | None) -> ContainerRun:
-    """Return the run with its exit code, should the runtime have lost it."""
-    if end is None or run.state != "exited" or run.reason != _LOST:
+    """Return a run whose end the runtime has lost with what is known of it."""
+    if end is None:
         return run
-    return replace(run, exit_code=end.exit_code, finished_at=end.finished_at, reason="Error" if end.exit_code else "Completed")
+    reason = "Error" if end.exit_code else "Completed"
+    return replace(run, state="exited", exit_code=end.exit_code, finished_at=end.finished_at, reason=reason)
 
 
 def _run(status: cri.ContainerStatus, sandbox_id: str) -> ContainerRun:
