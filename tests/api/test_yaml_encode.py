@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sagong.api.yaml_decode import yaml_to_json
@@ -85,6 +85,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.text(), VALUES))
 def test_what_is_written_reads_as_it_was(value: dict[str, Any]) -> None:
     data, duplicates = yaml_to_json(to_yaml(json.dumps(value).encode()))

@@ -384,3 +384,40 @@ async def test_apply(tmp_path: Path) -> None:
         assert (unknown.status, ".spec.mood: field not declared in schema" in unknown.body["message"]) == (500, True)
         dropped = await api.ok("PATCH", f"{WIDGETS}/a?fieldManager=one", widget(spec={"size": 1}), **apply)
         assert dropped["spec"]["tags"] == ["y"]
+
+
+NULLABLE = {
+    "type": "object",
+    "properties": {
+        "spec": {
+            "type": "object",
+            "properties": {
+                "part": {"type": "object", "properties": {"x": {"type": "string"}}},
+                "filled": {"type": "object", "default": {"x": "y"}, "properties": {"x": {"type": "string"}}},
+                "none": {"type": "object", "nullable": True, "properties": {"x": {"type": "string"}}},
+                "list": {"type": "array", "items": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+async def test_null_is_dropped_from_what_is_sent_and_refused_in_what_is_applied(tmp_path: Path) -> None:
+    apply = {"Content_Type": "application/apply-patch+yaml"}
+    async with running(tmp_path) as api:
+        await define(api, definition("widgets", "Widget", version(schema=NULLABLE)))
+        cases: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+            ({"part": None}, {"filled": {"x": "y"}}, 'spec.part: Invalid value: "null": spec.part in body must be of type object: "null"'),
+            ({"list": None}, {"filled": {"x": "y"}}, 'spec.list: Invalid value: "null": spec.list in body must be of type array: "null"'),
+            ({"filled": None}, {"filled": {"x": "y"}}, ""),
+            ({"none": None}, {"filled": {"x": "y"}, "none": None}, ""),
+        ]
+        for number, (spec, kept, complaint) in enumerate(cases):
+            sent = widget(f"sent{number}", spec=spec)
+            assert (await api.ok("POST", WIDGETS, sent))["spec"] == kept
+            name = f"applied{number}"
+            answer = await api("PATCH", f"{WIDGETS}/{name}?fieldManager=m", widget(name, spec=spec), **apply)
+            if complaint:
+                assert (answer.status, answer.body["message"]) == (422, f'Widget.{GROUP} "{name}" is invalid: {complaint}')
+            else:
+                assert (answer.status, answer.body["spec"]) == (201, kept)

@@ -23,10 +23,11 @@ _SHAPE = shape_of(ObjectMeta)
 _check: Callable[[Any], bool] = scalar_check(_SHAPE) or (lambda _: True)
 
 
-def coerce(obj: dict[str, Any], schema: Schema, *, keep_unknown: bool = False) -> list[str]:
+def coerce(obj: dict[str, Any], schema: Schema, *, keep_unknown: bool = False, keep_nulls: bool = False) -> list[str]:
     """Bring a custom resource that was just read in line with its schema, in place; return its strict problems.
 
-    `schema` is that of the root (`as_resource`). The metadata become an ObjectMeta. Raises JsonError for what cannot be read.
+    `schema` is that of the root (`as_resource`). The metadata become an ObjectMeta. Nulls that may not stand go, unless they are
+    kept for validation to refuse. Raises JsonError for what cannot be read.
     """
     meta, problems = read_meta(obj.get("metadata") or {}, "metadata")
     for name in ("apiVersion", "kind"):
@@ -34,7 +35,8 @@ def coerce(obj: dict[str, Any], schema: Schema, *, keep_unknown: bool = False) -
             raise JsonError(f".{name} accessor error: {obj[name]} is of the type {_go_type(obj[name])}, expected string")
     if not keep_unknown:
         problems += [f'unknown field "{path}"' for path in prune(obj, schema)]
-        drop_nulls(obj, schema)
+        if not keep_nulls:
+            drop_nulls(obj, schema)
     if schema.has_embedded:
         embedded: list[str] = []
         for name, value in obj.items():

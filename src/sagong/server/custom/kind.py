@@ -157,10 +157,13 @@ class CustomVersion:
             return ""
         return self.spec.deprecationWarning or f"{self.api_version} {self.row.kind} is deprecated"
 
-    def coerce(self, obj: Json) -> list[str]:
-        """Bring an object that a client sent in line with the schema, in place; return its strict problems. Raises JsonError."""
+    def coerce(self, obj: Json, *, applied: bool = False) -> list[str]:
+        """Bring an object that a client sent in line with the schema, in place; return its strict problems. Raises JsonError.
+
+        One that was applied keeps its nulls: they are refused where none may stand, for dropping them would drop what is owned.
+        """
         try:
-            return coerce(obj, self.schema, keep_unknown=self.keeps_unknown)
+            return coerce(obj, self.schema, keep_unknown=self.keeps_unknown, keep_nulls=applied)
         except RecursionError:
             raise JsonError("exceeded max depth") from None
 

@@ -52,5 +52,5 @@ async def applied(version: CustomVersion, subresource: str, old: CustomObject | 
     live = plain(old) if old is not None else None
     foreign = old is not None and _has_foreign(version, old)
     obj = await with_manager(version, subresource, lambda manager: apply_by(manager, live), foreign=foreign)
-    version.coerce(obj)
+    version.coerce(obj, applied=True)
     return from_dict(obj)
