@@ -203,6 +203,28 @@ def test_pods_of_a_job_that_is_gone_are_released() -> None:
     assert work.world.list(Pod)[0].metadata.finalizers == []
 
 
+def test_pods_of_an_earlier_job_of_the_name_are_released() -> None:
+    work = Work()
+    left = work.world.list(Pod)[0].copy()
+    left.metadata.name, left.metadata.uid = "left", ""
+    left.metadata.ownerReferences[0].uid = "another"
+    work.world.add(left)
+    work.world.reconcile(work.controller, "work")
+    assert {pod.metadata.name: bool(pod.metadata.finalizers) for pod in work.world.list(Pod)} == {
+        "left": False,
+        running(work.world)[0].metadata.name: True,
+    }
+
+
+def test_a_pod_that_nobody_controls_and_no_job_wants_is_released() -> None:
+    work = Work()
+    for name, labels in (("stray", {"a": "b"}), ("wanted", work.world.list(Pod)[0].metadata.labels)):
+        work.world.add(Pod(metadata=meta(name, labels=labels, finalizers=[FINALIZER])))
+    work.world.reconcile(work.controller, "orphans:")
+    assert work.world.one(Pod, "stray").metadata.finalizers == []
+    assert work.world.one(Pod, "wanted").metadata.finalizers == [FINALIZER]
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_counts_are_exact_whatever_fails_in_between(data: st.DataObject) -> None:

@@ -12,11 +12,22 @@ from tests.virtual import loop
 from tests.virtual.loop import SeededRandom, VirtualClock
 
 from sagong.api.selectors import NOTHING, Selector, parse
-from sagong.api.types.core import Pod
+from sagong.api.types.core import (
+    EphemeralVolumeSource,
+    ObjectReference,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    PersistentVolumeClaimSpec,
+    PersistentVolumeClaimVolumeSource,
+    PersistentVolumeSpec,
+    Pod,
+    PodSpec,
+    Volume,
+)
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig
 from sagong.controllers.runner import Informers, InformerView
-from sagong.controllers.view import finished, selected
+from sagong.controllers.view import claimed, finished, seeking, selected, using
 
 PODS = [
     Pod(metadata=meta("one", labels={"app": "a", "tier": "x"})),
@@ -78,3 +89,34 @@ def test_a_demanded_label_is_looked_up() -> None:
     asked: list[tuple[str, str]] = []
     assert names(selected(Watched(), Pod, "default", parse("app=a"))) == {"one", "two"}
     assert asked == [("label", "default/app=a")]
+
+
+def test_pods_are_found_by_the_claims_that_they_mount() -> None:
+    shared = Volume(name="data", persistentVolumeClaim=PersistentVolumeClaimVolumeSource(claimName="c"))
+    own = Volume(name="scratch", ephemeral=EphemeralVolumeSource())
+    world = World(
+        Pod(metadata=meta("one"), spec=PodSpec(volumes=[shared])),
+        Pod(metadata=meta("two"), spec=PodSpec(volumes=[shared, own])),
+        Pod(metadata=meta("three", namespace="other"), spec=PodSpec(volumes=[shared])),
+        Pod(metadata=meta("four")),
+    )
+    assert names(using(world, "default", "c")) == {"one", "two"}
+    assert names(using(world, "default", "two-scratch")) == {"two"}
+
+
+def test_volumes_and_claims_find_each_other() -> None:
+    reference = ObjectReference(namespace="default", name="c")
+    world = World(
+        PersistentVolume(metadata=meta("v", namespace=""), spec=PersistentVolumeSpec(claimRef=reference)),
+        PersistentVolume(metadata=meta("free", namespace="")),
+        *(_asking(name, volume, phase) for name, volume, phase in (("any", "", "Pending"), ("that", "v", ""), ("has", "v", "Bound"))),
+    )
+    assert [volume.metadata.name for volume in claimed(world, "default", "c")] == ["v"]
+    assert [claim.metadata.name for claim in seeking(world, "")] == ["any"]
+    assert [claim.metadata.name for claim in seeking(world, "v")] == ["that"]
+
+
+def _asking(name: str, volume: str, phase: str) -> PersistentVolumeClaim:
+    claim = PersistentVolumeClaim(metadata=meta(name), spec=PersistentVolumeClaimSpec(volumeName=volume))
+    claim.status.phase = phase
+    return claim

@@ -12,11 +12,14 @@ from typing import Any, Protocol, TypeVar
 from sagong.api.clock import Random
 from sagong.api.pods import is_finished
 from sagong.api.selectors import Selector
-from sagong.api.types.core import Pod
+from sagong.api.types.core import PersistentVolume, PersistentVolumeClaim, Pod
 from sagong.api.types.meta import OwnerReference
+from sagong.api.volumes import claim_names
 from sagong.client.client import Client
 
 T = TypeVar("T")
+JOB_TRACKING = "batch.kubernetes.io/job-tracking"
+"""the finalizer of pods that a job is still to count"""
 
 
 class View(Protocol):
@@ -81,7 +84,38 @@ def _label(obj: Any) -> Iterable[str]:
     return [f"{meta.namespace}/{key}={value}" for key, value in meta.labels.items()]
 
 
-INDEXES: Mapping[str, Callable[[Any], Iterable[str]]] = {"controller": _controller, "finished": _finished, "label": _label, "node": _node}
+def _claim(pod: Any) -> Iterable[str]:
+    return [f"{pod.metadata.namespace}/{claim.name}" for claim in claim_names(pod)]
+
+
+def _tracked(pod: Any) -> Iterable[str]:
+    if JOB_TRACKING not in pod.metadata.finalizers:
+        return ()
+    owner = controller_of(pod)
+    if owner is not None and owner.kind != "Job":
+        return ()
+    return (f"{pod.metadata.namespace}/{owner.name if owner else ''}",)
+
+
+def _claimed(volume: Any) -> Iterable[str]:
+    reference = volume.spec.claimRef
+    return (f"{reference.namespace}/{reference.name}",) if reference is not None else ()
+
+
+def _seeking(claim: Any) -> Iterable[str]:
+    return (claim.spec.volumeName,) if claim.status.phase != "Bound" else ()
+
+
+INDEXES: Mapping[str, Callable[[Any], Iterable[str]]] = {
+    "claim": _claim,
+    "claimed": _claimed,
+    "controller": _controller,
+    "finished": _finished,
+    "label": _label,
+    "node": _node,
+    "seeking": _seeking,
+    "tracked": _tracked,
+}
 
 
 def controlled(view: View, kind: type[T], uid: str) -> Sequence[T]:
@@ -114,3 +148,23 @@ def finished(view: View) -> Sequence[Pod]:
 def on_node(view: View, kind: type[T], node: str) -> Sequence[T]:
     """Return the pods bound to a node."""
     return view.by_index(kind, "node", node)
+
+
+def using(view: View, namespace: str, claim: str) -> Sequence[Pod]:
+    """Return the pods that mount a claim, ephemeral ones included."""
+    return view.by_index(Pod, "claim", f"{namespace}/{claim}")
+
+
+def tracked(view: View, namespace: str, job: str = "") -> Sequence[Pod]:
+    """Return the pods that are still to be counted for a job of that name; without a name, those that nobody controls."""
+    return view.by_index(Pod, "tracked", f"{namespace}/{job}")
+
+
+def claimed(view: View, namespace: str, claim: str) -> Sequence[PersistentVolume]:
+    """Return the volumes that name a claim."""
+    return view.by_index(PersistentVolume, "claimed", f"{namespace}/{claim}")
+
+
+def seeking(view: View, volume: str) -> Sequence[PersistentVolumeClaim]:
+    """Return the claims that are not bound and ask for a volume by its name; without a name, for any."""
+    return view.by_index(PersistentVolumeClaim, "seeking", volume)

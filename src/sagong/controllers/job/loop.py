@@ -8,6 +8,7 @@ through an interim condition (FailureTarget, SuccessCriteriaMet) until no pod of
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sagong.api.clock import format_time, parse_time
@@ -25,7 +26,7 @@ from sagong.controllers.job.meter import JobMeter
 from sagong.controllers.job.observed import FINALIZER, Observed, is_tracked
 from sagong.controllers.job.policy import failing_message, is_failed, judge, succeeded_by_policy
 from sagong.controllers.ownership import claim, selecting, without_finalizer
-from sagong.controllers.view import View, controlled, controller_of, orphans
+from sagong.controllers.view import View, controlled, controller_of, orphans, tracked
 
 MANAGER = "kubernetes.io/job-controller"
 MAX_UNCOUNTED = 500
@@ -250,17 +251,19 @@ def controller() -> Controller:
 
     def reconcile(view: View, key: Key) -> Plan:
         if key.name.startswith(_ORPHAN):
-            return Plan(_release(_lost_pods(view, key.namespace)))
+            return Plan(_release(_unwanted(view, key.namespace)))
         job = view.get(Job, *key)
+        lost = _lost(view, key, job)
         if job is None:
             memory.pop(str(key), None)
-            return Plan(_release(_lost_pods(view, key.namespace)))
+            return Plan(_release((*lost, *_unwanted(view, key.namespace))))
         if job.spec.managedBy not in (None, MANAGER):
             return NOTHING
         if is_done(job):
             memory.pop(str(key), None)
         pods = (*controlled(view, Pod, job.metadata.uid), *orphans(view, Pod, key.namespace))
-        return plan(job, pods, memory.setdefault(str(key), Failures()) if not is_done(job) else Failures(), view.now)
+        found = plan(job, pods, memory.setdefault(str(key), Failures()) if not is_done(job) else Failures(), view.now)
+        return replace(found, actions=(*_release(lost), *found.actions)) if lost else found
 
     return Controller(
         name="job",
@@ -278,20 +281,18 @@ def _orphaned(_view: View, pod: Pod) -> Iterable[Key]:
     return (Key(pod.metadata.namespace, _ORPHAN),) if is_tracked(pod) and controller_of(pod) is None else ()
 
 
-def _lost_pods(view: View, namespace: str) -> list[Pod]:
-    """Return tracked pods whose job is gone, and that none would adopt."""
-    found = []
-    for pod in view.list(Pod, namespace):
-        owner = controller_of(pod)
-        if not is_tracked(pod) or (owner is not None and owner.kind != "Job"):
-            continue
-        job = view.get(Job, namespace, owner.name) if owner is not None else None
-        if (job is None or owner is None or job.metadata.uid != owner.uid) and not _is_wanted(view, pod):
-            found.append(pod)
-    return found
+def _lost(view: View, key: Key, job: Job | None) -> list[Pod]:
+    """Return tracked pods of a job that had this name, and is gone."""
+    uid = job.metadata.uid if job is not None else ""
+    return [pod for pod in tracked(view, *key) if (owner := controller_of(pod)) is not None and owner.uid != uid]
+
+
+def _unwanted(view: View, namespace: str) -> list[Pod]:
+    """Return tracked pods that nobody controls, and that no job would adopt."""
+    return [pod for pod in tracked(view, namespace) if not _is_wanted(view, pod)]
 
 
 def _is_wanted(view: View, pod: Pod) -> bool:
-    if controller_of(pod) is not None or pod.metadata.deletionTimestamp is not None:
+    if pod.metadata.deletionTimestamp is not None:
         return False
     return any(selector_of(job).matches(pod.metadata.labels) for job in view.list(Job, pod.metadata.namespace))

@@ -10,8 +10,9 @@ from sagong.api.types.batch import Job, UncountedTerminatedPods
 from sagong.api.types.core import Pod
 from sagong.controllers.job.indexes import failures, index_of, parse
 from sagong.controllers.job.policy import is_failed, judge
+from sagong.controllers.view import JOB_TRACKING
 
-FINALIZER = "batch.kubernetes.io/job-tracking"
+FINALIZER = JOB_TRACKING
 
 
 def is_tracked(pod: Pod) -> bool:

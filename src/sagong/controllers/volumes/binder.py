@@ -16,6 +16,7 @@ from sagong.api.volumes import (
     SELECTED_NODE,
     best_match,
     claim_class,
+    claim_names,
     is_for,
     mismatch,
     same_mode,
@@ -23,7 +24,7 @@ from sagong.api.volumes import (
 )
 from sagong.client.plan import NOTHING, Action, Delete, Emit, Plan, Update
 from sagong.controllers.declaration import Controller, Key, Watch, own_key, writes
-from sagong.controllers.view import Live, View
+from sagong.controllers.view import Live, View, claimed, seeking, using
 
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
 BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
@@ -225,8 +226,10 @@ async def reconcile(live: Live, key: Key) -> Plan:
     if claim is None:
         return NOTHING
     classes = Classes(live.get(StorageClass, "", claim_class(claim)) if claim_class(claim) else None, _default_class(live))
-    waiting = [pod.metadata.name for pod in live.list(Pod, key.namespace) if not pod.spec.nodeName and uses(pod, key.name)]
-    return plan_claim(claim, live.list(PersistentVolume), classes, waiting)
+    waiting = [pod.metadata.name for pod in using(live, *key) if not pod.spec.nodeName]
+    named = live.get(PersistentVolume, "", claim.spec.volumeName) if claim.spec.volumeName else None
+    volumes = ((named,) if named is not None else ()) if claim.spec.volumeName else live.list(PersistentVolume)
+    return plan_claim(claim, volumes, classes, waiting)
 
 
 async def _claim_of(live: Live, volume: PersistentVolume) -> PersistentVolumeClaim | None:
@@ -245,12 +248,7 @@ async def _claim_of(live: Live, volume: PersistentVolume) -> PersistentVolumeCla
 
 def uses(pod: Pod, claim: str) -> bool:
     """Say whether a pod mounts a claim, its own ephemeral ones included."""
-    for volume in pod.spec.volumes:
-        if volume.persistentVolumeClaim is not None and volume.persistentVolumeClaim.claimName == claim:
-            return True
-        if volume.ephemeral is not None and f"{pod.metadata.name}-{volume.name}" == claim:
-            return True
-    return False
+    return any(mounted.name == claim for mounted in claim_names(pod))
 
 
 def _default_class(view: View) -> str:
@@ -266,17 +264,14 @@ def _keys_of_volume(view: View, volume: PersistentVolume) -> Iterable[Key]:
     yield Key("", _VOLUME + volume.metadata.name)
     if volume.spec.claimRef is not None:
         yield Key(volume.spec.claimRef.namespace, volume.spec.claimRef.name)
-    for claim in view.list(PersistentVolumeClaim):
-        if claim.status.phase != "Bound" and claim.spec.volumeName in ("", volume.metadata.name):
-            yield from own_key(view, claim)
+    for claim in (*seeking(view, ""), *seeking(view, volume.metadata.name)):
+        yield from own_key(view, claim)
 
 
 def _keys_of_claim(view: View, claim: PersistentVolumeClaim) -> Iterable[Key]:
     yield from own_key(view, claim)
-    for volume in view.list(PersistentVolume):
-        reference = volume.spec.claimRef
-        if reference is not None and (reference.namespace, reference.name) == (claim.metadata.namespace, claim.metadata.name):
-            yield Key("", _VOLUME + volume.metadata.name)
+    for volume in claimed(view, claim.metadata.namespace, claim.metadata.name):
+        yield Key("", _VOLUME + volume.metadata.name)
 
 
 def _unbound_claims(view: View, _class: StorageClass) -> Iterable[Key]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sagong.api.types.core import PersistentVolumeClaim, Pod, Volume
 from sagong.api.types.meta import ObjectMeta
+from sagong.api.volumes import claim_names
 from sagong.client.plan import NOTHING, Create, Emit, Plan, Told
 from sagong.controllers.declaration import Controller, Key, Watch, writes
 from sagong.controllers.ownership import controller_reference
@@ -11,7 +12,7 @@ from sagong.controllers.view import View, controller_of
 
 
 def plan(pod: Pod, claims: dict[str, PersistentVolumeClaim]) -> Plan:
-    """Plan one pod. `claims` are its namespace's by name."""
+    """Plan one pod. `claims` are those that there are, by name."""
     if pod.metadata.deletionTimestamp is not None:
         return NOTHING
     actions: list[Create | Emit] = []
@@ -35,7 +36,9 @@ def reconcile(view: View, key: Key) -> Plan:
     pod = view.get(Pod, *key)
     if pod is None or all(volume.ephemeral is None for volume in pod.spec.volumes):
         return NOTHING
-    return plan(pod, {claim.metadata.name: claim for claim in view.list(PersistentVolumeClaim, key.namespace)})
+    names = [name for name, ephemeral in claim_names(pod) if ephemeral]
+    found = [view.get(PersistentVolumeClaim, key.namespace, name) for name in names]
+    return plan(pod, {claim.metadata.name: claim for claim in found if claim is not None})
 
 
 def _claim(pod: Pod, volume: Volume, name: str) -> PersistentVolumeClaim:

@@ -10,9 +10,10 @@ from typing import Any
 
 from sagong.api.types.core import PersistentVolume, PersistentVolumeClaim, Pod
 from sagong.api.types.storage import VolumeAttributesClass
+from sagong.api.volumes import claim_names
 from sagong.client.plan import NOTHING, Plan, Update
 from sagong.controllers.declaration import Controller, Key, Watch, own_key, writes
-from sagong.controllers.view import Live, View
+from sagong.controllers.view import Live, View, using
 from sagong.controllers.volumes.binder import uses
 
 CLAIM_FINALIZER, VOLUME_FINALIZER = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
@@ -34,9 +35,9 @@ async def reconcile_claim(live: Live, key: Key) -> Plan:
     claim = live.get(PersistentVolumeClaim, *key)
     if claim is None:
         return NOTHING
-    used = _is_used(live.list(Pod, key.namespace), claim)
+    used = any(pod.spec.nodeName for pod in using(live, *key))
     if claim.metadata.deletionTimestamp is not None and CLAIM_FINALIZER in claim.metadata.finalizers and not used:
-        used = _is_used((await live.client.list(Pod, key.namespace)).items, claim)
+        used = any(pod.spec.nodeName and uses(pod, key.name) for pod in (await live.client.list(Pod, key.namespace)).items)
     return plan(claim, CLAIM_FINALIZER, used=used)
 
 
@@ -79,17 +80,8 @@ def _with(obj: Any, finalizers: list[str]) -> Plan:
     return Plan((Update(changed),))
 
 
-def _is_used(pods: Iterable[Pod], claim: PersistentVolumeClaim) -> bool:
-    """Say whether a pod that has a node mounts the claim; an ephemeral volume's claim must be the pod's own."""
-    return any(pod.spec.nodeName and uses(pod, claim.metadata.name) for pod in pods)
-
-
 def _claims_of(_view: View, pod: Pod) -> Iterable[Key]:
-    for volume in pod.spec.volumes:
-        if volume.persistentVolumeClaim is not None:
-            yield Key(pod.metadata.namespace, volume.persistentVolumeClaim.claimName)
-        elif volume.ephemeral is not None:
-            yield Key(pod.metadata.namespace, f"{pod.metadata.name}-{volume.name}")
+    return [Key(pod.metadata.namespace, claim.name) for claim in claim_names(pod)]
 
 
 def _bound_or_gone(old: Pod | None, new: Pod | None) -> bool:
