@@ -42,6 +42,22 @@ def test_unknown_and_duplicate_fields_warn(patch_type: PatchType) -> None:
     assert run(b'{"spec":{"foo":1}}', patch_type, "Ignore").warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("patch_type", "wanted"),
+    [
+        ("merge", ["metadata.x", "spec.template.spec.c", "spec.template.spec.zz", "spec.y", "z"]),
+        ("strategic", ["metadata.x", "spec.template.spec.c", "spec.template.spec.zz", "spec.y", "z"]),
+        ("json", ["a", "spec.b", "spec.template.spec.a", "spec.template.spec.b", "spec.y"]),
+    ],
+)
+def test_unknown_fields_are_told_in_order(patch_type: PatchType, wanted: list[str]) -> None:
+    sent: Any = {"z": 1, "spec": {"y": 1, "template": {"spec": {"zz": 1, "c": 1}}}, "metadata": {"x": 1}}
+    if patch_type == "json":
+        paths = ("/spec/y", "/spec/template/spec/b", "/spec/template/spec/a", "/spec/b", "/a")
+        sent = [{"op": "add", "path": path, "value": 1} for path in paths]
+    assert run(sent, patch_type).warnings == tuple(f'unknown field "{path}"' for path in wanted)
+
+
 def test_json_patch_members_are_checked() -> None:
     decoded = run(b'[{"op":"add","op":"test","path":"/spec/replicas","value":1,"foo":1}]', "json")
     assert decoded.warnings == ('json patch duplicate field "[0].op"', 'json patch unknown field "[0].foo"')

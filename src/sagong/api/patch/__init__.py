@@ -9,7 +9,7 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
-from sagong.api.codec import Coerce, Decoded, Validation, has_duplicates, read, strict_error, target_of
+from sagong.api.codec import Coerce, Decoded, Target, Validation, has_duplicates, read, strict_error, target_of
 from sagong.api.errors import ApiError, BadRequestError, InvalidError, RequestTooLargeError, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.json_decode import TypeMismatchError, Walker
@@ -30,6 +30,7 @@ CONTENT_TYPES: dict[str, PatchType] = {
 _REJECTED = "the server rejected our request due to an error in our request"
 
 _encoder = msgspec.json.Encoder()
+_sorted_encoder = msgspec.json.Encoder(order="sorted")
 _plain = msgspec.json.Decoder()
 
 
@@ -87,10 +88,17 @@ def patch_object(
         _invalid(data, patch, patch_type, _conversion(error) if patch_type == "strategic" else str(error))
     except JsonError as error:
         _invalid(data, patch, patch_type, str(error))
-    problems += unknown
+    problems += _in_order(unknown, patch_type, result, target)
     if problems and strict == "Strict":
         _invalid(data, patch, patch_type, strict_error(problems))
     return Decoded(obj, tuple(problems) if strict == "Warn" else ())
+
+
+def _in_order(unknown: list[str], patch_type: PatchType, result: Any, target: Target) -> list[str]:
+    """Return the unknown fields of a result as upstream comes upon them: by name after a strategic patch, else by the keys' names."""
+    if len(unknown) <= 1 or target.struct is None:
+        return unknown
+    return sorted(unknown) if patch_type == "strategic" else read(_sorted_encoder.encode(result), target)[1]
 
 
 def _read_patch(body: bytes, patch_type: PatchType, strict: Validation) -> tuple[Any, list[str]]:
