@@ -150,7 +150,12 @@ class Reports:
 
     def due(self, old: NodeStatus, new: NodeStatus) -> bool:
         """Say whether `new` must be written over `old`."""
-        return self._last is None or self.clock.monotonic() - self._last >= self.period or differs(old, new)
+        return self.overdue or differs(old, new)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a report is due, changed or not."""
+        return self._last is None or self.clock.monotonic() - self._last >= self.period
 
     def written(self) -> None:
         """Note that a report has been written."""

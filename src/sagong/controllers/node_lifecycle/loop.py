@@ -34,7 +34,7 @@ def plan(node: Node, every: Sequence[Node], pods: Iterable[Pod], heard: datetime
             actions.append(Emit(node, "Normal", "NodeNotReady", f"Node {node.metadata.name} status is now: NodeNotReady"))
     elif judged is not node:
         waits = []  # stays unknown until it reports, which wakes us
-    taints, wait = _taints(judged, [judged if other.metadata.uid == node.metadata.uid else other for other in every], ration, now)
+    taints, wait = _taints(judged, every, ration, now)
     if wait is not None:
         waits.append(wait)
     patch = {**_spec_patch(node, taints), **_label_patch(node)}
@@ -81,11 +81,12 @@ def controller() -> Controller:
 
 
 def _taints(node: Node, every: Sequence[Node], ration: Ration, now: datetime) -> tuple[list[Taint], float | None]:
-    """Return the taints that the node is to have now, and when to look again."""
+    """Return the taints that the node is to have now, and when to look again. `every` has it as it was before it was judged."""
     taints = no_schedule(node, now)
     key = no_execute_key(node)
     if key is None:
         return with_no_execute(taints, None, now), None
+    every = [node if other.metadata.uid == node.metadata.uid else other for other in every]
     if not any(nodes.is_ready(other) for other in every):  # all are silent: more likely it is us, so nobody is to leave
         return with_no_execute(taints, None, now), None
     if has_no_execute(node):

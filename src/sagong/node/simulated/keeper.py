@@ -27,6 +27,8 @@ class Kept:
 
     def __init__(self, node: SimulatedNode, lease: NodeLease, reports: Reports) -> None:
         self.node, self.lease, self.reports = node, lease, reports
+        self.fine: Node | None = None
+        """the object when it was last found to say all that it should"""
 
 
 class Keeper:
@@ -97,9 +99,12 @@ class Keeper:
         if known is None:
             await self._register(kept)
             return
+        if known is kept.fine and not kept.reports.overdue:
+            return
         old = known.status
         new = kept.node.status(known, format_time(self._clock.now())).status
         if not kept.reports.due(old, new):
+            kept.fine = known
             return
         patch = node_status.status_patch(old, new)
         await self._client.patch(Node, kept.node.name, "", patch, patch_type="strategic", subresource="status")
