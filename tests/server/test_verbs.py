@@ -33,6 +33,26 @@ async def test_create_read_replace_delete(tmp_path: Path) -> None:
         assert (answer.status, answer.body["message"]) == (404, 'configmaps "a" not found')
 
 
+async def test_a_strategic_patch_of_a_status_changes_nothing_else(tmp_path: Path) -> None:
+    ready = {"type": "Ready", "status": "True"}
+    async with running(tmp_path) as api:
+        await api.namespace("statuses")
+        pods = "/api/v1/namespaces/statuses/pods"
+        before = await api.ok("POST", pods, pod("p"))
+        status = {"metadata": {"labels": {"seen": "yes"}}, "status": {"phase": "Running", "conditions": [ready]}}
+        for more in ({}, {"spec": {"nodeName": "n", "containers": [{"name": "c", "image": "other"}]}}):
+            answer = await api("PATCH", f"{pods}/p/status", {**status, **more}, Content_Type=STRATEGIC)
+            assert answer.status == 200
+            assert answer.body["spec"] == before["spec"]
+            assert answer.body["status"]["phase"] == "Running"
+            assert [{key: found[key] for key in ready} for found in answer.body["status"]["conditions"]] == [ready]
+            assert answer.body["metadata"]["labels"]["seen"] == "yes"
+            assert await api.ok("GET", f"{pods}/p") == answer.body
+        wrong = {"status": {"phase": ["Running"]}}
+        assert (await api("PATCH", f"{pods}/p/status", wrong, Content_Type=STRATEGIC)).status in (400, 422)
+        assert (await api.ok("GET", f"{pods}/p"))["spec"] == before["spec"]
+
+
 async def test_what_is_wrong_is_told(tmp_path: Path) -> None:
     async with running(tmp_path) as api:
         await api.ok("POST", MAPS, config_map("a"))

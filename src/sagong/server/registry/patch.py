@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from sagong.api.errors import UnsupportedMediaTypeError, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.patch import CONTENT_TYPES, patch_object
@@ -14,7 +16,7 @@ from sagong.server.registry import versions
 from sagong.server.registry.body import check_name, finish, write_call
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.storage import from_dict, to_dict
-from sagong.server.registry.write import update_object
+from sagong.server.registry.write import Call, update_object
 from sagong.store.base import Entry
 
 APPLY = ("application/apply-patch+yaml", "application/apply-patch+cbor")
@@ -42,15 +44,38 @@ async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     def transform(old: Any, _: Entry | None) -> Any:
         if old is None:  # of a kind that PUT and apply may create
             raise registry.missing(row, call.name)
-        original = to_dict(versions.to_served(row, old))
+        kept = _kept(row, call, request.body) if patch_type == "strategic" else ()
+        original = to_dict(_without(old, kept) if kept else versions.to_served(row, old))
         decoded = patch_object(original, request.body, patch_type, row, strict=strict, coerce=coerce)
         call.warnings += (warning for warning in decoded.warnings if warning not in call.warnings)
         obj = finish(row, from_dict(decoded.obj) if row.module is None else decoded.obj)
+        for name in kept:
+            setattr(obj, name, getattr(old, name))
         check_name(obj.metadata, call.name)
         return obj
 
     written = await update_object(registry, row, call, transform)
     return registry.answer(exchange, row, written.value, written.revision, 201 if written.created else 200)
+
+
+def _kept(row: Resource, call: Call, body: bytes) -> tuple[str, ...]:
+    """Return what of a built-in object a patch of its status leaves alone, such as the spec: it need not be taken apart for that."""
+    if call.subresource != "status" or row.module is None or not versions.is_stored(row):
+        return ()
+    try:
+        named = _members.decode(body).keys()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ()
+    return tuple(name for name in row.type.__struct_fields__ if name not in _STATUS_PARTS) if named <= _STATUS_PARTS else ()
+
+
+def _without(obj: Any, names: tuple[str, ...]) -> Any:
+    empty = type(obj)()
+    return msgspec.structs.replace(obj, **{name: getattr(empty, name) for name in names})
+
+
+_STATUS_PARTS = {"apiVersion", "kind", "metadata", "status"}
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def unsupported(row: Resource) -> UnsupportedMediaTypeError:
