@@ -215,6 +215,35 @@ async def test_two_versions_of_one_object(tmp_path: Path) -> None:
         await api.ok("POST", "/api/v1/namespaces/default/events", event)
         listed = await api.ok("GET", "/apis/events.k8s.io/v1/events?fieldSelector=regarding.name%3Dp")
         assert [item["note"] for item in listed["items"]] == ["m"]
+        bare = {"metadata": {"name": "bare"}, "spec": {key: value for key, value in spec.items() if key != "metrics"}}
+        assert (await api.ok("POST", base.format("v1"), bare))["spec"]["targetCPUUtilizationPercentage"] == 80
+
+
+async def test_events_are_judged_by_the_version_that_is_written(tmp_path: Path) -> None:
+    base = "/apis/events.k8s.io/v1/namespaces/default/events"
+    event = {
+        "metadata": {"name": "e"},
+        "regarding": {"namespace": "default", "kind": "Pod", "name": "p"},
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "reportingController": "a.b/c",
+        "reportingInstance": "i",
+        "action": "a",
+        "reason": "r",
+        "type": "Normal",
+    }
+    async with running(tmp_path) as api:
+        await api.ok("POST", base, event)
+        for change, complaint in (
+            ({"type": ""}, 'Event "f" is invalid: type: Invalid value: "": has invalid value: '),
+            ({"eventTime": None}, 'Event "f" is invalid: eventTime: Required value'),
+            ({"reportingInstance": ""}, 'Event "f" is invalid: reportingInstance: Required value'),
+        ):
+            refused = await api("POST", base, event | {"metadata": {"name": "f"}} | change)
+            assert (refused.status, refused.body["message"]) == (422, complaint)
+        changed = await api("PATCH", f"{base}/e", {"note": "n"}, Content_Type="application/merge-patch+json")
+        assert (changed.status, changed.body["details"]["causes"][0]["field"]) == (422, "message")
+        core = await api("PATCH", "/api/v1/namespaces/default/events/e", {"message": "n"}, Content_Type="application/merge-patch+json")
+        assert core.status == 200
 
 
 async def test_representations(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ SET: dict[str, Any] = {"metadata": META, "spec": {"replicas": 1, "selector": SEL
             strategy(maxSurge=-1, maxUnavailable="0%"),
             ["spec.strategy.rollingUpdate.maxSurge: Invalid value: -1: must be greater than or equal to 0"],
         ),
+        (strategy(maxSurge=1, maxUnavailable=""), ['spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "": <percent>']),
     ],
 )
 def test_deployments(change: dict[str, Any], wanted: list[str]) -> None:

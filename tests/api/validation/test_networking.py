@@ -260,7 +260,10 @@ def test_changes_of_ingresses(subresource: str, change: dict[str, Any], wanted: 
             {"spec": {"parameters": {**PARAMETERS, "scope": "Namespace"}}},
             ["spec.parameters.namespace: Required value: `parameters.scope` is set to 'Namespace'"],
         ),
-        ({"spec": {"parameters": {**PARAMETERS, "kind": ""}}}, ["spec.parameters.kind: Required value"]),
+        (
+            {"spec": {"parameters": {**PARAMETERS, "kind": "", "name": ""}}},
+            ["spec.parameters.kind: Required value", "spec.parameters.name: Required value"],
+        ),
     ],
 )
 def test_ingress_classes(change: dict[str, Any], wanted: list[str]) -> None:

@@ -92,7 +92,12 @@ def test_changes_of_storage_classes(subresource: str, change: dict[str, Any], wa
     ("change", "wanted"),
     [
         ({}, []),
-        ({"spec": {"attacher": ""}}, ["spec.attacher: Required value", 'spec.attacher: Invalid value: "": <subdomain>']),
+        (
+            {"spec": {"attacher": ""}},
+            [
+                "spec.attacher: Required value",
+            ],
+        ),
         (
             {"spec": {"source": {"persistentVolumeName": None}}},
             ["spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName"],
@@ -161,7 +166,6 @@ def test_changes_of_volume_attachments(subresource: str, change: dict[str, Any],
             driver(name="", nodeID=""),
             [
                 "spec.drivers[0].name: Required value",
-                'spec.drivers[0].name: Invalid value: "": <subdomain>',
                 "spec.drivers[0].nodeID: Required value",
             ],
         ),

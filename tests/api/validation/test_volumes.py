@@ -62,7 +62,7 @@ VOLUME: dict[str, Any] = {
         ),
         (
             spec(dataSource={"kind": "PersistentVolumeClaim", "name": "x"}, dataSourceRef={"kind": "PersistentVolumeClaim", "name": "y"}),
-            ['spec: Invalid value: "spec.dataSource": must match dataSourceRef'],
+            ["spec: Invalid value: {}: must match dataSourceRef"],
         ),
         (spec(volumeAttributesClassName="A"), ['spec.volumeAttributesClassName: Invalid value: "A": <subdomain>']),
     ],
@@ -152,7 +152,7 @@ def test_changes_of_bound_claims(subresource: str, change: dict[str, Any], wante
         ),
         (
             spec(hostPath=None, csi={"driver": "", "volumeHandle": ""}),
-            ["spec.csi.driver: Required value", 'spec.csi.driver: Invalid value: "": <subdomain>', "spec.csi.volumeHandle: Required value"],
+            ["spec.csi.driver: Required value", "spec.csi.volumeHandle: Required value"],
         ),
         (
             spec(hostPath=None, nfs={"server": "", "path": "x"}),

@@ -183,6 +183,7 @@ async def test_a_single_stack_cluster_refuses_the_other_family(tmp_path: Path) -
         refused: list[tuple[dict[str, Any], str]] = [
             ({"ipFamilyPolicy": "RequireDualStack"}, "this cluster is not configured for dual-stack services"),
             ({"ipFamilies": ["IPv6"]}, r'spec.ipFamilies\[0\]: Invalid value: "IPv6": not configured on this cluster'),
+            ({"ipFamilies": [""]}, r'spec.ipFamilies\[0\]: Unsupported value: "": supported values: "IPv4", "IPv6"'),
             ({"clusterIP": "fd00::1"}, r"spec.clusterIPs\[0\]: .* IPv6 is not configured on this cluster"),
         ]
         for spec, message in refused:

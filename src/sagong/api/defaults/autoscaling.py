@@ -16,13 +16,14 @@ def _policy(kind: str, value: int) -> autoscaling.HPAScalingPolicy:
     return autoscaling.HPAScalingPolicy(type=kind, value=value, periodSeconds=_PERIOD)
 
 
-def _metrics() -> list[autoscaling.MetricSpec]:
+def default_metrics() -> list[autoscaling.MetricSpec]:
+    """Return what is aimed at where nothing is said."""
     target = autoscaling.MetricTarget(type="Utilization", averageUtilization=_CPU_UTILIZATION)
     return [autoscaling.MetricSpec(type="Resource", resource=autoscaling.ResourceMetricSource(name="cpu", target=target))]
 
 
 def _v2(obj: autoscaling.HorizontalPodAutoscaler) -> None:
-    fill(obj.spec, {"minReplicas": 1, "metrics": _metrics})
+    fill(obj.spec, {"minReplicas": 1, "metrics": default_metrics})
     behavior = obj.spec.behavior
     if behavior is None:
         return

@@ -38,7 +38,7 @@ def _service(errors: Errors, new: apiregistration.APIService, _: apiregistration
 
 def _name(errors: Errors, new: apiregistration.APIService) -> None:
     needed = f"{new.spec.version}.{new.spec.group}"
-    if new.metadata.name != needed and not names.path_segment(new.metadata.name):
+    if new.metadata.name not in ("", needed) and not names.path_segment(new.metadata.name):
         errors.invalid("metadata.name", new.metadata.name, f'must be `spec.version+"."+spec.group`: {quote(needed)}')
 
 

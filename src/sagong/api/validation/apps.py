@@ -43,7 +43,7 @@ def _strategy(errors: Errors, path: str, strategy: apps.DeploymentStrategy) -> N
     elif update is None:
         errors.required(f"{path}.rollingUpdate", "this should be defaulted and never be nil")
     else:
-        unavailable, surge = update.maxUnavailable or 0, update.maxSurge or 0
+        unavailable, surge = _given(update.maxUnavailable), _given(update.maxSurge)
         int_or_percent(errors, f"{path}.rollingUpdate.maxUnavailable", unavailable)
         int_or_percent(errors, f"{path}.rollingUpdate.maxSurge", surge)
         if _amount(unavailable) == _amount(surge) == 0:
@@ -57,6 +57,10 @@ def int_or_percent(errors: Errors, path: str, value: int | str) -> None:
         not_negative(errors, path, value)
     else:
         errors.each(path, value, names.percent(value))
+
+
+def _given(value: int | str | None) -> int | str:
+    return 0 if value is None else value
 
 
 def _amount(value: int | str) -> int:
@@ -122,7 +126,7 @@ def _daemon_update(errors: Errors, path: str, update: apps.RollingUpdateDaemonSe
     if update is None:
         errors.required(path)
         return
-    unavailable, surge = update.maxUnavailable or 0, update.maxSurge or 0
+    unavailable, surge = _given(update.maxUnavailable), _given(update.maxSurge)
     for name, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):
         int_or_percent(errors, f"{path}.{name}", value)
     for name, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):

@@ -8,6 +8,7 @@ from sagong.api import names
 from sagong.api.field_errors import Errors, diff
 from sagong.api.quantity import ZERO, parse
 from sagong.api.types import core
+from sagong.api.types.meta import LabelSelector
 from sagong.api.validation import metadata, resources
 from sagong.api.validation.rules import each, immutable, one_of, required
 
@@ -21,6 +22,7 @@ _RESIZE_STATES = (
     "NodeResizeInfeasible",
     "NodeResizePending",
 )
+_PATH = LabelSelector()  # upstream shows the path of the other field for the value, of which JSON shows nothing: {}
 _CHANGED = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
 
 
@@ -73,9 +75,9 @@ def _data_sources(errors: Errors, path: str, spec: core.PersistentVolumeClaimSpe
     if ref is None or source is None:
         return
     if ref.namespace:
-        errors.invalid(path, f"{path}.dataSource", "may not be specified when dataSourceRef.namespace is specified")
+        errors.invalid(path, _PATH, "may not be specified when dataSourceRef.namespace is specified")
     elif (source.apiGroup, source.kind, source.name) != (ref.apiGroup, ref.kind, ref.name):
-        errors.invalid(path, f"{path}.dataSource", "must match dataSourceRef")
+        errors.invalid(path, _PATH, "must match dataSourceRef")
 
 
 def _data_source(

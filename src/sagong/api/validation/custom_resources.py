@@ -84,7 +84,7 @@ def _strictness(spec: Spec, old: Spec | None) -> schemas.Strictness:
 
 def _definition(errors: Errors, new: api.CustomResourceDefinition, old: api.CustomResourceDefinition | None) -> None:
     spec, before = new.spec, old.spec if old is not None else None
-    if old is None and new.metadata.name != f"{spec.names.plural}.{spec.group}":
+    if old is None and new.metadata.name not in ("", f"{spec.names.plural}.{spec.group}"):
         errors.invalid("metadata.name", new.metadata.name, 'must be spec.names.plural+"."+spec.group')
     _group(errors, "spec.group", spec.group)
     one_of(errors, "spec.scope", spec.scope, ("Cluster", "Namespaced"), missing="")

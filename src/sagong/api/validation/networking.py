@@ -111,12 +111,12 @@ def _class_parameters(errors: Errors, path: str, target: networking.IngressClass
         value = getattr(target, name)
         if not value:
             errors.required(f"{path}.{name}")
-            return
-        each(errors, f"{path}.{name}", value, names.path_segment)
+        else:
+            each(errors, f"{path}.{name}", value, names.path_segment)
     if target.scope is None:
         errors.required(f"{path}.scope")
-    if target.scope not in ("Cluster", "Namespace"):
-        errors.not_supported(f"{path}.scope", target.scope or "", ("Cluster", "Namespace"))
+    elif target.scope not in ("Cluster", "Namespace"):
+        errors.not_supported(f"{path}.scope", target.scope, ("Cluster", "Namespace"))
     elif target.scope == "Cluster":
         if target.namespace is not None:
             errors.forbidden(f"{path}.namespace", "`parameters.scope` is set to 'Cluster'")

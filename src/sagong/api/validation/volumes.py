@@ -210,6 +210,7 @@ def driver_name(errors: Errors, path: str, name: str) -> None:
     """Check the name of a CSI driver."""
     if not name:
         errors.required(path)
+        return
     if len(name) > _DRIVER_LENGTH:
         errors.too_long(path, _DRIVER_LENGTH)
     if complaints := names.dns1123_subdomain(name.lower()):

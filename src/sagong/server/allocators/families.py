@@ -13,6 +13,14 @@ _BOTH = ("IPv4", "IPv6")
 _POLICY = "spec.ipFamilyPolicy"
 
 
+def _check_families(errors: Errors, families: Sequence[str], configured: Sequence[str]) -> None:
+    for index, family in enumerate(families):
+        if family not in _BOTH:
+            errors.not_supported(f"spec.ipFamilies[{index}]", family, _BOTH)
+        elif family not in configured:
+            errors.invalid(f"spec.ipFamilies[{index}]", family, "not configured on this cluster")
+
+
 def sync_cluster_ips(new: Service, old: Service | None) -> None:
     """Bring clusterIP and clusterIPs in step: an old client knows the first only."""
     after = new.spec
@@ -59,9 +67,7 @@ def init_families(new: Service, old: Service | None, configured: Sequence[str]) 
         return
     if spec.ipFamilyPolicy == "RequireDualStack" and len(configured) < len(_BOTH):
         errors.invalid(_POLICY, spec.ipFamilyPolicy, "this cluster is not configured for dual-stack services")
-    for index, family in enumerate(spec.ipFamilies):
-        if family not in configured:
-            errors.invalid(f"spec.ipFamilies[{index}]", family, "not configured on this cluster")
+    _check_families(errors, spec.ipFamilies, configured)
     _raise(new, errors)
     spec.ipFamilies = spec.ipFamilies or [configured[0]]
     if dual and len(configured) == len(_BOTH):

@@ -45,8 +45,8 @@ def set_condition(definition: CustomResourceDefinition, kind: str, said: tuple[s
 def judged(definition: CustomResourceDefinition, others: Iterable[CustomResourceDefinition], now: str) -> CustomResourceDefinition:
     """Return the definition with its status brought up to date; `others` are those of the same group."""
     new = definition.copy()
-    _judge_names(new, others, now)
     _judge_approval(new, now)
+    _judge_names(new, others, now)
     _judge_schemas(new, now)
     return new
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from sagong.api.defaults.autoscaling import default_metrics
 from sagong.api.types import autoscaling as v2
 from sagong.api.types import autoscaling_v1 as v1
 
@@ -66,7 +67,7 @@ def to_v2(hpa: v1.HorizontalPodAutoscaler) -> v2.HorizontalPodAutoscaler:
             scaleTargetRef=_reference(spec.scaleTargetRef, v2.CrossVersionObjectReference),
             minReplicas=spec.minReplicas,
             maxReplicas=spec.maxReplicas,
-            metrics=msgspec.convert(metrics, list[v2.MetricSpec]),
+            metrics=msgspec.convert(metrics, list[v2.MetricSpec]) or default_metrics(),
             behavior=_read_behavior(taken[BEHAVIOR]),
         ),
         status=v2.HorizontalPodAutoscalerStatus(

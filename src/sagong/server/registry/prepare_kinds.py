@@ -246,9 +246,9 @@ def mark_definition(definition: CustomResourceDefinition, now: datetime, _: Dele
 
 
 def _note_stored_version(definition: CustomResourceDefinition) -> None:
-    stored = next((version.name for version in definition.spec.versions if version.storage), "")
+    stored = next((version.name for version in definition.spec.versions if version.storage), None)
     known = definition.status.storedVersions or []
-    if stored and stored not in known:
+    if stored is not None and stored not in known:
         definition.status.storedVersions = [*known, stored]
 
 

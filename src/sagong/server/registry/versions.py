@@ -80,3 +80,13 @@ def to_served(row: Resource, obj: Any) -> Any:
 def to_stored(row: Resource, obj: Any) -> Any:
     """Return an object of `row` in its storage version."""
     return obj if is_stored(row) else _CONVERTED[row.group, row.version, row.plural][2](obj)
+
+
+def judged(row: Resource, obj: Any) -> Any:
+    """Return a stored object as validation sees it: events are judged by the version that is written, others as they are stored."""
+    return obj if row.group != "events.k8s.io" or obj is None else to_served(row, obj)
+
+
+def kind_group(row: Resource) -> str:
+    """Return the group of the kind that an object is said to be when it is invalid: that in which it is stored."""
+    return row.group if is_stored(row) else stored_row(row).group

@@ -21,7 +21,7 @@ from sagong.api.resources import Resource
 from sagong.api.warnings import warnings_of
 from sagong.server.admission.plugin import Operation, Review
 from sagong.server.contract import Attributes, User
-from sagong.server.registry import managed
+from sagong.server.registry import managed, versions
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.strategies import Circumstances, Strategy, strategy_of
 from sagong.store.base import Entry, RevisionMismatchError
@@ -264,7 +264,7 @@ class _Write:
         if self._strategy.slow:
             causes = await asyncio.to_thread(_judge, new, old, call.subresource)
         else:
-            causes = _judge(new, old, call.subresource)
+            causes = _judge(versions.judged(row, new), versions.judged(row, old), call.subresource)
         if not causes and call.admit:  # the server's own writes have nobody to warn
             call.warnings += warnings_of(new, old, call.subresource)
         return causes
@@ -309,7 +309,7 @@ class _Write:
 
     def _refuse(self, causes: Sequence[Cause], name: str) -> None:
         if causes:
-            raise invalid(self._row.group, self._row.kind, name, causes)
+            raise invalid(versions.kind_group(self._row), self._row.kind, name, causes)
 
     def _circumstances(self) -> Circumstances:
         registry = self._registry
