@@ -69,6 +69,13 @@ class Resource:
     module: str | None = None
     list_kind: str = ""
     extra: Any = field(default=None, compare=False, repr=False)
+    storage_prefix: str = field(init=False, compare=False, repr=False)
+    """The key under which upstream stores this resource's objects, with both slashes."""
+
+    def __post_init__(self) -> None:
+        """Make what follows from the rest, once: the hot path asks ten times for each write."""
+        where = f"{self.group}/{self.plural}" if self.module is None else _STORAGE_PREFIXES.get((self.group, self.plural), self.plural)
+        object.__setattr__(self, "storage_prefix", f"/registry/{where}/")
 
     def __hash__(self) -> int:
         """Hash by what names the row: rows are keys of caches on the hot path."""
@@ -83,13 +90,6 @@ class Resource:
     def group_resource(self) -> str:
         """`pods` or `deployments.apps`, as error messages name it."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
-
-    @property
-    def storage_prefix(self) -> str:
-        """The key under which upstream stores this resource's objects, with both slashes."""
-        if self.module is None:
-            return f"/registry/{self.group}/{self.plural}/"
-        return f"/registry/{_STORAGE_PREFIXES.get((self.group, self.plural), self.plural)}/"
 
     def storage_key(self, namespace: str, name: str) -> str:
         """Return the storage key of one object; `namespace` is ignored for cluster-scoped resources."""

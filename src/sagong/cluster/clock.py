@@ -23,9 +23,8 @@ class RealClock:
         """Return the wall-clock time in UTC."""
         return datetime.now(UTC)
 
-    def monotonic(self) -> float:
-        """Return seconds that never go back."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    """Return seconds that never go back. A write asks thirty times: nothing of ours stands between."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the running loop."""

@@ -57,7 +57,9 @@ class Chain:
                 self.metrics.rejected(name, step, review.operation, seconds=end - at, whole=end - begun)
                 raise
             end = now()
-            _add(cell, end - at)
+            seconds = end - at
+            cell[0 if seconds <= FIRST else bisect_left(BOUNDS, seconds)] += 1
+            cell[-1] += seconds
             at = end
 
     def _concerned(self, known: dict[tuple[str | bool, ...], _Concerned], method: str, review: Review) -> _Concerned:
