@@ -193,11 +193,14 @@ class Client:
         )
         path, headers = endpoint.resource.path(namespace), {"Accept": endpoint.accept}
         async with self.transport.stream(Request("GET", path, query, headers)) as stream:
-            async for line in _lines(stream):
-                event, obj = endpoint.decode_event(line)
-                if isinstance(obj, Status):
-                    raise from_status(obj)
-                yield WatchEvent(cast("Any", event), obj)
+            rest = b""  # what follows the last newline waits for more
+            async for chunk in stream:
+                *lines, rest = (rest + chunk if rest else chunk).split(b"\n")
+                for line in filter(None, lines):
+                    event, obj = endpoint.decode_event(line)
+                    if isinstance(obj, Status):
+                        raise from_status(obj)
+                    yield WatchEvent(cast("Any", event), obj)
 
     async def raw(
         self,
@@ -254,16 +257,6 @@ def _endpoint_for(obj: T, resource: Resource | None) -> Endpoint[T]:
 
 def _given(**query: str) -> dict[str, str | list[str]]:
     return {key: value for key, value in query.items() if value}
-
-
-async def _lines(stream: Stream) -> AsyncIterator[bytes]:
-    """Split a stream into lines; what follows the last newline waits for the rest."""
-    rest = b""
-    async for chunk in stream:
-        *lines, rest = (rest + chunk if rest else chunk).split(b"\n")
-        for line in lines:
-            if line:
-                yield line
 
 
 __all__ = ["Client", "ListOf", "PatchType", "Response", "Stream", "WatchEvent", "resource_of"]

@@ -77,6 +77,8 @@ def judge(pod: Pod, container: Container, run: ContainerRun, actuated: Granted) 
     known = actuated.containers.get(container.name)
     if known is None:  # it was started by a kubelet that kept no record
         return None
+    if known == container.resources and actuated.pod == pod.spec.resources:
+        return None
     before, after = sizes(actuated.pod, known), sizes(pod.spec.resources, container.resources)
     if before == after:
         return None

@@ -212,11 +212,14 @@ def _compare_maps(old: dict[str, Any], new: dict[str, Any], shape: Shape) -> _No
         before, after = old.get(name, ABSENT), new.get(name, ABSENT)
         field = fields.get(name)
         below = field.shape if field is not None else shape.element or Shape.ANY
-        if before is not ABSENT and after is not ABSENT and equal(before, after, below):
-            continue
-        if field is not None and field.nulled:
-            before, after = (None if value is ABSENT else value for value in (before, after))
-        gone, changed, came = _compare(before, after, below)
+        if before is not ABSENT and after is not ABSENT:
+            if equal(before, after, below):
+                continue
+            gone, changed, came = _differing(before, after, below)
+        else:
+            if field is not None and field.nulled:
+                before, after = (None if value is ABSENT else value for value in (before, after))
+            gone, changed, came = _compare(before, after, below)
         if gone is not None:
             removed[f"f:{name}"] = gone
         if changed is not None:
