@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from tests.server.harness import APPLY, JSON_PATCH, MERGE, STRATEGIC, TABLE, config_map, pod, running
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -244,6 +245,23 @@ async def test_events_are_judged_by_the_version_that_is_written(tmp_path: Path) 
         assert (changed.status, changed.body["details"]["causes"][0]["field"]) == (422, "message")
         core = await api("PATCH", "/api/v1/namespaces/default/events/e", {"message": "n"}, Content_Type="application/merge-patch+json")
         assert core.status == 200
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [("007", "7"), ("x", 'strconv.ParseInt: parsing "x": invalid syntax'), ("", 'strconv.ParseInt: parsing "": invalid syntax')],
+)
+async def test_the_generation_of_a_template_is_a_number(tmp_path: Path, said: str, wanted: str) -> None:
+    name = "deprecated.daemonset.template.generation"
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    body = {"metadata": {"name": "d", "annotations": {name: said}}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}}
+    async with running(tmp_path) as api:
+        answer = await api("POST", "/apis/apps/v1/namespaces/default/daemonsets", body)
+        if answer.status == 201:
+            assert answer.body["metadata"]["annotations"][name] == wanted
+        else:
+            message = f'DaemonSet in version "v1" cannot be handled as a DaemonSet: {wanted}'
+            assert (answer.status, answer.body["message"]) == (400, message)
 
 
 async def test_representations(tmp_path: Path) -> None:

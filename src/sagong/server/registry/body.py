@@ -76,11 +76,11 @@ def finish(row: Resource, obj: Any) -> Any:
         return obj
     try:
         normalize.normalize(obj)
+        if isinstance(obj, DaemonSet):
+            complete_daemon_set(obj)
     except ValueError as error:
         raise BadRequestError(f'{row.kind} in version "{row.version}" cannot be handled as a {row.kind}: {error}') from error
     defaults.apply_defaults(obj)
-    if isinstance(obj, DaemonSet):
-        complete_daemon_set(obj)
     return versions.to_stored(row, obj)
 
 

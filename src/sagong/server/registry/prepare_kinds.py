@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sagong.api.clock import format_time
+from sagong.api.go_values import parse_int
 from sagong.api.types.apiextensions import (
     CustomResourceDefinition,
     CustomResourceDefinitionCondition,
@@ -128,8 +129,9 @@ def update_service_account(new: ServiceAccount, _: ServiceAccount, circumstances
 
 
 def complete_daemon_set(daemon_set: DaemonSet) -> None:
-    """Show the generation of the template in the annotation that apps/v1 has left of it."""
-    daemon_set.metadata.annotations.setdefault(TEMPLATE_GENERATION, "0")
+    """Show the generation of the template in the annotation that apps/v1 has left of it. Raises ValueError where that is no number."""
+    annotations = daemon_set.metadata.annotations
+    annotations[TEMPLATE_GENERATION] = str(parse_int(annotations.get(TEMPLATE_GENERATION, "0")))
 
 
 def create_daemon_set(daemon_set: DaemonSet, _: Any) -> None:
