@@ -19,6 +19,7 @@ from sagong.node.simulated.node import Shared, SimulatedNode
 
 HANDS = 8
 LOOK_SECONDS = 10.0
+RENEW_TRIES = 5
 _log = logging.getLogger(__name__)
 
 
@@ -120,7 +121,15 @@ class Keeper:
 
 
 async def _renew(kept: Kept) -> None:
-    await kept.lease.renew()
+    """Renew, trying a few times at once as the kubelet does: a whole period later the node could count as lost."""
+    for tries_left in reversed(range(RENEW_TRIES)):
+        try:
+            await kept.lease.renew()
+        except (ApiError, OSError):
+            if not tries_left:
+                raise
+        else:
+            return
 
 
 def _reference(name: str) -> Node:
