@@ -264,6 +264,10 @@ def test_jobs(change: dict[str, Any], wanted: list[str]) -> None:
             spec(selector={"matchLabels": {"c": "d"}}),
             [
                 (
+                    'spec.selector: Invalid value: {"matchLabels":{"batch.kubernetes.io/controller-uid":"u","c":"d"}}: '
+                    "`selector` not auto-generated"
+                ),
+                (
                     "spec.template.metadata.labels: Invalid value: "
                     '{"batch.kubernetes.io/controller-uid":"u","batch.kubernetes.io/job-name":"x","controller-uid":"u",'
                     '"job-name":"x"}: `selector` does not match template `labels`'

@@ -62,7 +62,11 @@ def test_runtime_classes(change: dict[str, Any], wanted: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("subresource", "change", "wanted"), [("", {"handler": "crun"}, ['handler: Invalid value: "crun": field is immutable'])]
+    ("subresource", "change", "wanted"),
+    [
+        ("", {"handler": "crun"}, ['handler: Invalid value: "crun": field is immutable']),
+        ("", {"handler": ""}, ["handler: Required value", 'handler: Invalid value: "": field is immutable']),
+    ],
 )
 def test_changes_of_runtime_classes(subresource: str, change: dict[str, Any], wanted: list[str]) -> None:
     assert problems(node.RuntimeClass, RUNTIME, change, subresource) == wanted

@@ -29,7 +29,7 @@ _PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
 
 
 def _job(errors: Errors, new: batch.Job, old: batch.Job | None) -> None:
-    if old is None:
+    if old is None or _UID_LABELS[1] in old.spec.template.metadata.labels:
         _generated_selector(errors, new)
     _job_spec(errors, "spec", new.spec)
     metadata.label_selector(errors, "spec.selector", new.spec.selector)

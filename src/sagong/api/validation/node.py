@@ -32,4 +32,4 @@ def _runtime_class_change(errors: Errors, new: node.RuntimeClass, old: node.Runt
     immutable(errors, "handler", new.handler, old.handler)
 
 
-TABLE: dict[type, Rules] = {node.RuntimeClass: Rules(create=_runtime_class, change=_runtime_class_change)}
+TABLE: dict[type, Rules] = {node.RuntimeClass: Rules(spec=_runtime_class, change=_runtime_class_change)}
