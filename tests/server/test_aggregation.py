@@ -247,7 +247,7 @@ async def test_certificates_must_name_the_service(tmp_path: Path, *, insecure: b
         found = await condition(api, reason("FailedDiscoveryCheck"))
         assert "x509" in found["message"]
         await api.ok("DELETE", f"{SERVICES}/{NAME}")
-        await asyncio.sleep(0.2)  # handshakes that the server broke off end at the other side too, before its loop does
+        await asyncio.sleep(1)  # handshakes that the server broke off end at the other side too, before its loop does
 
 
 async def test_reasons_of_services_that_lead_nowhere(tmp_path: Path) -> None:
