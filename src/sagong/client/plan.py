@@ -19,7 +19,7 @@ from sagong.client.endpoint import Endpoint, endpoint_of, identity, metadata_onl
 from sagong.client.events import EventType, Recorder
 
 NAMESPACE_TERMINATING = "NamespaceTerminating"
-TERMINATING_REST = 5.0
+TERMINATING_REST = 1.0
 """seconds until it is tried again to create something in a namespace that terminates: it may be gone, and made anew, by then"""
 
 Failure = ApiError | OSError
