@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from tests.node.observed import SANDBOX, dead, observed, pod, run
 
@@ -91,6 +93,15 @@ def test_a_restarted_container_shows_its_last_end() -> None:
     assert container.state.running
     assert container.lastState.terminated
     assert (container.lastState.terminated.exitCode, container.lastState.terminated.reason) == (3, "Error")
+
+
+def test_a_container_that_never_started_has_no_time_of_its_start() -> None:
+    of = pod(ONE)
+    failed = replace(run(of, "a", "exited", code=128, ended=3, reason="StartError"), started_at=0)
+    (shown,) = show(of, observed(failed)).containerStatuses
+    assert shown.state.terminated is not None
+    assert json.loads(msgspec.json.encode(shown.state.terminated))["startedAt"] is None, "the server takes no empty text for a time"
+    assert shown.state.terminated.finishedAt
 
 
 def test_a_container_that_is_held_back_waits_and_shows_its_end_as_the_last() -> None:

@@ -214,8 +214,8 @@ def _mount_status(mount: VolumeMount, *, able: bool) -> VolumeMountStatus:
     return VolumeMountStatus(name=mount.name, mountPath=mount.mountPath, readOnly=mount.readOnly, recursiveReadOnly=mode)
 
 
-def _time(nanoseconds: int) -> str:
-    return format_time(datetime.fromtimestamp(nanoseconds / 1e9, UTC)) if nanoseconds > 0 else ""
+def _time(nanoseconds: int) -> str | None:
+    return format_time(datetime.fromtimestamp(nanoseconds / 1e9, UTC)) if nanoseconds > 0 else None
 
 
 def mark_lost(status: ContainerStatus) -> None:
