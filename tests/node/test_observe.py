@@ -54,9 +54,13 @@ class Runtime:
         )
 
 
+def observing(runtime: Runtime, folder: Path) -> Observer:
+    return Observer(runtime, Ends(folder))  # type: ignore[arg-type]  # it has the calls that are made
+
+
 async def test_runs_are_ordered_and_ended_ones_are_not_asked_for_again(tmp_path: Path) -> None:
     runtime = Runtime()
-    observer = Observer(runtime, Ends(tmp_path))  # type: ignore[arg-type]  # the calls that are made
+    observer = observing(runtime, tmp_path)
     for _ in range(2):
         found = await observer.pod("u1")
     assert (found.name, found.namespace, found.ips, found.termination_grace) == ("p", "ns", ("10.0.0.5",), 7)
@@ -104,7 +108,7 @@ class Forgetful(Runtime):
 
 @pytest.mark.parametrize(("code", "reason"), [(7, "Error"), (0, "Completed")])
 async def test_an_exit_code_that_the_runtime_has_lost_is_what_its_event_said(tmp_path: Path, code: int, reason: str) -> None:
-    observer = Observer(Forgetful(), Ends(tmp_path))  # type: ignore[arg-type]  # the calls that are made
+    observer = observing(Forgetful(), tmp_path)
     observer.learn_end("old", End(code, 5))
     observer.learn_end("new", End(code, 5))
     running, ended = (await observer.pod("u1")).runs
@@ -115,7 +119,7 @@ async def test_an_exit_code_that_the_runtime_has_lost_is_what_its_event_said(tmp
 async def test_a_container_that_the_runtime_cannot_tell_of_has_ended_when_its_event_said_so(tmp_path: Path) -> None:
     runtime = Runtime()
     runtime.containers[0].state = cri.CONTAINER_UNKNOWN
-    observer = Observer(runtime, Ends(tmp_path))  # type: ignore[arg-type]  # the calls that are made
+    observer = observing(runtime, tmp_path)
     first = runtime.containers[0].id
     assert next(found.state for found in (await observer.pod("u1")).runs if found.id == first) == "unknown"
     observer.learn_end(first, End(7, 5))
@@ -124,25 +128,25 @@ async def test_a_container_that_the_runtime_cannot_tell_of_has_ended_when_its_ev
 
 
 async def test_a_kubelet_that_starts_anew_knows_how_containers_ended(tmp_path: Path) -> None:
-    before = Observer(Forgetful(), Ends(tmp_path))  # type: ignore[arg-type]  # the calls that are made
+    before = observing(Forgetful(), tmp_path)
     before.learn_end("old", End(7, 5))
     for _ in range(2):
-        observer = Observer(Forgetful(), Ends(tmp_path))  # type: ignore[arg-type]  # see above
+        observer = observing(Forgetful(), tmp_path)
         await observer.uids()
         assert (await observer.pod("u1")).runs[1].exit_code == 7
     runtime = Forgetful()
-    observer = Observer(runtime, Ends(tmp_path))  # type: ignore[arg-type]  # see above
+    observer = observing(runtime, tmp_path)
     runtime.containers = []
     await observer.uids()
     assert Ends(tmp_path).recall("old") is None, "the container is gone, and nobody asks any more"
 
 
 async def test_what_the_runtime_remembers_itself_is_not_kept(tmp_path: Path) -> None:
-    observer = Observer(Runtime(), Ends(tmp_path))  # type: ignore[arg-type]  # the calls that are made
+    observer = observing(Runtime(), tmp_path)
     await observer.pod("u1")
     observer.learn_end("sb", End(0, 5))
     assert list(tmp_path.rglob("*")) == [], "a sandbox"
-    again = Observer(Runtime(), Ends(tmp_path))  # type: ignore[arg-type]  # the calls that are made
+    again = observing(Runtime(), tmp_path)
     again.learn_end("old", End(9, 5))
     assert (tmp_path / "ends" / "old").read_text() == "9 5\n"
     assert (await again.pod("u1")).runs[1].exit_code == 3

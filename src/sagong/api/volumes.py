@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sagong.api.nodes import matches_selector
 from sagong.api.quantity import parse
 from sagong.api.selectors import from_label_selector
-from sagong.api.types.core import Node, PersistentVolume, PersistentVolumeClaim, Pod
+from sagong.api.types.core import Node, PersistentVolume, PersistentVolumeClaim, Pod, Volume
 from sagong.api.types.storage import StorageClass
 
 BETA_CLASS = "volume.beta.kubernetes.io/storage-class"
@@ -25,13 +25,16 @@ class ClaimName(NamedTuple):
     ephemeral: bool
 
 
+def claim_of(pod: Pod, volume: Volume) -> ClaimName | None:
+    """Return the claim that a pod's volume stands for, None for a volume that is no claim."""
+    if volume.persistentVolumeClaim is not None:
+        return ClaimName(volume.persistentVolumeClaim.claimName, ephemeral=False)
+    return ClaimName(f"{pod.metadata.name}-{volume.name}", ephemeral=True) if volume.ephemeral is not None else None
+
+
 def claim_names(pod: Pod) -> Iterator[ClaimName]:
     """Yield the claims of a pod's volumes."""
-    for volume in pod.spec.volumes:
-        if volume.persistentVolumeClaim is not None:
-            yield ClaimName(volume.persistentVolumeClaim.claimName, ephemeral=False)
-        elif volume.ephemeral is not None:
-            yield ClaimName(f"{pod.metadata.name}-{volume.name}", ephemeral=True)
+    return filter(None, (claim_of(pod, volume) for volume in pod.spec.volumes))
 
 
 def claim_class(claim: PersistentVolumeClaim) -> str:

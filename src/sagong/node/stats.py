@@ -11,6 +11,7 @@ from typing import Any
 from sagong.api.clock import Clock, format_time
 from sagong.api.exposition import Family, exposition
 from sagong.api.types.core import Pod, Volume
+from sagong.api.volumes import claim_of
 from sagong.node import cadvisor, machine, node_metrics, usage
 from sagong.node.cgroup_fs import Usage
 from sagong.node.cgroups import Cgroups
@@ -187,15 +188,15 @@ class NodeStatistics:
     async def _volumes(self, pod: Pod, *, claims_only: bool = False) -> Sequence[tuple[Volume, Stats]]:
         """Return what the pod's mounted volumes take; directories of the host and images are not its own."""
         mounted = self.mounted(pod.metadata.uid)
-        chosen = [volume for volume in pod.spec.volumes if volume.hostPath is None and (_claim(pod, volume) or not claims_only)]
+        chosen = [volume for volume in pod.spec.volumes if volume.hostPath is None and (claim_of(pod, volume) or not claims_only)]
         found = [(volume, mounted.get(volume.name)) for volume in chosen]
         measured = [(volume, mount.path) for volume, mount in found if mount is not None and mount.image is None and not mount.block]
         return [(volume, await self._volume(pod, volume, path)) for volume, path in measured]
 
     async def _volume(self, pod: Pod, volume: Volume, path: Path) -> Stats:
         named: Stats = {"name": volume.name, **await asyncio.to_thread(self._file_system, path)}  # one from the network may hang
-        if claim := _claim(pod, volume):
-            named["pvcRef"] = {"name": claim, "namespace": pod.metadata.namespace}
+        if claim := claim_of(pod, volume):
+            named["pvcRef"] = {"name": claim.name, "namespace": pod.metadata.namespace}
         if claim or volume.nfs is not None:
             return named  # not the node's: to look at each of its files could take for ever
         disk = await self._disk(path)
@@ -242,13 +243,6 @@ async def container_stats(runtime: Runtime) -> Mapping[str, Sequence[cri.Contain
     except CriError:
         return {}
     return found
-
-
-def _claim(pod: Pod, volume: Volume) -> str:
-    """Return the name of the PersistentVolumeClaim that a volume stands for, "" for one of the pod's own."""
-    if volume.persistentVolumeClaim is not None:
-        return volume.persistentVolumeClaim.claimName
-    return f"{pod.metadata.name}-{volume.name}" if volume.ephemeral is not None else ""
 
 
 def _on_disk(volume: Volume) -> bool:

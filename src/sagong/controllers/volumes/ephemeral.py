@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sagong.api.types.core import PersistentVolumeClaim, Pod, Volume
 from sagong.api.types.meta import ObjectMeta
-from sagong.api.volumes import claim_names
+from sagong.api.volumes import claim_names, claim_of
 from sagong.client.plan import NOTHING, Create, Emit, Plan, Told
 from sagong.controllers.declaration import Controller, Key, Watch, writes
 from sagong.controllers.ownership import controller_reference
@@ -17,9 +17,10 @@ def plan(pod: Pod, claims: dict[str, PersistentVolumeClaim]) -> Plan:
         return NOTHING
     actions: list[Create | Emit] = []
     for volume in pod.spec.volumes:
-        if volume.ephemeral is None:
+        named = claim_of(pod, volume)
+        if named is None or not named.ephemeral:
             continue
-        name = f"{pod.metadata.name}-{volume.name}"
+        name = named.name
         found = claims.get(name)
         if found is None:
             failed = ("EphemeralVolumeCreateFailed", f"ephemeral volume {volume.name}: create PVC {name}: {{error}}")

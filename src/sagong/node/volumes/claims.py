@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from sagong.api.errors import NotFoundError
 from sagong.api.types.core import PersistentVolume, PersistentVolumeClaim, Pod, Volume
+from sagong.api.volumes import claim_of
 from sagong.node.volumes.errors import VolumeError
 
 T = TypeVar("T")
@@ -30,11 +31,12 @@ class Bound:
 
 async def bound_volume(reader: Reader, pod: Pod, volume: Volume) -> Bound | None:
     """Return what the volume's claim is bound to; None when the volume is no claim. Raises VolumeError with upstream's text."""
-    name = volume.persistentVolumeClaim.claimName if volume.persistentVolumeClaim else f"{pod.metadata.name}-{volume.name}"
-    if volume.persistentVolumeClaim is None and volume.ephemeral is None:
+    asked = claim_of(pod, volume)
+    if asked is None:
         return None
+    name, ephemeral = asked
     claim = await _claim(reader, pod, name)
-    if volume.ephemeral is not None and not any(o.uid == pod.metadata.uid and o.controller for o in claim.metadata.ownerReferences):
+    if ephemeral and not any(o.uid == pod.metadata.uid and o.controller for o in claim.metadata.ownerReferences):
         raise VolumeError(f"PVC {pod.metadata.namespace}/{name} was not created for pod {pod.metadata.namespace}/{pod.metadata.name}")
     if claim.status.phase != "Bound" or not claim.spec.volumeName:
         raise VolumeError(f"error processing PVC {pod.metadata.namespace}/{name}: PVC is not bound")

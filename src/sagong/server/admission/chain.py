@@ -57,7 +57,7 @@ class Chain:
                 self.metrics.rejected(name, step, review.operation, seconds=end - at, whole=end - begun)
                 raise
             end = now()
-            seconds = end - at
+            seconds = end - at  # what `_add` does, without a call for each of some twenty plugins
             cell[0 if seconds <= FIRST else bisect_left(BOUNDS, seconds)] += 1
             cell[-1] += seconds
             at = end

@@ -15,6 +15,7 @@ from sagong.api.pod_references import pod_references
 from sagong.api.resources import Resource
 from sagong.api.types.authentication import TokenRequest
 from sagong.api.types.core import Node, PersistentVolume, PersistentVolumeClaim, Pod, Volume
+from sagong.api.volumes import claim_of
 from sagong.server.admission.plugin import CLAIMS, NODES, PODS, GroupResource, Operation, Plugin, Review
 from sagong.server.contract import Attributes, Authorizer, Objects, User
 
@@ -194,13 +195,8 @@ class NodeRestriction(Plugin):
         return found is not None and any(request.audience == audience for request in found.spec.tokenRequests)
 
     def _driver_of_claim(self, pod: Pod, volume: Volume) -> str:
-        if volume.persistentVolumeClaim is not None:
-            name = volume.persistentVolumeClaim.claimName
-        elif volume.ephemeral is not None:
-            name = f"{pod.metadata.name}-{volume.name}"
-        else:
-            return ""
-        claim = self._objects.get(PersistentVolumeClaim, name, pod.metadata.namespace)
+        named = claim_of(pod, volume)
+        claim = self._objects.get(PersistentVolumeClaim, named.name, pod.metadata.namespace) if named is not None else None
         bound = self._objects.get(PersistentVolume, claim.spec.volumeName) if claim is not None and claim.spec.volumeName else None
         return bound.spec.csi.driver if bound is not None and bound.spec.csi is not None else ""
 
