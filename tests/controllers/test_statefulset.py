@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -156,6 +157,15 @@ def test_each_pod_has_its_own_claim() -> None:
     assert volume.persistentVolumeClaim is not None
     assert volume.persistentVolumeClaim.claimName == "data-db-1"
     assert ("SuccessfulCreate", "Create Claim data-db-0 Pod db-0 in StatefulSet db success") in world.events
+
+
+def test_claims_are_looked_up_by_name_however_many_there_are() -> None:
+    class Watched(World):
+        def list(self, kind: type[Any], namespace: str = "") -> Sequence[Any]:
+            assert kind is not PersistentVolumeClaim, "all claims were looked at"
+            return super().list(kind, namespace)
+
+    assert names(settled(Watched(with_volume()))) == ["db-0", "db-1"]
 
 
 def test_claims_belong_to_the_set_if_they_are_to_go_with_it() -> None:

@@ -71,32 +71,59 @@ class _Bucket:
     at: float
 
 
-class Correlator:
-    """Decides what an event becomes. Pure but for its memory; `now` is monotonic seconds."""
+class Happened(NamedTuple):
+    """An event that waits to be made and sent."""
 
-    def __init__(self) -> None:
+    about: ObjectReference
+    type: EventType
+    reason: str
+    message: str
+    at: datetime
+    nanos: int
+
+
+class Noted(NamedTuple):
+    """What is remembered of an event: under which name it is, or would be, on the server, since when, and how often it has happened."""
+
+    name: str
+    first: str
+    times: int
+
+
+class Passed(NamedTuple):
+    """An event that is to be sent: its message, what is noted of it, and the key that is under. A count above 1 means a patch."""
+
+    message: str
+    noted: Noted
+    key: tuple[str, ...]
+
+
+class Correlator:
+    """Decides what becomes of an event of one source, before it is made. Pure but for its memory; `now` is monotonic seconds."""
+
+    def __init__(self, component: str, host: str = "") -> None:
+        self._source = (component, host)
         self._similar: _Remembered[_Similar] = _Remembered()
-        self._sent: _Remembered[Event] = _Remembered()
+        self._noted: _Remembered[Noted] = _Remembered()
         self._buckets: _Remembered[_Bucket] = _Remembered()
 
-    def correlate(self, event: Event, now: float) -> tuple[Event, tuple[str, ...]] | None:
-        """Return the event to send and the key it is counted under; None to drop it. A count above 1 means a patch."""
-        about = event.involvedObject
-        subject = (event.source.component, event.source.host, about.kind, about.namespace, about.name, about.uid, about.apiVersion)
-        key: tuple[str, ...] = (*subject, about.fieldPath, event.type, event.reason, event.message)
-        group = (*subject, event.type, event.reason, event.reportingComponent, event.reportingInstance)
-        if self._combines(group, event.message, now):
-            event.message = f"(combined from similar events): {event.message}"
-            key = group
-        before = self._sent.get(key)
-        if before is not None:
-            event.metadata.name, event.firstTimestamp, event.count = before.metadata.name, before.firstTimestamp, before.count + 1
-        self._sent.put(key, event)
-        return (event, key) if self._passes((*subject, event.type), now) else None
+    def correlate(self, happened: Happened, name: str, now: float) -> Passed | None:
+        """Return what to send of it, None to drop it, which counts as well. `name` is for an event that is the first of its like."""
+        about, message = happened.about, happened.message
+        subject = (*self._source, about.kind, about.namespace, about.name, about.uid, about.apiVersion)
+        group: tuple[str, ...] = (*subject, happened.type, happened.reason)
+        if self._combines(group, message, now):
+            message, key = f"(combined from similar events): {message}", group
+        else:
+            key = (*subject, about.fieldPath, happened.type, happened.reason, message)
+        before = self._noted.get(key)
+        noted = before._replace(times=before.times + 1) if before is not None else Noted(name, format_time(happened.at), 1)
+        self._noted.put(key, noted)
+        return Passed(message, noted, key) if self._passes((*subject, happened.type), now) else None
 
     def sent(self, key: tuple[str, ...], event: Event) -> None:
         """Remember the event as the server has it."""
-        self._sent.put(key, event)
+        self._noted.put(key, Noted(event.metadata.name, event.firstTimestamp or "", event.count))
 
     def _combines(self, group: tuple[str, ...], message: str, now: float) -> bool:
         similar = self._similar.get(group)
@@ -123,17 +150,6 @@ class Correlator:
         return True
 
 
-class _Happened(NamedTuple):
-    """An event that waits to be made and sent."""
-
-    about: ObjectReference
-    type: EventType
-    reason: str
-    message: str
-    at: datetime
-    nanos: int
-
-
 class Recorder:
     """Records events of one component. `event` never waits; `run` sends in the background.
 
@@ -146,8 +162,8 @@ class Recorder:
         self._client, self._clock = client, clock or client.clock
         self._pause = pause or (lambda: 0.0)
         self._component, self._host = component, host
-        self._correlator = Correlator()
-        self._waiting: deque[_Happened] = deque(maxlen=MAX_WAITING)
+        self._correlator = Correlator(component, host)
+        self._waiting: deque[Happened] = deque(maxlen=MAX_WAITING)
         self._filled = asyncio.Event()
         self._last_nanos = 0
 
@@ -155,7 +171,7 @@ class Recorder:
         """Record an event about an object (a Struct, a custom object's dict, or an ObjectReference)."""
         now = self._clock.now()
         self._last_nanos = max(self._last_nanos + 1, int(now.timestamp() * 1e6) * 1000)
-        self._waiting.append(_Happened(reference(obj), type, reason, message, now, self._last_nanos))
+        self._waiting.append(Happened(reference(obj), type, reason, message, now, self._last_nanos))
         self._filled.set()
 
     async def run(self) -> None:
@@ -173,33 +189,34 @@ class Recorder:
         while self._waiting:
             await self._send(self._waiting.popleft())
 
-    def _made(self, happened: _Happened) -> Event:
-        about, time = happened.about, format_time(happened.at)
-        name = f"{about.name}.{happened.nanos:x}"
+    def _name(self, happened: Happened) -> str:
+        name = f"{happened.about.name}.{happened.nanos:x}"
+        return name if _EVENT_NAME.match(name) else self._client.random.uid()
+
+    def _made(self, happened: Happened, passed: Passed) -> Event:
+        noted, about = passed.noted, happened.about
         return Event(
-            metadata=ObjectMeta(
-                name=name if _EVENT_NAME.match(name) else self._client.random.uid(), namespace=about.namespace or "default"
-            ),
+            metadata=ObjectMeta(name=noted.name, namespace=about.namespace or "default"),
             involvedObject=about,
             reason=happened.reason,
-            message=happened.message,
+            message=passed.message,
             type=happened.type,
-            count=1,
-            firstTimestamp=time,
-            lastTimestamp=time,
+            count=noted.times,
+            firstTimestamp=noted.first,
+            lastTimestamp=format_time(happened.at),
             source=EventSource(component=self._component, host=self._host),
             reportingComponent=self._component,
             reportingInstance=self._host,
         )
 
-    async def _send(self, happened: _Happened) -> None:
-        decided = self._correlator.correlate(self._made(happened), self._clock.monotonic())
-        if decided is None:
+    async def _send(self, happened: Happened) -> None:
+        passed = self._correlator.correlate(happened, self._name(happened), self._clock.monotonic())
+        if passed is None:
             return
-        event, key = decided
+        event = self._made(happened, passed)
         for _ in range(SEND_TRIES):
             try:
-                self._correlator.sent(key, await self._write(event))
+                self._correlator.sent(passed.key, await self._write(event))
             except ServerUnreachableError:
                 await self._clock.sleep(SEND_PAUSE * self._client.random.uniform())
                 continue

@@ -5,7 +5,7 @@ pods in order: replace finished ones, create missing ones -> surplus pods from t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,12 +42,12 @@ def selector_of(set_: StatefulSet) -> Selector:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A set and what belongs to it, or may come to; claims by name."""
+    """A set and what belongs to it, or may come to; `claim` finds one of its namespace by name."""
 
     set: StatefulSet
     pods: Sequence[Pod]
     histories: Sequence[ControllerRevision]
-    claims: dict[str, PersistentVolumeClaim]
+    claim: Callable[[str], PersistentVolumeClaim | None]
 
 
 def reconcile(view: View, key: Key) -> Plan:
@@ -57,8 +57,7 @@ def reconcile(view: View, key: Key) -> Plan:
         return NOTHING
     pods = (*controlled(view, Pod, set_.metadata.uid), *orphans(view, Pod, key.namespace))
     histories = (*controlled(view, ControllerRevision, set_.metadata.uid), *orphans(view, ControllerRevision, key.namespace))
-    claims = {found.metadata.name: found for found in view.list(PersistentVolumeClaim, key.namespace)}
-    return plan(Observed(set_, pods, histories, claims), view.now)
+    return plan(Observed(set_, pods, histories, lambda name: view.get(PersistentVolumeClaim, key.namespace, name)), view.now)
 
 
 def plan(observed: Observed, now: datetime) -> Plan:
@@ -176,9 +175,8 @@ class _Step:
 
     def _create_claims(self, pod: Pod) -> bool:
         """Create what claims are missing; say whether none is on its way out."""
-        existing = self._observed.claims
         for wanted in claims_for(self._set, ordinal(pod)):
-            found = existing.get(wanted.metadata.name)
+            found = self._observed.claim(wanted.metadata.name)
             if found is None:
                 name, owner = wanted.metadata.name, f"Pod {pod.metadata.name} in StatefulSet {self._set.metadata.name}"
                 told = Told(
@@ -249,8 +247,8 @@ class _Step:
         self.actions.append(Delete(Pod, pod.metadata.name, pod.metadata.namespace, pod.metadata.uid, told=self._told("Delete", pod)))
 
     def _claims(self, number: int) -> Iterable[PersistentVolumeClaim]:
-        names = [wanted.metadata.name for wanted in claims_for(self._set, number)]
-        return [self._observed.claims[name] for name in names if name in self._observed.claims]
+        found = (self._observed.claim(wanted.metadata.name) for wanted in claims_for(self._set, number))
+        return [claim for claim in found if claim is not None]
 
     def _available(self, pod: Pod) -> bool:
         return is_available(pod, self._set.spec.minReadySeconds, self._now)
