@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sagong.api.protobuf_wire import WireError, chunk, chunk_head, decode_message, encode_message, fields
+from sagong.api.protobuf_wire import WireError, chunk, chunk_head, decode_message, fields
+from sagong.api.protobuf_write import encode_message
 from sagong.api.types.base import ApiStruct
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
