@@ -210,14 +210,17 @@ class Watch:
         """Return the next event, None at the end of the stream."""
         async with asyncio.timeout(seconds):
             while b"\n" not in self._text:
-                size = int((await self.client.reader.readline()).strip(), 16)
-                data = await self.client.reader.readexactly(size + 2)
-                if size == 0:
+                if not (data := await self.chunk()):
                     return None
-                self._text += data[:-2]
+                self._text += data
         line, _, self._text = self._text.partition(b"\n")
         event: dict[str, Any] = json.loads(line)
         return event
+
+    async def chunk(self) -> bytes:
+        """Return what was written at once, nothing at the end of the stream."""
+        size = int((await self.client.reader.readline()).strip(), 16)
+        return (await self.client.reader.readexactly(size + 2))[:-2]
 
     async def names(self, count: int) -> list[tuple[str, str]]:
         """Return type and name of the next events."""

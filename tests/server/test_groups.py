@@ -6,22 +6,27 @@ import asyncio
 import json
 import random
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from tests.server.harness import Client, config_map, pod, running
+from tests.server.custom.support import CRDS, WIDGETS, define, definition, version, widget
+from tests.server.harness import TABLE, Client, config_map, pod, running
 
+from sagong.api import protobuf
+from sagong.api.protobuf import PROTOBUF
+from sagong.api.protobuf_wire import decode_message, fields
 from sagong.api.resources import ResourceTable, resource_of
 from sagong.api.types.core import Pod
+from sagong.api.types.meta import PartialObjectMetadata
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.server import wire
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Peer, Request, Stream
-from sagong.server.registry import groups, watch
+from sagong.server.registry import groups, render, watch
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.storage import Storage
 from sagong.server.request_info import request_info
@@ -39,8 +44,8 @@ Seen = list[tuple[str, str, int]]
 class Watcher:
     """Takes a stream as the HTTP layer does. What is written waits in `buffer` until it is taken; a full buffer closes the sink."""
 
-    def __init__(self, room: int, framing: Callable[[bytes], bytes]) -> None:
-        self.room, self.framing = room, framing
+    def __init__(self, room: int, framing: Callable[[bytes], bytes], accept: str = "") -> None:
+        self.room, self.framing, self.accept = room, framing, accept
         self.buffer: list[bytes] = []
         self.text = b""
         self.opened = asyncio.Event()
@@ -75,7 +80,22 @@ class Watcher:
                 await self.wait_open()
 
     def events(self) -> list[dict[str, Any]]:
-        return [msgspec.json.decode(line) for line in self.text.splitlines()]
+        events = list(_frames(self.text)) if PROTOBUF in self.accept else [msgspec.json.decode(line) for line in self.text.splitlines()]
+        if self.accept == TABLE:
+            for event in events:
+                event["object"] = event["object"]["rows"][0]["object"]
+        return events
+
+
+def _frames(data: bytes) -> Iterator[dict[str, Any]]:
+    """Read protobuf's watch events."""
+    while data:
+        size = int.from_bytes(data[:4], "big")
+        event = dict(fields(memoryview(data)[4 : 4 + size]))
+        envelope = protobuf.open_envelope(bytes(dict(fields(event[2]))[1]))
+        obj = decode_message(Pod if envelope.kind == "Pod" else PartialObjectMetadata, envelope.raw)
+        yield {"type": bytes(event[1]).decode(), "object": msgspec.json.decode(msgspec.json.encode(obj))}
+        data = data[4 + size :]
 
 
 class Scene:
@@ -93,12 +113,12 @@ class Scene:
         namespace, query = chance.choice(("", "ns1", "ns2")), chance.choice(tuple(MATCHES))
         since = chance.randint(max(self.store.revision - 10, 1), self.store.revision)
         path = f"/api/v1/{f'namespaces/{namespace}/' if namespace else ''}pods"
-        headers = {"accept": [chance.choice(("application/json", PARTIAL))]}
+        accept = chance.choice(("application/json", PARTIAL, TABLE, PROTOBUF, PARTIAL.replace("application/json", PROTOBUF)))
         target = f"{path}?watch=1&allowWatchBookmarks=true&resourceVersion={since}&{query}"
-        request = Request("GET", target, headers, b"", Peer())
+        request = Request("GET", target, {"accept": [accept]}, b"", Peer())
         answer = await watch.watch(self.registry, Exchange(request, request_info(request)), PODS)
         assert isinstance(answer, Stream)
-        watcher = Watcher(chance.choice((0, 1000, 1 << 20)), chance.choice((wire.chunk, wire.unframed)))
+        watcher = Watcher(chance.choice((0, 1000, 1 << 20)), chance.choice((wire.chunk, wire.unframed)), accept)
         self.running.append(self.tasks.create_task(watcher.run(answer)))
         self.started.append((watcher, namespace, query, since))
 
@@ -289,3 +309,70 @@ async def test_watchers_of_nodes_are_found_by_the_node(tmp_path: Path) -> None:
         async with asyncio.timeout(20):
             while PODS.storage_prefix + "w/" in found._log.fanout._interested:
                 await api.ok("GET", f"{base}/pods")
+
+
+SHARED = [
+    *((MAPS, accept) for accept in ("application/json", PARTIAL, TABLE, PROTOBUF, PARTIAL.replace("application/json", PROTOBUF))),
+    *((WIDGETS, accept) for accept in ("application/json", PARTIAL, TABLE, PARTIAL.replace("application/json", PROTOBUF))),
+]
+
+
+@pytest.mark.parametrize(("path", "accept"), SHARED)
+async def test_an_event_is_rendered_once_for_all_who_see_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, accept: str
+) -> None:
+    rendered: list[bytes] = []
+    event = render.Renderer.event
+
+    def counted(renderer: render.Renderer, kind: bytes, value: bytes, revision: int, *, columns: bool = False) -> bytes:
+        rendered.append(kind)
+        return event(renderer, kind, value, revision, columns=columns)
+
+    monkeypatch.setattr(render.Renderer, "event", counted)
+    async with running(tmp_path) as api:
+        await define(api, definition())
+        watches = [await api.watch(f"{path}?watch=1&resourceVersion={api.server.store.revision}", Accept=accept) for _ in range(4)]
+        for name in ("a", "b", "c"):
+            await api.ok("POST", path, widget(name) if path == WIDGETS else config_map(name))
+            del rendered[:-1]
+            for watch in watches:
+                await watch.chunk()
+        assert rendered == [b"ADDED"], "the first table of each stream is its own"
+        assert any(len(group._members) == 4 for group in api.server.registry.groups._groups.values())
+
+
+async def test_watchers_of_a_custom_resource_share_until_its_definition_changes(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        other = version("v2", storage=False)
+        found = await define(api, definition("widgets", "Widget", version(), other))
+        second = WIDGETS.replace("/v1/", "/v2/")
+        watches = [(path.split("/")[3], await api.watch(f"{path}?watch=1")) for path in (WIDGETS, WIDGETS, second, second)]
+        tables = [await api.watch(f"{WIDGETS}?watch=1", Accept=TABLE) for _ in range(2)]
+        for index in range(3):
+            await api.ok("POST", WIDGETS, widget(f"w{index}"))
+            for api_version, watch in watches:
+                event = await watch.event()
+                assert event
+                assert (event["object"]["metadata"]["name"], event["object"]["apiVersion"][-2:]) == (f"w{index}", api_version)
+            for watch in tables:
+                event = await watch.event()
+                assert event
+                assert (event["object"]["rows"][0]["cells"][0], bool(event["object"]["columnDefinitions"])) == (f"w{index}", index == 0)
+        assert sorted(len(group._members) for group in api.server.registry.groups._groups.values() if len(group._members) > 1) == [2, 2, 2]
+        schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}
+        latest = await api.ok("GET", f"{CRDS}/{found['metadata']['name']}")
+        await api.ok(
+            "PUT",
+            f"{CRDS}/{found['metadata']['name']}",
+            {**latest, "spec": {**latest["spec"], "versions": [version(schema=schema), other]}},
+        )
+        for watch in (*(watch for _, watch in watches), *tables):
+            assert await watch.event() is None, "it ends, with no error"
+
+
+async def test_what_has_no_protobuf_is_not_watched_as_such(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await define(api, definition())
+        for path in (WIDGETS, f"{WIDGETS}?watch=1"):
+            answer = await api("GET", path, Accept=PROTOBUF)
+            assert (answer.status, answer.body["reason"]) == (406, "NotAcceptable")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
-from sagong.api.protobuf_wire import WireError, chunk, chunk_head, decode_message, fields
-from sagong.api.protobuf_write import encode_message
+from sagong.api.protobuf_wire import BYTES, WireError, chunk, chunk_head, decode_message, fields
+from sagong.api.protobuf_write import Head, encode_message
 from sagong.api.types.base import ApiStruct
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\x00"
 _LENGTH, _ITEMS, _PIECE = 4, 2, 64
+_item_head = Head(_ITEMS, BYTES)
 _UNENCODED = b"\x1a\x00\x22\x00"  # contentEncoding and contentType, empty
 
-__all__ = ["MAGIC", "PROTOBUF", "Envelope", "WireError", "decode", "encode", "encode_watch_event", "open_envelope"]
+__all__ = ["MAGIC", "PROTOBUF", "Envelope", "WireError", "decode", "encode", "encode_message", "encode_watch_event", "open_envelope"]
 
 
 class Envelope(NamedTuple):
@@ -32,14 +34,14 @@ def encode(obj: ApiStruct, api_version: str = "", kind: str = "") -> bytes:
     return MAGIC + chunk(1, type_meta) + chunk(2, encode_message(obj)) + _UNENCODED
 
 
-def with_items(empty: bytes, items: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a list with items in pieces; the list, still empty, and they are as `encode` wrote them."""
+def with_items(empty: bytes, items: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield a list with items in pieces; the list, still empty, is as `encode` wrote it, the items as `encode_message` did."""
     envelope = open_envelope(empty)
     type_meta = chunk(1, envelope.api_version.encode()) + chunk(2, envelope.kind.encode())
-    written = [chunk(_ITEMS, bytes(open_envelope(item).raw)) for item in items]
-    yield MAGIC + chunk(1, type_meta) + chunk_head(2, len(envelope.raw) + sum(map(len, written))) + bytes(envelope.raw)
-    for at in range(0, len(written), _PIECE):
-        yield b"".join(written[at : at + _PIECE])
+    heads = [_item_head[len(item)] for item in items]
+    yield MAGIC + chunk(1, type_meta) + chunk_head(2, sum(map(len, (envelope.raw, *heads, *items)))) + bytes(envelope.raw)
+    for at in range(0, len(items), _PIECE):
+        yield b"".join(chain.from_iterable(zip(heads[at : at + _PIECE], items[at : at + _PIECE], strict=True)))
     yield _UNENCODED
 
 

@@ -202,12 +202,13 @@ def _int_or_string(value: int | str) -> bytes:
     return b"\x08\x01\x10\x00" + chunk(3, value.encode())
 
 
+_inner = Head(1, BYTES)
 _PAYLOADS: dict[str, Encode] = {
     "bytes": bytes,
-    "quantity": lambda value: chunk(1, (value or "0").encode()),
+    "quantity": lambda value: _inner[len(inner := (value or "0").encode())] + inner,
     "time": _time,
     "micro-time": _time,
     "int-or-string": _int_or_string,
-    "any": lambda value: chunk(1, _json(value)),
-    "raw": lambda value: chunk(1, bytes(value)),
+    "any": lambda value: _inner[len(inner := _json(value))] + inner,
+    "raw": lambda value: _inner[len(inner := bytes(value))] + inner,
 }

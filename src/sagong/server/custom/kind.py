@@ -7,7 +7,7 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -29,7 +29,7 @@ from sagong.server.custom.conditions import is_true
 from sagong.server.custom.conversion import Converter, Json, plainly
 from sagong.server.custom.strategy import CustomStrategy
 from sagong.server.registry.storage import CustomObject
-from sagong.store.base import Entry, Event, Watch
+from sagong.store.base import Entry, Event
 
 if TYPE_CHECKING:
     from sagong.api.custom.rules import Rules
@@ -43,6 +43,14 @@ _VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "updat
 Convert = Callable[[Json, str], Json]
 
 
+class Closes(Protocol):
+    """What is told that it is over."""
+
+    def close(self) -> None:
+        """End."""
+        ...
+
+
 class CustomKind:
     """One definition, as it was when its rows were made. When it changes, other rows take their place and this one is retired."""
 
@@ -51,7 +59,7 @@ class CustomKind:
         self.serial = next(_serials)
         self.terminating = False
         self.retired = False
-        self._watches: set[Watch] = set()
+        self._watches: set[Closes] = set()
         self.versions = {version.name: CustomVersion(self, version) for version in definition.spec.versions}
 
     @property
@@ -73,16 +81,16 @@ class CustomKind:
     def retire(self) -> None:
         """End all watches: their clients begin anew."""
         self.retired = True
-        for watch in self._watches:
+        for watch in tuple(self._watches):
             watch.close()
 
-    def begin_watch(self, watch: Watch) -> None:
+    def begin_watch(self, watch: Closes) -> None:
         """Note a watch that has to end with this kind."""
         if self.retired:
             watch.close()
         self._watches.add(watch)
 
-    def end_watch(self, watch: Watch) -> None:
+    def end_watch(self, watch: Closes) -> None:
         """Forget a watch."""
         self._watches.discard(watch)
 
@@ -221,10 +229,9 @@ class CustomVersion:
 
     async def read(self, entries: Sequence[Entry]) -> list[Entry]:
         """Return stored objects as this version has them. Raises ApiError when the converter fails."""
-        found = [self._known(entry) for entry in entries]
-        waiting = [index for index, entry in enumerate(found) if entry is None]
+        found, waiting = self._look(entries)
         if waiting:
-            values = [entries[index].value for index in waiting]
+            values = [entry.value for entry in waiting.values()]
             objects = self._stored(values) if len(values) < THREAD_FROM else await asyncio.to_thread(self._stored, values)
             foreign = [index for index, obj in enumerate(objects) if obj.get("apiVersion") != self.api_version]
             if foreign:
@@ -236,21 +243,29 @@ class CustomVersion:
                 found[index] = self._note(entries[index], encode(obj))
         return [entry for entry in found if entry is not None]
 
+    def read_at_once(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Do the same where the converter is plain, without waiting for anything."""
+        found, waiting = self._look(entries)
+        for index, entry in waiting.items():
+            (obj,) = self._stored([entry.value])
+            if obj.get("apiVersion") != self.api_version:
+                obj = plainly(obj, self.api_version)
+                self.tidy(obj)
+            found[index] = self._note(entry, encode(obj))
+        return [entry for entry in found if entry is not None]
+
     async def read_events(self, events: Sequence[Event]) -> list[Event]:
         """Return changes of stored objects as this version has them."""
-        stored = [Entry(event.key, event.value, event.revision, 0) for event in events if event.value is not None]
-        before = [Entry(f"{event.key}\0", event.previous, event.previous_revision, 0) for event in events if event.previous is not None]
-        now, previous = iter(await self.read(stored)), iter(await self.read(before))
-        return [
-            Event(
-                event.key,
-                next(now).value if event.value is not None else None,
-                event.revision,
-                next(previous).value if event.previous is not None else None,
-                event.previous_revision,
-            )
-            for event in events
-        ]
+        return _with_values(events, await self.read(_now(events)), await self.read(_before(events)))
+
+    def read_events_at_once(self, events: Sequence[Event]) -> list[Event]:
+        """Do the same where the converter is plain, without waiting for anything."""
+        return _with_values(events, self.read_at_once(_now(events)), self.read_at_once(_before(events)))
+
+    def _look(self, entries: Sequence[Entry]) -> tuple[list[Entry | None], dict[int, Entry]]:
+        """Return what is known of entries, and those of which nothing is, by their place."""
+        found = [self._known(entry) for entry in entries]
+        return found, {index: entries[index] for index, known in enumerate(found) if known is None}
 
     def _known(self, entry: Entry) -> Entry | None:
         revision, value = self._seen.get(entry.key, (0, None))
@@ -304,6 +319,29 @@ class CustomVersion:
         """Return this version of what was just stored."""
         (entry,) = await self.read([Entry(key, value, revision, 0)])
         return entry.value
+
+
+def _now(events: Sequence[Event]) -> list[Entry]:
+    return [Entry(event.key, event.value, event.revision, 0) for event in events if event.value is not None]
+
+
+def _before(events: Sequence[Event]) -> list[Entry]:
+    return [Entry(f"{event.key}\0", event.previous, event.previous_revision, 0) for event in events if event.previous is not None]
+
+
+def _with_values(events: Sequence[Event], now: Sequence[Entry], before: Sequence[Entry]) -> list[Event]:
+    """Return events with other values than their own, in the same order."""
+    values, previous = iter(now), iter(before)
+    return [
+        Event(
+            event.key,
+            next(values).value if event.value is not None else None,
+            event.revision,
+            next(previous).value if event.previous is not None else None,
+            event.previous_revision,
+        )
+        for event in events
+    ]
 
 
 def plain(obj: CustomObject) -> Json:

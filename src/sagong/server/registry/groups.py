@@ -20,9 +20,11 @@ from sagong.server.messages import Sink
 from sagong.server.registry.render import RenderCache, Renderer
 from sagong.server.registry.selection import Selection
 from sagong.server.registry.watch_metrics import Sent
-from sagong.store.base import Event, SlowWatcherError, Store, Watch
+from sagong.store.base import Event, Interest, SlowWatcherError, Store, Watch
 
 log = logging.getLogger(__name__)
+
+Read = Callable[[Sequence[Event]], Sequence[Event]]
 
 BATCH = 256 * 1024
 WRITE_COST = 0.0001  # seconds between writes of a group for each member: a write takes about a quarter of that
@@ -36,10 +38,18 @@ def shutting_down() -> ServiceUnavailableError:
 
 
 class View:
-    """What a watcher sees of changes: which, and as what. What was `sent` is counted for all who watch the resource."""
+    """What a watcher sees of changes: which, and as what. What was `sent` is counted for all who watch the resource.
 
-    def __init__(self, selection: Selection, renderer: Renderer, rendered: RenderCache, sent: Sent) -> None:
-        self.selection, self.renderer, self._rendered, self.sent = selection, renderer, rendered, sent
+    `read` brings changes of custom resources into the watcher's version, where that can be done at once.
+    """
+
+    def __init__(self, selection: Selection, renderer: Renderer, rendered: RenderCache, sent: Sent, read: Read | None = None) -> None:
+        self.selection, self.renderer, self._rendered, self.sent, self._read = selection, renderer, rendered, sent, read
+
+    @property
+    def interest(self) -> Interest | None:
+        """What changes must be about to concern the watcher; of custom resources, that is not known before they are read."""
+        return self.selection.interest if self._read is None else None
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -48,6 +58,8 @@ class View:
 
     def lines(self, events: Sequence[Event]) -> list[bytes]:
         """Return changes as the watcher's events."""
+        if self._read is not None:
+            events = self._read(events)
         return [self._rendered.get(*seen, self.renderer) for event in events if (seen := self.change(event)) is not None]
 
     def change(self, event: Event) -> tuple[bytes, bytes, int] | None:
@@ -76,6 +88,10 @@ class Member:
         self.lags, self.sent = True, sent
         self.leave()
 
+    def close(self) -> None:
+        """Leave because what was watched is there no more."""
+        self.leave(shutting_down())
+
     def leave(self, error: Exception | None = None) -> None:
         """Leave the group; again does nothing."""
         self.group.drop(self)
@@ -92,7 +108,7 @@ class Group:
 
     def __init__(self, store: Store, prefix: str, view: View, forget: Callable[[], None]) -> None:
         self._store, self._view, self._forget = store, view, forget
-        self._watch: Watch = store.watch(prefix, store.revision, interest=view.selection.interest)
+        self._watch: Watch = store.watch(prefix, store.revision, interest=view.interest)
         self._watch.notify(self._wake)
         self._members: dict[Member, None] = {}
         self._loop = asyncio.get_running_loop()

@@ -82,8 +82,7 @@ class Registry:
         chosen = representation(exchange.request)
         if chosen.media == JSON and not chosen.target and not chosen.pretty:
             return Response(self.storage.whole(row, value, revision), status)
-        renderer = Renderer(self.storage, row, chosen, exchange.request, self.clock)
-        return renderer.response(renderer.one(value, revision), status=status)
+        return Renderer(self.storage, row, chosen, exchange.request, self.clock).answer(value, revision, status=status)
 
     async def wait_fresh(self, revision: int) -> None:
         """Wait until `revision` is visible. Raises TimeoutApiError when it does not come up within 3 s."""

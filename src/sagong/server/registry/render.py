@@ -1,4 +1,4 @@
-"""Objects, lists and watch events as the client asked for them: themselves, Tables, or metadata only; JSON or YAML."""
+"""Objects, lists and watch events as the client asked for them: themselves, Tables, or metadata only; JSON, YAML or protobuf."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import msgspec
 from sagong.api.clock import Clock
 from sagong.api.errors import NotAcceptableError
 from sagong.api.resources import Resource
+from sagong.api.types.base import ApiStruct
+from sagong.api.types.meta import PartialObjectMetadata
 from sagong.server.messages import JSON, Request, Response
 from sagong.server.negotiation import PROTOBUF, YAML, Representation
 from sagong.server.registry import splice
@@ -21,7 +23,7 @@ from sagong.server.registry.storage import Storage
 from sagong.store.base import Entry
 
 GZIP_FROM = 128 * 1024
-STEP = 16
+STEP = 32
 RENDERED = 1024
 _encoder = msgspec.json.Encoder()
 
@@ -31,6 +33,7 @@ class _Partial(msgspec.Struct):
 
 
 _partial = msgspec.json.Decoder(_Partial)
+_partial_struct = msgspec.json.Decoder(PartialObjectMetadata)
 _plain = msgspec.json.Decoder()
 
 
@@ -40,6 +43,8 @@ class Renderer:
     def __init__(self, storage: Storage, row: Resource, representation: Representation, request: Request, clock: Clock) -> None:
         self._storage, self._row, self.representation, self._clock = storage, row, representation, clock
         self._request = request
+        if representation.media == PROTOBUF and (representation.target == "Table" or (row.module is None and not representation.target)):
+            raise NotAcceptableError("only the following media types are accepted: application/json, application/yaml")
         self._version = f"meta.k8s.io/{representation.target_version}"
         self._include = request.param("includeObject") if representation.target == "Table" else ""
         target = representation.target
@@ -48,7 +53,45 @@ class Renderer:
             "Table": self._table_of_one,
         }.get(target, self.metadata_only)
         custom = row.extra.kind.serial if row.module is None else 0
-        self.key = (row.group, row.version, row.plural, custom, target, representation.target_version, self._include)
+        self.key = (row.group, row.version, row.plural, custom, representation, self._include)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what was rendered once may be sent later too: not where ages are told."""
+        return self.representation.target != "Table"
+
+    def event(self, kind: bytes, value: bytes, revision: int, *, columns: bool = False) -> bytes:
+        """Return a watch event about a stored object; the first Table of a stream has the columns."""
+        if self.representation.media == PROTOBUF:
+            from sagong.api import protobuf  # noqa: PLC0415 - rarely asked for
+
+            return protobuf.encode_watch_event(kind.decode(), protobuf.encode(self._struct(value, revision)))
+        if self.representation.target == "Table":
+            return event_line(kind, b"".join(self._table([(value, revision)], ListParts(str(revision)), columns=columns)))
+        return event_line(kind, self.one(value, revision))
+
+    def event_of(self, kind: bytes, obj: bytes) -> bytes:
+        """Return a watch event about an object that is not stored: a bookmark, a Status."""
+        if self.representation.media == PROTOBUF:
+            from sagong.api import protobuf  # noqa: PLC0415 - rarely asked for
+
+            return protobuf.encode_watch_event(kind.decode(), to_protobuf(obj, self._row))
+        return event_line(kind, obj)
+
+    def answer(self, value: bytes, revision: int, *, status: int = 200) -> Response:
+        """Answer with one object."""
+        if self.representation.media == PROTOBUF:
+            from sagong.api import protobuf  # noqa: PLC0415 - rarely asked for
+
+            return Response(protobuf.encode(self._struct(value, revision)), status, PROTOBUF)
+        return self._response(self.one(value, revision), status=status)
+
+    def _struct(self, value: bytes, revision: int) -> ApiStruct:
+        """Return an object as what is written as protobuf."""
+        if self.representation.target:
+            return _partial_struct.decode(self.metadata_only(value, revision))
+        obj: ApiStruct = self._storage.decode_served(self._row, value, revision)
+        return obj
 
     async def list(self, entries: Sequence[Entry], parts: ListParts) -> Response:
         """Answer with a list. What is large is made while it is sent, and zipped if the client takes that."""
@@ -57,7 +100,7 @@ class Renderer:
             return Response(content_type=PROTOBUF, pieces=await self._protobuf_list(entries, parts), gzip=size >= GZIP_FROM and self._zips)
         pieces = self._pieces(entries, parts)
         if media != JSON or self.representation.pretty or size < GZIP_FROM:
-            return self.response(b"".join(pieces))
+            return self._response(b"".join(pieces))
         return Response(content_type=JSON, pieces=pieces, gzip=self._zips)
 
     @property
@@ -75,16 +118,15 @@ class Renderer:
         return listing(self._version, "PartialObjectMetadataList", parts, items)
 
     async def _protobuf_list(self, entries: Sequence[Entry], parts: ListParts) -> Iterator[bytes]:
-        """Return a list as protobuf, in pieces. Its items are encoded a few at a time, since that takes long."""
+        """Return a list as protobuf, in pieces. How long it is stands in front: all items are encoded before, a few at a time."""
         from sagong.api import protobuf  # noqa: PLC0415 - rarely asked for
 
-        whole = to_protobuf(b"".join(self._pieces((), parts)), self._row)
+        empty = to_protobuf(b"".join(self._pieces((), parts)), self._row)
         items: list[bytes] = []
         for at in range(0, len(entries), STEP):
-            some = [(entry.value, entry.revision) for entry in entries[at : at + STEP]]
-            items += [to_protobuf(self.one(value, revision), self._row) for value, revision in some]
+            items += [protobuf.encode_message(self._struct(entry.value, entry.revision)) for entry in entries[at : at + STEP]]
             await self._clock.sleep(0)
-        return protobuf.with_items(whole, items)
+        return protobuf.with_items(empty, items)
 
     def metadata_only(self, value: bytes, revision: int) -> bytes:
         """Return the object as PartialObjectMetadata."""
@@ -96,13 +138,11 @@ class Renderer:
             metadata[1:],
         )
 
-    def response(self, body: bytes, *, status: int = 200) -> Response:
+    def _response(self, body: bytes, *, status: int = 200) -> Response:
         """Finish an answer: its media type and indentation."""
         media, pretty = self.representation.media, self.representation.pretty
         if media == YAML:
             body = to_yaml(body)
-        elif media == PROTOBUF:
-            body = to_protobuf(body, self._row)
         elif pretty:
             body = msgspec.json.format(body, indent=2) + b"\n"
         return Response(body, status, media)
@@ -112,10 +152,6 @@ class Renderer:
 
     def _table_of_one(self, value: bytes, revision: int) -> bytes:
         return b"".join(self._table([(value, revision)], ListParts(str(revision)), columns=True))
-
-    def table_event(self, value: bytes, revision: int, *, columns: bool) -> bytes:
-        """Return the Table of a watch event; only the first one of a stream has the columns."""
-        return b"".join(self._table([(value, revision)], ListParts(str(revision)), columns=columns))
 
     def empty_cells(self) -> Sequence[Any]:
         """Return the cells of a table's row that is about no object."""
@@ -174,15 +210,16 @@ class RenderCache:
         self._events: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
 
     def get(self, kind: bytes, value: bytes, revision: int, renderer: Renderer) -> bytes:
-        """Return the line of an event."""
+        """Return an event."""
+        if not renderer.keeps:
+            return renderer.event(kind, value, revision)
         key = (revision, kind, renderer.key)
-        line = self._events.get(key)
-        if line is None:
-            line = event_line(kind, renderer.one(value, revision))
-            self._events[key] = line
+        event = self._events.get(key)
+        if event is None:
+            event = self._events[key] = renderer.event(kind, value, revision)
             if len(self._events) > RENDERED:
                 self._events.popitem(last=False)
-        return line
+        return event
 
 
 def to_yaml(body: bytes) -> bytes:
@@ -193,14 +230,12 @@ def to_yaml(body: bytes) -> bytes:
 
 
 def to_protobuf(body: bytes, row: Resource) -> bytes:
-    """Return an object or list of `row` in JSON as protobuf. Raises NotAcceptableError for what has no such form."""
+    """Return an object or list of `row` in JSON, or what stands in for one, as protobuf."""
     from sagong.api import protobuf  # noqa: PLC0415 - rarely asked for
 
     head = _head.decode(body)
-    module = "meta" if head.apiVersion.startswith("meta.k8s.io/") else row.module
-    struct = getattr(importlib.import_module(f"sagong.api.types.{module}"), head.kind, None) if module else None
-    if struct is None or head.kind == "Table":
-        raise NotAcceptableError("only the following media types are accepted: application/json, application/yaml")
+    module = "meta" if head.kind == "Status" or head.apiVersion.startswith("meta.k8s.io/") else row.module
+    struct = getattr(importlib.import_module(f"sagong.api.types.{module}"), head.kind)
     return protobuf.encode(msgspec.json.decode(body, type=struct))
 
 

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sagong.api.errors import ApiError, GoneError
+from sagong.api.errors import ApiError, GoneError, ServiceUnavailableError
 from sagong.api.resources import Resource
-from sagong.api.types.meta import Status
 from sagong.server import status
 from sagong.server.exchange import Exchange, Seat
 from sagong.server.messages import JSON, Answer, Sink, Stream
@@ -25,7 +24,7 @@ from sagong.server.registry.groups import Member, View, shutting_down
 from sagong.server.registry.options import ListOptions, list_options
 from sagong.server.registry.read import list_prefix
 from sagong.server.registry.registry import Registry
-from sagong.server.registry.render import Renderer, event_line, to_protobuf
+from sagong.server.registry.render import Renderer
 from sagong.server.registry.selection import Selection
 from sagong.store.base import CompactedError, Event, SlowWatcherError, StoreWriteError, Watch
 
@@ -35,11 +34,6 @@ MIN_TIMEOUT = 1800
 BOOKMARK_SECONDS = 60.0
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 FLUSH = 64 * 1024
-
-
-def error_line(error: ApiError) -> bytes:
-    """Return an ERROR event."""
-    return event_line(b"ERROR", status.encode(error.status()))
 
 
 async def watch(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
@@ -53,31 +47,8 @@ async def watch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
         prefix += chosen.name
     scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
     stream = _WatchStream(registry, row, _Asked(options, renderer, prefix, chosen, scope), exchange.seat)
-    if renderer.representation.media == PROTOBUF:
-        return Stream(_framed(stream.lines(), row), content_type=f"{PROTOBUF};stream=watch")
-    return Stream(stream.lines(), content_type=JSON, attach=stream.attach if stream.shares else None)
-
-
-async def _framed(lines: AsyncGenerator[bytes, None], row: Resource) -> AsyncGenerator[bytes, None]:
-    """Turn lines of JSON into protobuf frames, for clients that read nothing else."""
-    from sagong.api import protobuf  # noqa: PLC0415 - rarely asked for
-
-    async with aclosing(lines):
-        async for chunk in lines:
-            frames = []
-            for line in chunk.splitlines():
-                event = msgspec.json.decode(line, type=_Line)
-                if event.type == "ERROR":
-                    obj = protobuf.encode(msgspec.json.decode(event.object, type=Status))
-                else:
-                    obj = to_protobuf(bytes(event.object), row)
-                frames.append(protobuf.encode_watch_event(event.type, obj))
-            yield b"".join(frames)
-
-
-class _Line(msgspec.Struct):
-    type: str
-    object: msgspec.Raw
+    content_type = f"{PROTOBUF};stream=watch" if renderer.representation.media == PROTOBUF else JSON
+    return Stream(stream.lines(), content_type=content_type, attach=stream.attach if stream.shares else None)
 
 
 class _Asked(NamedTuple):
@@ -113,7 +84,10 @@ class _WatchStream:
         self._registry, self._row, self._seat = registry, row, seat
         self._options, self._renderer, self._prefix, selection, self._scope = options, renderer, _, _, _ = asked
         self._sent = registry.watches.sent(row)
-        self._view = View(selection, renderer, registry.rendered, self._sent)
+        self._kind = row.extra.kind if row.module is None else None
+        at_once = row.extra.read_events_at_once if self._kind is not None and self._kind.converter.is_plain else None
+        self._view = View(selection, renderer, registry.rendered, self._sent, at_once)
+        self._source: Watch | Member | None = None
         self._matcher, self._interest = selection.matcher, selection.interest if row.module is not None else None
         self._sink: Sink | None = None
         timeout = options.timeout or int(MIN_TIMEOUT * (1 + registry.random.uniform()))
@@ -122,8 +96,8 @@ class _WatchStream:
 
     @property
     def shares(self) -> bool:
-        """Whether others may see the very same: not where the first event of a stream differs, or reading an event can fail."""
-        return self._row.module is not None and self._renderer.representation.target != "Table"
+        """Whether others may see the very same: not where reading an event can fail."""
+        return self._kind is None or self._kind.converter.is_plain
 
     def attach(self, sink: Sink) -> None:
         """Take note of where to write what others see too."""
@@ -145,13 +119,12 @@ class _WatchStream:
             self._begun()
         except CompactedError as error:
             old = self._options.revision or 0
-            yield error_line(GoneError(f"too old resource version: {old} ({error.oldest})"))
+            yield self._error(GoneError(f"too old resource version: {old} ({error.oldest})"))
             return
         except ApiError as error:
-            yield error_line(error)
+            yield self._error(error)
             return
-        alone = self._follow if self._row.module is not None else self._follow_custom
-        follow = alone if self._sink is None else self._follow_shared
+        follow = self._follow_custom if self._kind is not None else self._follow_any
         try:
             async with aclosing(follow(watch)) as chunks:
                 async for chunk in chunks:
@@ -159,7 +132,7 @@ class _WatchStream:
         except SlowWatcherError:
             log.info("a watcher of %s fell behind and was dropped", self._prefix)
         except ApiError as error:
-            yield error_line(error)
+            yield self._error(error)
         finally:
             watch.close()
 
@@ -207,9 +180,39 @@ class _WatchStream:
         asked = self._options.send_initial_events
         return asked if asked is not None else True
 
-    async def _follow_shared(self, watch: Watch) -> AsyncGenerator[bytes, None]:
+    async def _follow_custom(self, watch: Watch) -> AsyncGenerator[bytes, None]:
+        """Follow until the definition of the resource changes."""
+        kind = self._row.extra.kind
+        self._source = watch
+        kind.begin_watch(self)
+        try:
+            async with aclosing(self._follow_any(watch)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except ServiceUnavailableError:
+            if not kind.retired:
+                raise
+        finally:
+            kind.end_watch(self)
+
+    def close(self) -> None:
+        """End because the definition of the resource has changed."""
+        if self._source is not None:
+            self._source.close()
+
+    async def _follow_any(self, watch: Watch) -> AsyncGenerator[bytes, None]:
+        """Follow alone, or with others as soon as they see the same: not before the first table has been sent."""
+        if self._sink is None or (self._renderer.representation.target == "Table" and not self._columns_sent):
+            async with aclosing(self._follow(watch)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        if self._sink is not None:
+            async with aclosing(self._follow_shared(watch, self._sink)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _follow_shared(self, watch: Watch, sink: Sink) -> AsyncGenerator[bytes, None]:
         """Follow alone until all that there is has been sent, then with the others who see the same."""
-        assert self._sink is not None
         store, groups, until = self._registry.store, self._registry.groups, _Until(self._options, self._deadline)
         member: Member | None = None
         try:
@@ -220,7 +223,7 @@ class _WatchStream:
                         yield b"".join(lines)
                 if watch.ended:
                     raise shutting_down()
-                member = groups.join(self._prefix, self._view, self._sink)
+                member = self._source = groups.join(self._prefix, self._view, sink)
                 watch.close()
                 while not member.lags:
                     if await until.comes(member.over):
@@ -229,26 +232,25 @@ class _WatchStream:
                     if not member.over.done():
                         yield self._bookmark(store.revision)
                 try:
-                    watch = store.watch(self._prefix, member.sent, interest=self._interest)
+                    watch = self._source = store.watch(self._prefix, member.sent, interest=self._interest)
                 except CompactedError as error:
                     raise SlowWatcherError(str(error)) from error
-                await self._sink.wait_open()
+                await sink.wait_open()
         finally:
             watch.close()
             if member is not None:
                 member.leave()
 
     async def _follow(self, watch: Watch) -> AsyncGenerator[bytes, None]:
+        """Follow alone: to the end, or with a sink, until something has been sent."""
         loop = asyncio.get_running_loop()
         batches = aiter(watch)
         bookmark_at = loop.time() + BOOKMARK_SECONDS if self._options.bookmarks else self._deadline
-        while True:
+        while self._sink is None or not self._columns_sent:
             try:
                 async with asyncio.timeout_at(min(bookmark_at, self._deadline)):
                     batch = await anext(batches)
             except StopAsyncIteration:
-                if self._row.module is None and self._row.extra.kind.retired:
-                    return
                 raise shutting_down() from None
             except TimeoutError:
                 if loop.time() >= self._deadline:
@@ -266,29 +268,25 @@ class _WatchStream:
                 del lines[: len(some)]
                 yield b"".join(some)
 
-    async def _follow_custom(self, watch: Watch) -> AsyncGenerator[bytes, None]:
-        """Follow until the definition of the resource changes."""
-        kind = self._row.extra.kind
-        kind.begin_watch(watch)
-        try:
-            async for chunk in self._follow(watch):
-                yield chunk
-        finally:
-            kind.end_watch(watch)
-
     def _event(self, event: Event) -> bytes | None:
         seen = self._view.change(event)
         return self._line(*seen) if seen is not None else None
 
     def _line(self, kind: bytes, value: bytes, revision: int) -> bytes:
-        if self._renderer.representation.target != "Table":
+        if self._renderer.keeps:
             return self._registry.rendered.get(kind, value, revision, self._renderer)
         first, self._columns_sent = not self._columns_sent, True
-        return event_line(kind, self._renderer.table_event(value, revision, columns=first))
+        return self._renderer.event(kind, value, revision, columns=first)
+
+    def _error(self, error: ApiError) -> bytes:
+        """Return an ERROR event."""
+        return self._renderer.event_of(b"ERROR", status.encode(error.status()))
 
     def _bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
         self._sent.events += 1
-        metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
+        metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+        if self._renderer.representation.media != PROTOBUF:
+            metadata["creationTimestamp"] = None  # a zero in JSON, which a Struct has as nothing
         if annotations:
             metadata["annotations"] = annotations
         target, version = self._renderer.representation.target, self._renderer.representation.target_version
@@ -299,4 +297,4 @@ class _WatchStream:
             obj |= {"columnDefinitions": None, "rows": [{"cells": self._renderer.empty_cells(), "object": partial}]}
         elif target:
             obj |= {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{version}"}
-        return event_line(b"BOOKMARK", msgspec.json.encode(obj))
+        return self._renderer.event_of(b"BOOKMARK", msgspec.json.encode(obj))
