@@ -21,8 +21,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sagong.cluster import remains, supervisor
+from sagong.cluster import supervisor
 from sagong.cluster.config import directories
+from sagong.node import remains
 from tests.e2e.conftest import Cluster, eventually
 from tests.e2e.host_state import HostState, differences, host_state
 from tests.e2e.test_healing import pids_of
@@ -184,7 +185,7 @@ def test_what_was_being_deleted_when_containerd_was_killed_goes(cluster: Cluster
         os.kill(holder, signal.SIGCONT)
     eventually(lambda: both_serve(cluster), 60)
     assert not any(bundle.exists() for bundle in bundles)
-    assert bundles[-1].name not in remains._shims(str(run_dir / "containerd.sock"))
+    assert bundles[-1].name not in remains.shims_of(str(run_dir / "containerd.sock"))
     eventually(lambda: len(bundles_of(cluster, namespace, "p")) == 2, 60)
     cluster.kubectl("wait", "pod/p", "-n", namespace, "--for=condition=Ready", "--timeout=60s")
 

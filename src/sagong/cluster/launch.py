@@ -32,7 +32,6 @@ from sagong.cluster import (
     images,
     manifests,
     preflight,
-    remains,
     spaces,
     supervisor,
     workloads,
@@ -41,6 +40,7 @@ from sagong.cluster.clock import RealRandom
 from sagong.cluster.config import ClusterConfig, write_file
 from sagong.cluster.manifests import Manifest
 from sagong.cluster.node import NodeConfig
+from sagong.node import remains
 
 _POLL = 0.05
 _Condition = Callable[[], Awaitable[bool]]

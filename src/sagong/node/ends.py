@@ -4,7 +4,7 @@
 
 A containerd that is killed while it takes a dead container's task down has forgotten the exit code when it comes back, and knows of it
 as little ever after: a kubelet that starts anew must not take containerd's word for what its predecessor knew better. Before containerd
-is started again, `cluster/remains.py` writes the same of tasks whose end their shims still tell of.
+is started again, `remains.py` writes the same of tasks whose end their shims still tell of.
 """
 
 from __future__ import annotations

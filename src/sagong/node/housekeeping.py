@@ -20,6 +20,7 @@ from sagong.node.leases import Leases
 from sagong.node.logs_layout import LogFiles
 from sagong.node.observe import ContainerRun, Observed, Observer
 from sagong.node.ports import CgroupManager, VolumeManager
+from sagong.node.shims import Shims
 from sagong.node.volumes.untrusted import remove_tree
 
 RELIST_SECONDS = 20.0
@@ -36,6 +37,7 @@ class Housekeeper:
     observer: Observer
     killer: Killer
     leases: Leases
+    shims: Shims
     volumes: VolumeManager
     cgroups: CgroupManager
     logs: LogFiles
@@ -74,6 +76,7 @@ class Housekeeper:
         """Wake the workers of pods that look different; end pods that nobody knows. Raises CriError."""
         await self.leases.prune()
         pods = await self.observer.uids()
+        await self.shims.prune({sandbox.id for observed in pods.values() for sandbox in observed.sandboxes})
         for uid, observed in pods.items():
             looks = _signature(observed)
             if self._seen.get(uid) != looks:

@@ -65,6 +65,7 @@ from sagong.node.sandbox_config import SandboxBuilder
 from sagong.node.security import Seccomp
 from sagong.node.server.health import serve_health
 from sagong.node.server.kubelet_host import KubeletHost, serve
+from sagong.node.shims import Shims
 from sagong.node.shutdown.logind import Logind
 from sagong.node.shutdown.manager import Shutdown
 from sagong.node.shutdown.order import Period, periods
@@ -215,6 +216,7 @@ class Kubelet:
             observer=self.observer,
             killer=killer,
             leases=Leases(self.runtime, Path(config.runtime_socket)),
+            shims=Shims(self.runtime, config.runtime_socket, clock),
             volumes=self.volumes,
             cgroups=self.cgroups,
             logs=self.logs,

@@ -21,6 +21,7 @@ _RUNTIME = "/runtime.v1.RuntimeService/"
 _IMAGE = "/runtime.v1.ImageService/"
 _SNAPSHOTS = "/containerd.services.snapshots.v1.Snapshots/"
 _LEASES = "/containerd.services.leases.v1.Leases/"
+_CONTAINERS = "/containerd.services.containers.v1.Containers/"
 _EVENTS = "/containerd.services.events.v1.Events/Subscribe"
 _NAMESPACE = (("containerd-namespace", "k8s.io"),)
 
@@ -282,6 +283,16 @@ class Runtime:
     async def remove_lease(self, lease: str) -> None:
         """Remove a lease, and with it what nothing else holds. NOT_FOUND when there is none."""
         await self._call.unary(_LEASES + "Delete", cri.DeleteLeaseRequest(id=lease, sync=True), cri.Nothing, CALL_TIMEOUT, _NAMESPACE)
+
+    async def recorded(self, container: str) -> bool:
+        """Tell whether containerd has a container or sandbox written down, which it does before it starts anything for it."""
+        try:
+            await self._call.unary(_CONTAINERS + "Get", cri.ContainerRequest(container_id=container), cri.Nothing, CALL_TIMEOUT, _NAMESPACE)
+        except CriError as error:
+            if error.missing:
+                return False
+            raise
+        return True
 
     async def pull_image(self, image: str, auth: cri.AuthConfig | None, sandbox: cri.PodSandboxConfig) -> str:
         """Pull the image; return its reference."""

@@ -17,10 +17,10 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
-from sagong.cluster import remains
-from sagong.cluster.remains import Bundle, Places, Remains, Task, plan
+from sagong.node import remains
 from sagong.node.cri.exits import End
 from sagong.node.ends import Ends
+from sagong.node.remains import Bundle, Places, Remains, Task, plan
 
 RUNNING = Bundle("sandbox", made=True, sandbox="sandbox", network_namespace="/n/1")
 CONTAINER = Bundle("container", made=True, sandbox="sandbox", network_namespace="/proc/7/ns/net")

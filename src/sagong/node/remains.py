@@ -22,15 +22,17 @@ import socket
 import struct
 import subprocess
 import sys
-import time
+import time  # noqa: TID251 - this is a program of its own, which has no clock of ours
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-SETTLE_SECONDS = 2.0
+SETTLE_SECONDS = 5.0
 PAUSE_SECONDS = 0.05
-SHIM_SECONDS = 1.0
-"""A shim that does not answer within these is left alone."""
+SHIM_SECONDS = 5.0
+"""A shim that does not answer within these is left alone. It answers for a task that it is just deleting once that is done."""
+ASKED_AT_ONCE = 16
 RESULTS = Path("/var/lib/cni/results")
 """where libcni, in containerd, remembers what networks it has set up"""
 
@@ -114,8 +116,9 @@ def plan(bundles: Sequence[Bundle], shims: Iterable[str], namespaces: Iterable[s
 
 def look(places: Places) -> tuple[Remains, dict[str, list[int]], Sequence[Bundle]]:
     """Return what remains, the processes of shims by id, and the bundles."""
-    bundles = [_bundle(path) for path in _entries(places.bundles)]
-    shims = _shims(str(places.socket))
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as threads:
+        bundles = list(threads.map(_bundle, _entries(places.bundles)))
+    shims = shims_of(str(places.socket))
     namespaces = [str(path) for path in _entries(places.network_namespaces)]
     addresses = {path.name: _owner(path) for path in _entries(places.addresses) if path.name[:1].isdigit() or ":" in path.name}
     return plan(bundles, shims, namespaces, addresses), shims, bundles
@@ -124,7 +127,7 @@ def look(places: Places) -> tuple[Remains, dict[str, list[int]], Sequence[Bundle
 def sweep(places: Places) -> Remains:
     """Remove what remains. Shims that are just making or deleting a container are waited for, a little."""
     deadline = time.monotonic() + SETTLE_SECONDS
-    while _busy(_shims(str(places.socket))) and time.monotonic() < deadline:
+    while _busy(shims_of(str(places.socket))) and time.monotonic() < deadline:
         time.sleep(PAUSE_SECONDS)
     time.sleep(PAUSE_SECONDS)  # a shim whose runc has ended notes that
     remains, shims, bundles = look(places)
@@ -289,8 +292,11 @@ def _owner(path: Path) -> str:
         return ""
 
 
-def _shims(served: str) -> dict[str, list[int]]:
-    """Return the processes of this containerd's shims by the id they were started for: those that serve, and those that start them."""
+def shims_of(served: str) -> dict[str, list[int]]:
+    """Return the processes of the shims that the containerd at a socket has started for pods, by the container that each was started for.
+
+    Those that serve, and those that start them.
+    """
     found: dict[str, list[int]] = {}
     for entry in _entries(Path("/proc")):
         if not entry.name.isdigit():
@@ -299,7 +305,7 @@ def _shims(served: str) -> dict[str, list[int]]:
             words = (entry / "cmdline").read_text().split("\0")
         except (OSError, UnicodeDecodeError):
             continue
-        if words[0].rsplit("/", 1)[-1].startswith("containerd-shim") and served in words and "-id" in words[:-1]:
+        if words[0].rsplit("/", 1)[-1].startswith("containerd-shim") and {served, _NAMESPACE, "-id"} <= set(words[:-1]):
             found.setdefault(words[words.index("-id") + 1], []).append(int(entry.name))
     return found
 
