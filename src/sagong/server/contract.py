@@ -57,6 +57,10 @@ class Decision(Struct, frozen=True):
     error: str = ""
 
 
+FLOW_CONSUMER = "api-priority-and-fairness-config-consumer-v1"
+"""The manager of what priority and fairness says in the status of its configuration."""
+
+
 class Authenticator(Protocol):
     """Finds out who asks."""
 
@@ -152,6 +156,10 @@ class Objects(Protocol):
 
     async def update(self, obj: T, subresource: str = "") -> T:
         """Replace; with a resourceVersion, only that version. Raises ConflictError, NotFoundError, InvalidError."""
+        ...
+
+    async def apply_status(self, obj: T, manager: str) -> T:
+        """Apply a status, by force: of `obj`, nothing else counts. Raises NotFoundError, InvalidError."""
         ...
 
     async def delete(self, kind: type[ApiStruct], name: str, namespace: str = "") -> None:

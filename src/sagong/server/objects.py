@@ -52,6 +52,12 @@ class ServerObjects:
 
         return await own.update(self._registry, obj, subresource)
 
+    async def apply_status(self, obj: T, manager: str) -> T:
+        """Apply a status, by force. Raises NotFoundError, InvalidError."""
+        from sagong.server.registry import own  # noqa: PLC0415 - see registry/serving.py
+
+        return await own.apply_status(self._registry, obj, manager)
+
     async def delete(self, kind: type[ApiStruct], name: str, namespace: str = "") -> None:
         """Delete. Raises NotFoundError."""
         from sagong.server.registry import own  # noqa: PLC0415 - see registry/serving.py

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from sagong.api.types.core import ConfigMap, Endpoints, Namespace, Service
 from sagong.api.types.flowcontrol import PriorityLevelConfiguration
-from sagong.api.types.networking import IPAddress
+from sagong.api.types.networking import IPAddress, ServiceCIDR
 from sagong.api.types.rbac import ClusterRole, ClusterRoleBinding
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.server.bootstrap.authentication_config import RequestHeaderConfig
@@ -70,6 +70,118 @@ async def test_a_new_cluster_has_upstreams_objects(tmp_path: Path) -> None:
     assert read(store, IPAddress, "/registry/ipaddresses/10.96.0.1").spec.parentRef is not None
     shared = read(store, ConfigMap, "/registry/configmaps/kube-system/extension-apiserver-authentication").data
     assert shared["requestheader-allowed-names"] == '["proxy"]'
+    await store.close()
+
+
+MANAGERS = {
+    "namespaces/default": {
+        ("kube-apiserver", "Update", ""): {"f:metadata": {"f:labels": {".": {}, "f:kubernetes.io/metadata.name": {}}}},
+    },
+    "priorityclasses/system-node-critical": {
+        ("kube-apiserver", "Update", ""): {"f:description": {}, "f:preemptionPolicy": {}, "f:value": {}},
+    },
+    "services/specs/default/kubernetes": {
+        ("kube-apiserver", "Update", ""): {
+            "f:metadata": {"f:labels": {".": {}, "f:component": {}, "f:provider": {}}},
+            "f:spec": {
+                "f:clusterIP": {},
+                "f:internalTrafficPolicy": {},
+                "f:ipFamilyPolicy": {},
+                "f:ports": {
+                    ".": {},
+                    'k:{"port":443,"protocol":"TCP"}': {".": {}, "f:name": {}, "f:port": {}, "f:protocol": {}, "f:targetPort": {}},
+                },
+                "f:sessionAffinity": {},
+                "f:type": {},
+            },
+        },
+    },
+    "apiregistration.k8s.io/apiservices/v1.apps": {
+        ("kube-apiserver", "Update", ""): {
+            "f:metadata": {"f:labels": {".": {}, "f:kube-aggregator.kubernetes.io/automanaged": {}}},
+            "f:spec": {"f:group": {}, "f:groupPriorityMinimum": {}, "f:version": {}, "f:versionPriority": {}},
+        },
+        ("kube-apiserver", "Update", "status"): {
+            "f:status": {
+                "f:conditions": {
+                    ".": {},
+                    'k:{"type":"Available"}': {
+                        ".": {},
+                        "f:lastTransitionTime": {},
+                        "f:message": {},
+                        "f:reason": {},
+                        "f:status": {},
+                        "f:type": {},
+                    },
+                },
+            },
+        },
+    },
+    "servicecidrs/kubernetes": {
+        ("kube-apiserver", "Update", ""): {"f:spec": {"f:cidrs": {}}},
+        ("kubernetes-service-cidr-controller", "Apply", "status"): {
+            "f:status": {
+                "f:conditions": {'k:{"type":"Ready"}': {".": {}, "f:lastTransitionTime": {}, "f:message": {}, "f:status": {}, "f:type": {}}}
+            },
+        },
+    },
+    "flowschemas/probes": {
+        ("api-priority-and-fairness-config-producer-v1", "Update", ""): {
+            "f:metadata": {"f:annotations": {".": {}, "f:apf.kubernetes.io/autoupdate-spec": {}}},
+            "f:spec": {"f:matchingPrecedence": {}, "f:priorityLevelConfiguration": {"f:name": {}}, "f:rules": {}},
+        },
+        ("api-priority-and-fairness-config-consumer-v1", "Apply", "status"): {
+            "f:status": {
+                "f:conditions": {
+                    'k:{"type":"Dangling"}': {
+                        ".": {},
+                        "f:lastTransitionTime": {},
+                        "f:message": {},
+                        "f:reason": {},
+                        "f:status": {},
+                        "f:type": {},
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def managers(value: bytes) -> dict[tuple[str, str, str], Any]:
+    """Return the fields of each manager of an object."""
+    entries = json.loads(value)["metadata"]["managedFields"]
+    return {(entry["manager"], entry["operation"], entry.get("subresource", "")): entry["fieldsV1"] for entry in entries}
+
+
+async def test_the_objects_have_upstreams_managers(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "store", durable=False)
+    await bootstrap(store).start()
+    for key, expected in MANAGERS.items():
+        entry = store.get(f"/registry/{key}")
+        assert entry is not None
+        assert managers(entry.value) == expected
+    assert all(json.loads(entry.value)["metadata"]["managedFields"] for entry in store.list("/registry/"))
+    await store.close()
+
+
+async def test_what_is_brought_back_is_the_servers(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "store", durable=False)
+    await bootstrap(store).start()
+    key = "/registry/endpointslices/default/kubernetes"
+    await bootstrap(store, msgspec.structs.replace(CONFIG, advertise_address="192.168.0.3")).start()
+    slice_ = store.get(key)
+    assert slice_ is not None
+    assert [key[:2] for key in managers(slice_.value)] == [("kube-apiserver", "Update")]
+    key = "/registry/servicecidrs/kubernetes"
+    cidr = read(store, ServiceCIDR, key)
+    cidr.status.conditions = []
+    cidr.metadata.managedFields = cidr.metadata.managedFields[1:]
+    await change(store, key, cidr)
+    await bootstrap(store).start()
+    entry = store.get(key)
+    assert entry is not None
+    assert managers(entry.value) == MANAGERS["servicecidrs/kubernetes"]
     await store.close()
 
 

@@ -155,6 +155,11 @@ async def test_a_schema_knows_whether_its_level_is_there(tmp_path: Path) -> None
         await until(lambda: says("True", "NotFound", f"{about} but there is no such object"))
         await api.ok("POST", f"{GROUP}/prioritylevelconfigurations", level("nowhere", EMPTY))
         await until(lambda: says("False", "Found", f"{about} and it exists"))
+        entries = (await api.ok("GET", f"{GROUP}/flowschemas/lost"))["metadata"]["managedFields"]
+        assert [(entry["manager"], entry["operation"], entry.get("subresource")) for entry in entries] == [
+            ("api-priority-and-fairness-config-consumer-v1", "Apply", "status"),
+            ("test", "Update", None),
+        ]
 
 
 async def test_dumps_have_upstreams_columns(tmp_path: Path) -> None:

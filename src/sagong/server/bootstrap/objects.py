@@ -19,6 +19,7 @@ from sagong.api.types.scheduling import PriorityClass
 from sagong.server.authz.rules import uncovered
 from sagong.server.bootstrap import api_services, authentication_config, flow_control, kubernetes_service, rbac_policy
 from sagong.server.bootstrap.authentication_config import RequestHeaderConfig
+from sagong.server.contract import FLOW_CONSUMER
 
 SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _SYSTEM_CRITICAL = 2_000_000_000
@@ -37,11 +38,28 @@ class BootstrapConfig(Struct, frozen=True):
     request_header: RequestHeaderConfig | None = None
 
 
+class Managing(Struct, frozen=True):
+    """Who manages an object: the one who writes it, but for what is `unsent` since the server fills it in, and the one of its status."""
+
+    name: str = "kube-apiserver"
+    unsent: tuple[str, ...] = ()
+    status: str = ""
+    status_applied: bool = False
+
+
 class Wanted(Struct, frozen=True):
     """An object that is to be there."""
 
     obj: ApiStruct
     merge: Merge
+    managing: Managing = Managing()
+
+
+_NAMESPACE = Managing(unsent=("spec",))
+_SERVICE = Managing(unsent=("spec.clusterIPs", "spec.ipFamilies"))
+_SERVICE_CIDR = Managing(status="kubernetes-service-cidr-controller", status_applied=True)
+_API_SERVICE = Managing(status="kube-apiserver")
+_FLOW_CONTROL = Managing("api-priority-and-fairness-config-producer-v1", status=FLOW_CONSUMER, status_applied=True)
 
 
 def at_start(config: BootstrapConfig, now: str) -> Iterator[Wanted]:
@@ -50,21 +68,21 @@ def at_start(config: BootstrapConfig, now: str) -> Iterator[Wanted]:
     yield from (Wanted(obj, _MERGES_RBAC[type(obj).__name__]) for obj in rbac_policy.objects())
     for name, value, description in _PRIORITY_CLASSES:
         yield Wanted(_priority_class(name, value, description), _keep)
-    yield from (Wanted(obj, _set_spec) for obj in api_services.objects(now))
+    yield from (Wanted(obj, _set_spec, _API_SERVICE) for obj in api_services.objects(now))
     yield Wanted(authentication_config.config_map(config.client_ca, config.request_header), _merge_data)
 
 
 def always(config: BootstrapConfig, now: str) -> Iterator[Wanted]:
     """Yield what comes back when somebody deletes it while the server runs."""
-    yield from (Wanted(_namespace(name), _keep) for name in SYSTEM_NAMESPACES)
+    yield from (Wanted(_namespace(name), _keep, _NAMESPACE) for name in SYSTEM_NAMESPACES)
     first = config.service_cidrs[0]
-    yield Wanted(kubernetes_service.service_cidr(config.service_cidrs, now), _merge_cidrs)
+    yield Wanted(kubernetes_service.service_cidr(config.service_cidrs, now), _merge_cidrs, _SERVICE_CIDR)
     yield Wanted(kubernetes_service.ip_address(first), _keep)
-    yield Wanted(kubernetes_service.service(first, config.port), _keep)
+    yield Wanted(kubernetes_service.service(first, config.port), _keep, _SERVICE)
     yield Wanted(kubernetes_service.endpoints(config.advertise_address, config.port), _set_subsets)
     yield Wanted(kubernetes_service.endpoint_slice(config.advertise_address, config.port), _set_endpoints)
     yield Wanted(_legacy_token_tracking(now), _mend_since)
-    yield from (Wanted(obj, _reset_spec) for obj in flow_control.objects(now))
+    yield from (Wanted(obj, _reset_spec, _FLOW_CONTROL) for obj in flow_control.objects(now))
 
 
 def _legacy_token_tracking(now: str) -> ConfigMap:

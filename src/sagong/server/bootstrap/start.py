@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from sagong.api.clock import Clock, Random, format_time
-from sagong.api.resources import resource_of
-from sagong.server.bootstrap.objects import BootstrapConfig, Wanted, always, at_start
+from sagong.api.fields import first, managers
+from sagong.api.fields.managers import Managed, Manager
+from sagong.api.resources import Resource, resource_of
+from sagong.server.bootstrap.objects import BootstrapConfig, Managing, Wanted, always, at_start
 from sagong.store.base import RevisionMismatchError, Store, StoreWriteError, Write
 
 INTERVAL = 10.0
@@ -62,24 +64,52 @@ class Bootstrap:
             key = _key(want)
             entry = self._store.get(key)
             if entry is None:
-                row = resource_of(type(want.obj))
-                yield Write(key, self._fresh(want.obj, row.api_version, row.kind), 0)
+                yield Write(key, self._fresh(want), 0)
                 continue
             live = msgspec.json.decode(entry.value, type=type(want.obj))
             before = msgspec.json.encode(live)
             want.merge(live, want.obj)
-            after = msgspec.json.encode(live)
-            if after != before:
-                yield Write(key, after, entry.revision)
+            if msgspec.json.encode(live) != before:
+                self._track(want, msgspec.json.decode(before, type=type(want.obj)), live)
+                yield Write(key, msgspec.json.encode(live), entry.revision)
 
-    def _fresh(self, obj: Any, api_version: str, kind: str) -> bytes:
-        metadata = msgspec.structs.replace(obj.metadata, uid=self._random.uid(), creationTimestamp=self._now())
-        return msgspec.json.encode(msgspec.structs.replace(obj, apiVersion=api_version, kind=kind, metadata=metadata))
+    def _fresh(self, want: Wanted) -> bytes:
+        """Return a new object as it is stored, with its managers."""
+        obj: Any = want.obj
+        row, now, managing = _row(want), self._now(), want.managing
+        owners = dict([first.created(row, obj, managing.name, now, unsent=managing.unsent)])
+        if managing.status and obj.status != type(obj.status)():
+            owners |= [_status_of(row, obj, managing, now)]
+        metadata = msgspec.structs.replace(
+            obj.metadata, uid=self._random.uid(), creationTimestamp=now, managedFields=managers.encode(owners)
+        )
+        return msgspec.json.encode(msgspec.structs.replace(obj, apiVersion=row.api_version, kind=row.kind, metadata=metadata))
+
+    def _track(self, want: Wanted, old: Any, new: Any) -> None:
+        """Note who has changed an object."""
+        from sagong.api.fields.track import track_update  # noqa: PLC0415 - a server that starts has nothing to do with it
+        from sagong.server.registry.managed import manager_of  # noqa: PLC0415 - as above
+
+        row, managing = _row(want), want.managing
+        track_update(manager_of(row, ""), old, new, managing.name, self._clock.now())
+        if managing.status and new.status != old.status and new.metadata.managedFields:
+            owners = managers.decode(new.metadata.managedFields) | dict([_status_of(row, new, managing, self._now())])
+            new.metadata.managedFields = managers.encode(owners)
 
     def _now(self) -> str:
         return format_time(self._clock.now())
 
 
+def _status_of(row: Resource, obj: Any, managing: Managing, now: str) -> tuple[Manager, Managed]:
+    if managing.status_applied:
+        return first.applied(row, obj, managing.status, now)
+    return first.created(row, obj, managing.status, now, subresource="status")
+
+
+def _row(want: Wanted) -> Resource:
+    return resource_of(type(want.obj))
+
+
 def _key(want: Wanted) -> str:
     meta = want.obj.metadata  # type: ignore[attr-defined] # every resource's Struct has it
-    return resource_of(type(want.obj)).storage_key(meta.namespace, meta.name)
+    return _row(want).storage_key(meta.namespace, meta.name)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from sagong.api.clock import Clock, format_time
 from sagong.api.errors import ApiError
-from sagong.api.types.flowcontrol import FlowSchema, FlowSchemaCondition, PriorityLevelConfiguration
-from sagong.server.contract import Objects
+from sagong.api.types.flowcontrol import FlowSchema, FlowSchemaCondition, FlowSchemaStatus, PriorityLevelConfiguration
+from sagong.api.types.meta import ObjectMeta
+from sagong.server.contract import FLOW_CONSUMER, Objects
 from sagong.server.flowcontrol.fairness import Fairness
 from sagong.server.flowcontrol.levels import usable
 from sagong.store.base import SlowWatcherError, Store, StoreClosedError, StoreWriteError
@@ -69,7 +70,7 @@ class Consumer:
                 self._objects.list(FlowSchema), self._objects.list(PriorityLevelConfiguration), format_time(self._clock.now())
             ):
                 try:
-                    await self._objects.update(schema, "status")
+                    await self._objects.apply_status(schema, FLOW_CONSUMER)
                 except (ApiError, StoreWriteError) as error:
                     log.info("cannot tell FlowSchema %s about its level: %s", schema.metadata.name, error)
                 except StoreClosedError:
@@ -78,7 +79,7 @@ class Consumer:
 
 
 def dangling(schemas: Sequence[FlowSchema], levels: Sequence[PriorityLevelConfiguration], now: str) -> list[FlowSchema]:
-    """Return the schemas whose Dangling condition is wrong, as they should be."""
+    """Return the schemas whose Dangling condition is wrong, with nothing but their names and the right one."""
     there = {level.metadata.name for level in levels if usable(level)}
     changed = []
     for schema in schemas:
@@ -87,9 +88,7 @@ def dangling(schemas: Sequence[FlowSchema], levels: Sequence[PriorityLevelConfig
         live = next((one for one in schema.status.conditions if one.type == DANGLING), None)
         if live is not None and (live.status, live.reason, live.message) == (wanted.status, wanted.reason, wanted.message):
             continue
-        new = schema.copy()
-        new.status.conditions = [one for one in new.status.conditions if one.type != DANGLING] + [wanted]
-        changed.append(new)
+        changed.append(FlowSchema(metadata=ObjectMeta(name=schema.metadata.name), status=FlowSchemaStatus(conditions=[wanted])))
     return changed
 
 
