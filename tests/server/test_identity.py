@@ -338,3 +338,28 @@ def test_an_authorization_file_that_cannot_be_used(tmp_path: Path, change: tuple
     with pytest.raises(ValueError, match=r".*") as found:
         load(str(tmp_path / "authz.yaml"))
     assert complaint in str(found.value)
+
+
+async def test_reviews_say_who_wrote_them(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.ok("POST", "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "app"}})
+        where = "/api/v1/namespaces/default/serviceaccounts/app/token"
+        issued = await api.ok("POST", f"{where}?fieldManager=me", {"spec": {"audiences": ["a"]}})
+        (entry,) = issued["metadata"]["managedFields"]
+        assert {name: value for name, value in entry.items() if name != "time"} == {
+            "apiVersion": "authentication.k8s.io/v1",
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:spec": {"f:audiences": {}, "f:expirationSeconds": {}}},
+            "manager": "me",
+            "operation": "Update",
+            "subresource": "token",
+        }
+        access = {"spec": {"user": "joe", "resourceAttributes": {"verb": "get", "resource": "pods"}}}
+        for path, body, fields in (
+            (f"{REVIEWS}/tokenreviews", {"spec": {"token": issued["status"]["token"]}}, {"f:token": {}}),
+            (f"{ACCESS}/subjectaccessreviews", access, {"f:resourceAttributes": {".": {}, "f:resource": {}, "f:verb": {}}, "f:user": {}}),
+        ):
+            review = await api.ok("POST", path, {**body, "metadata": {"uid": "x", "creationTimestamp": "2026-01-01T00:00:00Z"}})
+            (entry,) = review["metadata"].pop("managedFields")
+            assert not review["metadata"]
+            assert (entry["manager"], entry["fieldsV1"], "subresource" in entry) == ("test", {"f:spec": fields}, False)

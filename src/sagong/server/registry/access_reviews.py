@@ -11,7 +11,7 @@ from sagong.server.authz import reviews
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import answer
-from sagong.server.registry.admitted import admitted
+from sagong.server.registry.admitted import admitted, review_of
 from sagong.server.registry.body import write_call
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.write import match_namespace
@@ -24,7 +24,7 @@ async def review_access(registry: Registry, exchange: Exchange, row: Resource) -
     review: Any = answer.read(exchange, row.type)
     if row.namespaced:
         match_namespace(row, review.metadata, exchange.info.namespace)
-    review = await admitted(registry, row, write_call(exchange, "CreateOptions"), review)
+    review = await review_of(registry, row, write_call(exchange, "CreateOptions"), review)
     answered = await reviews.review_access(review, exchange.user, exchange.info.namespace, registry.authorizer)
     return answer.typed(exchange, answered, 201)
 

@@ -8,7 +8,7 @@ from sagong.api.types.authentication import SelfSubjectReview, TokenRequest, Tok
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import answer
-from sagong.server.registry.admitted import admitted
+from sagong.server.registry.admitted import admitted, review_of
 from sagong.server.registry.body import write_call
 from sagong.server.registry.registry import Registry
 
@@ -18,7 +18,7 @@ async def issue_token(registry: Registry, exchange: Exchange, row: Resource) -> 
     if registry.issuer is None:
         raise ServiceUnavailableError("no key to sign service account tokens with is configured")
     call = write_call(exchange, "CreateOptions")
-    request: TokenRequest = await admitted(registry, row, call, answer.read(exchange, TokenRequest))
+    request: TokenRequest = await review_of(registry, row, call, answer.read(exchange, TokenRequest))
     issued, warnings = registry.issuer.issue(call.namespace, call.name, request)
     exchange.warnings += warnings
     return answer.typed(exchange, issued, 201)
@@ -29,7 +29,7 @@ async def review_token(registry: Registry, exchange: Exchange, row: Resource) ->
     if registry.tokens is None:
         raise ServiceUnavailableError("tokens are not accepted by this server")
     call = write_call(exchange, "CreateOptions")
-    review: TokenReview = await admitted(registry, row, call, answer.read(exchange, TokenReview))
+    review: TokenReview = await review_of(registry, row, call, answer.read(exchange, TokenReview))
     return answer.typed(exchange, await registry.tokens.review_token(review), 201)
 
 
