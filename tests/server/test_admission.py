@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.server.harness import MERGE, Answer, pod, running
+
+from sagong.store.base import Entry
+from sagong.store.log import Log
 
 
 def refusal(answer: Answer) -> str:
@@ -46,6 +51,35 @@ async def test_pods_that_ask_for_what_is_not_there(tmp_path: Path) -> None:
             ({"runtimeClassName": "x"}, 'pod rejected: RuntimeClass "x" not found'),
         ):
             assert refusal(await api("POST", f"{base}/pods", pod("p", **wish))) == f'pods "p" is forbidden: {message}'
+
+
+async def test_the_default_class_is_that_of_now_and_classes_are_not_listed_for_each_pod(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path) as api:
+        base, classes = await api.namespace("a"), "/apis/scheduling.k8s.io/v1/priorityclasses"
+
+        async def priority(name: str) -> int:
+            made: int = (await api.ok("POST", f"{base}/pods", pod(name)))["spec"]["priority"]
+            return made
+
+        assert await priority("a") == 0
+        for name, value in (("low", 5), ("lower", 3)):
+            await api.ok("POST", classes, {"metadata": {"name": name}, "value": value, "globalDefault": value == 5})
+            assert await priority(f"with-{name}") == 5
+        listed: list[str] = []
+        store_list = Log.list
+
+        def counted(log: Log, prefix: str, *, start: str = "", limit: int = 0) -> Sequence[Entry]:
+            listed.append(prefix)
+            return store_list(log, prefix, start=start, limit=limit)
+
+        monkeypatch.setattr(Log, "list", counted)
+        assert [await priority(name) for name in ("b", "c")] == [5, 5]
+        assert "/registry/priorityclasses/" not in listed
+        await api.ok("DELETE", f"{classes}/low")
+        assert [await priority(name) for name in ("d", "e")] == [0, 0]
+        assert listed.count("/registry/priorityclasses/") == 1
 
 
 async def test_a_runtime_class_brings_overhead_and_a_place(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from sagong.api.resources import Resource, resource_of
 from sagong.api.types.base import ApiStruct
 from sagong.server.contract import T
 from sagong.server.registry.registry import Registry
-from sagong.store.base import Entry
+from sagong.store.base import Entry, StoreClosedError, Watch
 
 MOST_KEPT = 5_000
 
@@ -23,6 +23,7 @@ class ServerObjects:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._decoded: dict[str, tuple[int, Any]] = {}
+        self._lists: dict[str, tuple[Watch, tuple[Any, ...]]] = {}
 
     def get(self, kind: type[T], name: str, namespace: str = "") -> T | None:
         """Return the object, with its resourceVersion."""
@@ -36,9 +37,24 @@ class ServerObjects:
         prefix = row.storage_prefix
         if not store.count(prefix):  # quick to tell, and so it is with most of what admission asks for
             return ()
-        if namespace and row.namespaced:
-            prefix = f"{prefix}{namespace}/"
-        return [self._read(row, entry) for entry in store.list(prefix)]
+        if not row.namespaced:
+            return self._all(row, prefix)
+        return [self._read(row, entry) for entry in store.list(f"{prefix}{namespace}/" if namespace else prefix)]
+
+    def _all(self, row: Resource, prefix: str) -> Sequence[Any]:
+        """Return all of what belongs to no namespace, which changes rarely: a watch tells when it does."""
+        known = self._lists.get(prefix)
+        if known is not None and not known[0].pending and not known[0].ended:
+            return known[1]
+        store = self._registry.store
+        found = tuple(self._read(row, entry) for entry in store.list(prefix))
+        if known is not None:
+            known[0].close()
+        try:
+            self._lists[prefix] = store.watch(prefix, store.revision, capacity=1), found
+        except StoreClosedError:
+            self._lists.pop(prefix, None)
+        return found
 
     async def create(self, obj: T) -> T:
         """Create. Raises AlreadyExistsError, InvalidError."""

@@ -45,13 +45,22 @@ EC = signing_key(pem(ec.generate_private_key(ec.SECP256R1())))
 
 class Clock:
     def __init__(self) -> None:
-        self.time = datetime(2026, 5, 1, 12, tzinfo=UTC)
+        self._time, self._passed = datetime(2026, 5, 1, 12, tzinfo=UTC), 0.0
+
+    @property
+    def time(self) -> datetime:
+        return self._time
+
+    @time.setter
+    def time(self, moment: datetime) -> None:
+        self._passed += abs((moment - self._time).total_seconds())
+        self._time = moment
 
     def now(self) -> datetime:
-        return self.time
+        return self._time
 
     def monotonic(self) -> float:
-        return self.time.timestamp()
+        return self._passed
 
     async def sleep(self, seconds: float) -> None:
         self.time += timedelta(seconds=seconds)
@@ -248,3 +257,21 @@ def test_keys_are_read_from_bundles() -> None:
         verification_keys(b"nothing")
     with pytest.raises(KeyFileError, match="no private key"):
         signing_key(public)
+
+
+async def test_what_was_found_is_remembered_for_a_second_until_something_changes(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as made:
+        token = made.token(BOUND)
+        first = await made.tokens.authenticate(token, [ISSUER])
+        assert await made.tokens.authenticate(token, [ISSUER]) is first
+        await made.refused(token, "is invalid for the target audiences", audience="elsewhere")
+        await made.put(pod(labels={"a": "b"}))
+        second = await made.tokens.authenticate(token, [ISSUER])
+        assert (second == first, second is first) == (True, False), "it is looked up again"
+        made.clock.time += timedelta(seconds=2)
+        assert await made.tokens.authenticate(token, [ISSUER]) is not second
+        await made.put(pod(uid="other"))
+        await made.refused(token, "pod UID .other. does not match")
+        await made.put(pod())
+        await made.put(account(deletionTimestamp="2026-05-01T00:00:00Z"))
+        await made.refused(token, "has been deleted")

@@ -69,7 +69,8 @@ class Authentication(Struct):
                 errors.append(str(error))
                 continue
             if answer is not None:
-                return replace(answer, user=with_authenticated(answer.user))
+                user = with_authenticated(answer.user)
+                return answer if user is answer.user else replace(answer, user=user)
         distinct = list(dict.fromkeys(errors))
         raise InvalidTokenError(distinct[0] if len(distinct) == 1 else f"[{', '.join(distinct)}]" if distinct else "invalid bearer token")
 

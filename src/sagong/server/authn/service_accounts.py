@@ -1,7 +1,7 @@
 """Service account tokens: JWTs that the cluster signs itself (KEP-1205), and the older ones that live in Secrets.
 
-A signature is verified once for each token; that the account and the object to which the token is bound still live, and that it
-has not expired, is looked up in the store every time: a deleted pod's token is dead at once.
+A signature is verified once for each token. Whether the account and the object to which the token is bound still live is looked up
+once a second, and whenever one of them has changed: a deleted pod's token is dead at once. The clock is asked once a second too.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from hmac import compare_digest
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,11 +19,13 @@ from sagong.api.types.core import Secret, ServiceAccount
 from sagong.server.authn.jwt import Token, VerificationKey, parse
 from sagong.server.authn.tokens import InvalidTokenError, TokenAnswer
 from sagong.server.contract import User
-from sagong.store.base import RevisionMismatchError, Store, StoreWriteError
+from sagong.store.base import Entry, RevisionMismatchError, Store, StoreWriteError
 
 LEGACY_ISSUER = "kubernetes/serviceaccount"
 _LEEWAY = timedelta(minutes=1)
 _MOST_TOKENS = 10_000
+_SECONDS = 1.0
+"""How long what was looked up for a token is good for while no object changes that it depends on."""
 _EXTRA = "authentication.kubernetes.io/"
 _LEGACY = "kubernetes.io/serviceaccount/"
 _LAST_USED = "kubernetes.io/legacy-token-last-used"
@@ -41,6 +43,15 @@ class _Object(msgspec.Struct):
     metadata: _Identity
 
 
+class _Known(NamedTuple):
+    """What was found of a token: for whom it was asked, until when that is good for, and of which revisions of objects."""
+
+    answer: TokenAnswer
+    audiences: tuple[str, ...]
+    until: float
+    seen: dict[str, int]
+
+
 _identity = msgspec.json.Decoder(_Object)
 
 
@@ -53,17 +64,37 @@ class ServiceAccountTokens:
         self._store, self._clock = store, clock
         self._keys, self._issuers, self._api_audiences = tuple(keys), frozenset(issuers), tuple(api_audiences)
         self._verified: dict[str, Token] = {}
+        self._known: dict[str, _Known] = {}
 
     async def authenticate(self, token: str, audiences: Sequence[str]) -> TokenAnswer | None:
         """Verify and look up."""
+        known, now = self._known.get(token), self._clock.monotonic()
+        if known is not None and now < known.until and known.audiences == tuple(audiences) and self._unchanged(known.seen):
+            return known.answer
         parsed = self._verified.get(token) or self._verify(token)
         if parsed is None:
             return None
-        claims = parsed.claims
+        claims, seen = parsed.claims, dict[str, int]()
         meant = self._audiences(claims, audiences)
-        if claims["iss"] == LEGACY_ISSUER:
-            return TokenAnswer(await self._legacy_user(token, claims), meant)
-        return TokenAnswer(self._user(claims), meant)
+        user = await self._legacy_user(token, claims, seen) if claims["iss"] == LEGACY_ISSUER else self._user(claims, seen)
+        answer = TokenAnswer(user, meant)
+        if len(self._known) >= _MOST_TOKENS:
+            self._known.clear()
+        self._known[token] = _Known(answer, tuple(audiences), now + _SECONDS, seen)
+        return answer
+
+    def _unchanged(self, seen: Mapping[str, int]) -> bool:
+        for key, revision in seen.items():
+            entry = self._store.get(key)
+            if entry is None or entry.revision != revision:
+                return False
+        return True
+
+    def _entry(self, key: str, seen: dict[str, int]) -> Entry | None:
+        """Look an object up, and note that and at which revision."""
+        entry = self._store.get(key)
+        seen[key] = entry.revision if entry else 0
+        return entry
 
     def _verify(self, token: str) -> Token | None:
         parsed = parse(token)
@@ -88,17 +119,17 @@ class ServiceAccountTokens:
             raise InvalidTokenError(f"token audiences {_quoted(claimed)} is invalid for the target audiences {_quoted(asked)}")
         return meant
 
-    def _user(self, claims: Mapping[str, Any]) -> User:
+    def _user(self, claims: Mapping[str, Any], seen: dict[str, int]) -> User:
         self._check_times(claims)
         own = claims.get("kubernetes.io") or {}
         namespace, account = own.get("namespace", ""), own.get("serviceaccount") or {}
         name, uid = account.get("name", ""), account.get("uid", "")
-        self._check_account(namespace, name, uid)
+        self._check_account(namespace, name, uid, seen)
         extra: dict[str, Sequence[str]] = {}
         for kind in ("secret", "pod", "node"):
             bound = own.get(kind)
             if bound and (kind != "node" or "pod" not in own):
-                self._check_bound(kind, namespace, bound)
+                self._check_bound(kind, namespace, bound, seen)
             if bound and kind != "secret":
                 extra[f"{_EXTRA}{kind}-name"] = (bound.get("name", ""),)
                 if bound.get("uid"):
@@ -117,8 +148,8 @@ class ServiceAccountTokens:
         if "iat" in claims and now + leeway < claims["iat"]:
             raise InvalidTokenError("service account token is issued in the future")
 
-    def _check_account(self, namespace: str, name: str, uid: str) -> None:
-        found = self._look_up(f"/registry/serviceaccounts/{namespace}/{name}")
+    def _check_account(self, namespace: str, name: str, uid: str, seen: dict[str, int]) -> None:
+        found = self._look_up(f"/registry/serviceaccounts/{namespace}/{name}", seen)
         if found is None:
             raise InvalidTokenError(f"serviceaccounts {quote(name)} not found")
         if found.uid != uid:
@@ -126,24 +157,24 @@ class ServiceAccountTokens:
         if self._gone(found):
             raise InvalidTokenError(f"service account {namespace}/{name} has been deleted")
 
-    def _check_bound(self, kind: str, namespace: str, bound: Mapping[str, str]) -> None:
+    def _check_bound(self, kind: str, namespace: str, bound: Mapping[str, str], seen: dict[str, int]) -> None:
         name, uid = bound.get("name", ""), bound.get("uid", "")
         key = f"/registry/minions/{name}" if kind == "node" else f"/registry/{kind}s/{namespace}/{name}"
-        found = self._look_up(key)
+        found = self._look_up(key, seen)
         if found is None or (found.uid == uid and self._gone(found)):
             raise InvalidTokenError("service account token has been invalidated")
         if found.uid != uid:
             raise InvalidTokenError(f"{kind} UID ({found.uid}) does not match service account {kind} ref claim ({uid})")
 
-    def _look_up(self, key: str) -> _Identity | None:
-        entry = self._store.get(key)
+    def _look_up(self, key: str, seen: dict[str, int]) -> _Identity | None:
+        entry = self._entry(key, seen)
         return _identity.decode(entry.value).metadata if entry else None
 
     def _gone(self, identity: _Identity) -> bool:
         """Say whether an object has been on its way out for longer than the leeway."""
         return bool(identity.deletionTimestamp) and parse_time(identity.deletionTimestamp or "") < self._clock.now() - _LEEWAY
 
-    async def _legacy_user(self, token: str, claims: Mapping[str, Any]) -> User:
+    async def _legacy_user(self, token: str, claims: Mapping[str, Any], seen: dict[str, int]) -> User:
         fields = {
             "namespace": "namespace",
             "secret.name": "secretName",
@@ -156,13 +187,13 @@ class ServiceAccountTokens:
         namespace, secret_name, name, uid = (str(claims[_LEGACY + field]) for field in fields)
         if claims["sub"] != f"system:serviceaccount:{namespace}:{name}":
             raise InvalidTokenError("sub claim is invalid")
-        entry = self._store.get(f"/registry/secrets/{namespace}/{secret_name}")
+        entry = self._entry(f"/registry/secrets/{namespace}/{secret_name}", seen)
         secret = msgspec.json.decode(entry.value, type=Secret) if entry else None
         if entry is None or secret is None or secret.metadata.deletionTimestamp:
             raise InvalidTokenError("Token has been invalidated")
         if not compare_digest(secret.data.get("token", b""), token.encode()):
             raise InvalidTokenError("Token does not match server's copy")
-        self._check_legacy_account(namespace, name, uid)
+        self._check_legacy_account(namespace, name, uid, seen)
         await self._touch(entry.key, secret, entry.revision)
         if secret.metadata.labels.get(_INVALID_SINCE):
             raise InvalidTokenError(
@@ -172,8 +203,8 @@ class ServiceAccountTokens:
             )
         return account_user(namespace, name, uid, {})
 
-    def _check_legacy_account(self, namespace: str, name: str, uid: str) -> None:
-        entry = self._store.get(f"/registry/serviceaccounts/{namespace}/{name}")
+    def _check_legacy_account(self, namespace: str, name: str, uid: str, seen: dict[str, int]) -> None:
+        entry = self._entry(f"/registry/serviceaccounts/{namespace}/{name}", seen)
         if entry is None:
             raise InvalidTokenError(f"serviceaccounts {quote(name)} not found")
         account = msgspec.json.decode(entry.value, type=ServiceAccount)
