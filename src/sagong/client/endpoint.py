@@ -55,7 +55,18 @@ class _FrameOf(msgspec.Struct, Generic[T]):
     object: T
 
 
+class _Mark(msgspec.Struct, omit_defaults=True):
+    resourceVersion: str = ""
+    annotations: dict[str, str] | None = None
+
+
+class _Marked(msgspec.Struct):
+    metadata: _Mark
+
+
 _frames = msgspec.json.Decoder(_Frame)
+_bookmarks = msgspec.json.Decoder(_FrameOf[_Marked])
+_BOOKMARK = b'{"type":"BOOKMARK"'
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +89,9 @@ class Endpoint(Generic[T]):
         return _tolerant(ListOf[self.type])  # type: ignore[name-defined]  # a type at run time, which mypy does not follow
 
     def decode_event(self, line: bytes) -> tuple[str, T | Status]:
-        """Decode a watch frame: its type, and the object, or the Status of an ERROR."""
+        """Decode a watch frame: its type, and the object, or the Status of an ERROR. Of a bookmark's object only what it is about."""
+        if line.startswith(_BOOKMARK):  # what Go writes of an otherwise empty object does not fit its type
+            return "BOOKMARK", self.decode(msgspec.json.encode(_bookmarks.decode(line).object))
         try:
             whole = self._decode_frame(line)
         except msgspec.ValidationError:  # an error, or an object that needs care
