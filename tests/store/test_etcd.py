@@ -236,3 +236,12 @@ async def test_values_are_sealed_on_their_way_to_etcd(etcd: Etcd, tmp_path: Path
     await bare.close()
     with pytest.raises(StoreOpenError, match="etcd cannot be decrypted"):
         await EtcdStore.open([etcd.address], clock=RealClock(), seal=Encryption(config, os.urandom))
+
+
+async def test_it_tells_what_etcd_takes_while_that_answers(etcd: Etcd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagong.store.etcd_client.TIMEOUT", 2.0)
+    store = await opened(etcd)
+    assert ((await store.size()) or 0) > 0
+    etcd.kill()
+    assert await store.size() is None
+    await store.close()

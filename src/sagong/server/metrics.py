@@ -38,7 +38,7 @@ class Metrics(RequestMetrics):
         self.unknown: Counter[str] = Counter()
         self.more: list[Callable[[], Iterable[Metric | Histogram]]] = []
 
-    def page(self, exchange: Exchange) -> Answer:
+    async def page(self, exchange: Exchange) -> Answer:
         """Answer /metrics."""
         from sagong.server import stability  # noqa: PLC0415 - loaded for those who look
 
@@ -52,6 +52,7 @@ class Metrics(RequestMetrics):
             *self._authenticated(),
             self._deprecated(),
             *self._objects(),
+            await self._size(),
             *(family for families in self.more for family in families()),
             _build(),
             stability.features(),
@@ -86,10 +87,13 @@ class Metrics(RequestMetrics):
             count = self._store.count(prefix)
             stored.add(count, resource=row.group_resource)
             objects.add(count, group=row.group, resource=row.plural)
+        yield from (stored, objects)
+
+    async def _size(self) -> Metric:
         size = Metric("apiserver_storage_size_bytes", "gauge", "How many bytes the database takes on its disk.")
-        if isinstance(self._store, Sized):
-            size.add(self._store.size(), storage_cluster_id="sqlite-0")
-        yield from (stored, objects, size)
+        if isinstance(self._store, Sized) and (taken := await self._store.size()) is not None:
+            size.add(taken, storage_cluster_id=self._store.cluster_id)
+        return size
 
 
 def _build() -> Metric:

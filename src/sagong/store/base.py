@@ -207,6 +207,9 @@ class Store(Protocol):
 class Sized(Protocol):
     """A store that knows what it takes on a disk."""
 
-    def size(self) -> int:
-        """Return how many bytes that is now."""
+    cluster_id: str
+    """What it is called in metrics."""
+
+    async def size(self) -> int | None:
+        """Return how many bytes that is now; None when that cannot be said."""
         ...

@@ -39,6 +39,8 @@ _HISTORY_EVENTS, _HISTORY_BYTES = 100_000, 64 << 20
 class EtcdStore:
     """A `Store` in an etcd cluster that other API servers may use too. Make it with `open`."""
 
+    cluster_id = "etcd-0"
+
     def __init__(self, client: EtcdClient, log: Log, clock: Clock) -> None:
         self._client, self._log, self._clock = client, log, clock
         self._closed: StoreClosedError | None = None
@@ -123,6 +125,13 @@ class EtcdStore:
             await self._client.compact(revision)
         except grpc.aio.AioRpcError as error:
             raise StoreWriteError(f"etcd does not compact: {error.details()}") from error
+
+    async def size(self) -> int | None:
+        """Return how many bytes the database of one member takes; None when it does not answer."""
+        try:
+            return await self._client.size()
+        except grpc.aio.AioRpcError:
+            return None
 
     async def close(self) -> None:
         """Close the connection."""

@@ -50,6 +50,7 @@ class EtcdClient:
         self._range = self._unary("KV/Range", pb.RangeRequest, pb.RangeResponse)
         self._txn = self._unary("KV/Txn", pb.TxnRequest, pb.TxnResponse)
         self._compact = self._unary("KV/Compact", pb.CompactionRequest, pb.CompactionResponse)
+        self._status = self._unary("Maintenance/Status", pb.StatusRequest, pb.StatusResponse)
         self._watch = self._channel.stream_stream(
             "/etcdserverpb.Watch/Watch",
             request_serializer=pb.WatchRequest.SerializeToString,
@@ -72,6 +73,11 @@ class EtcdClient:
             revision, more = revision or page.header.revision, page.more
             start = found[-1].key + b"\0" if more else b""
         return found, revision
+
+    async def size(self) -> int:
+        """Return how many bytes a member's database takes."""
+        status: pb.StatusResponse = await self._status(pb.StatusRequest(), timeout=TIMEOUT)
+        return status.db_size
 
     async def write(self, writes: Sequence[Write]) -> pb.TxnResponse:
         """Do all the writes if all expectations hold; otherwise answer with the live entries. A member that is away is waited for."""

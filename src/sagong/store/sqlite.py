@@ -23,6 +23,8 @@ HISTORY_EVENTS = 100_000
 class SqliteStore:
     """A `Store` in one file. Make it with `open`, on the loop that is to use it."""
 
+    cluster_id = "sqlite-0"
+
     def __init__(self, file: SqliteFile, log: Log, needless: Sequence[int]) -> None:
         self._loop = asyncio.get_running_loop()
         self._file, self._log = file, log
@@ -102,7 +104,7 @@ class SqliteStore:
         # The write happens even when its caller is cancelled; only the answer is lost, as with a cut connection.
         return await unit.future
 
-    def size(self) -> int:
+    async def size(self) -> int:
         """Return how many bytes the file takes."""
         return self._file.size()
 
