@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
@@ -70,12 +71,15 @@ class AskedToken:
     def __init__(self, ask: Callable[[], Awaitable[tuple[str, float]]], clock: Clock) -> None:
         self._ask, self._clock = ask, clock
         self._token, self._until = "", float("-inf")
+        self._asking = asyncio.Lock()
 
     async def token(self) -> str:
-        """Return a token that is good for a while."""
+        """Return a token that is good for a while. Of many who need a new one at the same time one asks."""
         if self._clock.monotonic() >= self._until:
-            self._token, life = await self._ask()
-            self._until = self._clock.monotonic() + life * 0.8
+            async with self._asking:
+                if self._clock.monotonic() >= self._until:
+                    self._token, life = await self._ask()
+                    self._until = self._clock.monotonic() + life * 0.8
         return self._token
 
     def renew(self) -> bool:
