@@ -163,6 +163,23 @@ def test_what_is_no_protobuf_is_refused() -> None:
             decode(data, protobuf.PROTOBUF, TABLE.by_kind("v1", "Pod"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (ConfigMap, "0a0508ffffffff07"),  # a text that is a number of 2 G
+        (ConfigMap, "1a0a0a016110ffffffff0f"),  # bytes that are such a number
+        (ConfigMap, "08ffffffff0f"),  # a message that is a number
+        (Service, "12040a022001"),  # an int-or-string that is a number
+        (ConfigMap, "0a0a0a0161"),  # a message longer than the one around it
+        (ConfigMap, "0a020a05610a0161"),  # a text longer than the message around it
+        (ConfigMap, "0b"),
+    ],
+)
+def test_values_of_other_kinds_are_refused(kind: type[ApiStruct], message: str) -> None:
+    with pytest.raises(WireError):
+        decode_message(kind, memoryview(bytes.fromhex(message)))
+
+
 def test_watch_events_are_framed_by_length() -> None:
     frame = protobuf.encode_watch_event("ADDED", b"k8s\x00x")
     assert frame.hex() == "00000010" + "0a054144444544" + "12070a056b38730078"

@@ -11,7 +11,7 @@ import functools
 import struct as binary
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _MASK = 2**64 - 1
 _SEVEN_BITS = 0x7F
 
+Bytes = bytes | memoryview
 Decode = Callable[[Any], Any]
 _parse = msgspec.json.Decoder().decode
 
@@ -57,8 +58,8 @@ def chunk_head(number: int, size: int) -> bytes:
     return varint(number << 3 | BYTES) + varint(size)
 
 
-def fields(data: memoryview) -> Iterator[tuple[int, Any]]:
-    """Yield field numbers and raw values: int for numbers, memoryview for what is length-delimited. Raises WireError."""
+def fields(data: Bytes) -> Iterator[tuple[int, Any]]:
+    """Yield field numbers and raw values: int for numbers, a part of `data` for what is length-delimited. Raises WireError."""
     at, end = 0, len(data)
     try:
         while at < end:
@@ -73,17 +74,21 @@ def fields(data: memoryview) -> Iterator[tuple[int, Any]]:
                     raise WireError("unexpected EOF")
                 yield key >> 3, data[at : at + size]
                 at += size
-            elif kind in (FIXED64, FIXED32):
-                size = 8 if kind == FIXED64 else 4
-                yield key >> 3, int.from_bytes(data[at : at + size], "little")
-                at += size
             else:
-                raise WireError(f"proto: illegal wireType {kind}")
+                value, at = _read_fixed(data, at, kind)
+                yield key >> 3, value
     except IndexError:
         raise WireError("unexpected EOF") from None
 
 
-def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
+def _read_fixed(data: Bytes, at: int, kind: int) -> tuple[int, int]:
+    if kind not in (FIXED64, FIXED32):
+        raise WireError(f"proto: illegal wireType {kind}")
+    end = at + (8 if kind == FIXED64 else 4)
+    return int.from_bytes(data[at:end], "little"), end
+
+
+def _read_varint(data: Bytes, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = data[at]
@@ -102,7 +107,10 @@ def _signed(value: int) -> int:
 
 def decode_message(struct: type[ApiStruct], data: memoryview) -> ApiStruct:
     """Read a message into a Struct; unknown fields are skipped. Raises WireError."""
-    obj: ApiStruct = _decoder(struct)(data)
+    try:
+        obj: ApiStruct = _decoder(struct)(bytes(data))
+    except (AttributeError, TypeError) as error:  # a number where bytes belong, or the other way round
+        raise WireError(f"proto: wrong wireType: {error}") from error
     return obj
 
 
@@ -120,9 +128,15 @@ def is_empty_message(shape: Shape) -> bool:
     return shape.kind == "map" and shape.element is not None and shape.element.kind == "any"
 
 
-# Reading: each Struct has a table from field numbers to functions that put one value into the object under construction.
+# Reading: each Struct has a table from field numbers to what becomes of a value: it is set, as read, or put otherwise.
 
 _Put = Callable[[dict[str, Any], Any], None]
+
+
+class _Row(NamedTuple):
+    name: str
+    read: Decode
+    put: _Put | None = None
 
 
 @functools.cache
@@ -130,7 +144,7 @@ def _decoder(struct: type[ApiStruct]) -> Decode:
     numbered = [field for field in shape_of(struct).fields.values() if field.number]
     table = _table(numbered, 0)
 
-    def read(data: memoryview) -> Any:
+    def read(data: bytes) -> Any:
         values: dict[str, Any] = {}
         _fill(values, data, table)
         return struct(**values)
@@ -138,50 +152,68 @@ def _decoder(struct: type[ApiStruct]) -> Decode:
     return read
 
 
-def _fill(values: dict[str, Any], data: memoryview, table: dict[int, _Put]) -> None:
-    for number, raw in fields(data):
-        put = table.get(number)
-        if put is not None:
-            put(values, raw)
+def _fill(values: dict[str, Any], data: bytes, table: dict[int, _Row]) -> None:
+    """Read the fields of a message: as `fields` does, without a generator, since this is where all the time goes."""
+    value: Any
+    at, end = 0, len(data)
+    try:
+        while at < end:
+            key, at = data[at], at + 1
+            if key > _SEVEN_BITS:
+                key, at = _read_varint(data, at - 1)
+            kind = key & 7
+            if kind not in (VARINT, BYTES):
+                value, at = _read_fixed(data, at, kind)
+            else:
+                value, at = data[at], at + 1
+                if value > _SEVEN_BITS:
+                    value, at = _read_varint(data, at - 1)
+                if kind == BYTES:
+                    start, at = at, at + value
+                    value = data[start:at]
+            if at > end:
+                raise WireError("unexpected EOF")
+            row = table.get(key >> 3)
+            if row is not None:
+                name, read, put = row
+                if put is None:
+                    values[name] = read(value)
+                else:
+                    put(values, value)
+    except IndexError:
+        raise WireError("unexpected EOF") from None
 
 
-def _table(members: list[Field], depth: int) -> dict[int, _Put]:
-    table: dict[int, _Put] = {}
+def _table(members: list[Field], depth: int) -> dict[int, _Row]:
+    table: dict[int, _Row] = {}
     for number, inside in by_number(members, depth).items():
         nested = len(inside[0].inlined) > depth
-        table[number] = _put_inlined(_table(inside, depth + 1)) if nested else _put(inside[0])
+        table[number] = _inlined(_table(inside, depth + 1)) if nested else _row(inside[0])
     return table
 
 
-def _put_inlined(table: dict[int, _Put]) -> _Put:
-    return lambda values, raw: _fill(values, raw, table)
+def _inlined(table: dict[int, _Row]) -> _Row:
+    return _Row("", _whole_bytes, lambda values, raw: _fill(values, raw, table))
 
 
-def _put(field: Field) -> _Put:
+def _row(field: Field) -> _Row:
     name, shape = field.attribute, field.shape
+    if is_empty_message(shape):
+        return _Row(name, lambda _: {})
     if shape.kind == "list":
         item = _read(shape.element or Shape.ANY)
-        return lambda values, raw: values.setdefault(name, []).append(item(raw))
-    if is_empty_message(shape):
-        return lambda values, _: values.__setitem__(name, {})
-    if shape.kind == "map":
-        value = _read(shape.element or Shape.ANY)
-        zero = _map_zero(shape.element or Shape.ANY)
+        return _Row(name, item, lambda values, raw: values.setdefault(name, []).append(item(raw)))
+    read = _read(shape.element or Shape.ANY) if shape.kind == "map" else _read(shape)
+    if shape.kind != "map":
+        return _Row(name, (lambda raw: read(raw) or None) if field.pointer and shape.kind in ("time", "micro-time") else read)
+    zero = _map_zero(shape.element or Shape.ANY)
 
-        def put(values: dict[str, Any], raw: Any) -> None:
-            entry = dict(fields(raw))
-            key = bytes(entry.get(1, b"")).decode("utf-8", "replace")
-            values.setdefault(name, {})[key] = value(entry[2]) if 2 in entry else zero()  # noqa: PLR2004 - the entry's value
+    def put(values: dict[str, Any], raw: Any) -> None:
+        entry = dict(fields(raw))
+        key = _text(entry.get(1, b""))
+        values.setdefault(name, {})[key] = read(entry[2]) if 2 in entry else zero()  # noqa: PLR2004 - the entry's value
 
-        return put
-    read = _read(shape)
-    if field.pointer and shape.kind in ("time", "micro-time"):
-        return lambda values, raw: values.__setitem__(name, read(raw) or None)
-
-    def set_value(values: dict[str, Any], raw: Any) -> None:
-        values[name] = read(raw)
-
-    return set_value
+    return _Row(name, read, put)
 
 
 def _map_zero(shape: Shape) -> Callable[[], Any]:
@@ -206,7 +238,7 @@ def _read_union(shape: Shape) -> Decode:
     schema = _read(next(option for option in shape.options if option.kind == "object"))
     item = _read(listed.element or Shape.ANY) if listed else None
 
-    def read(raw: memoryview) -> Any:
+    def read(raw: bytes) -> Any:
         found = list(fields(raw))
         for number, value in found:
             if number == (1 if item else 2):
@@ -216,7 +248,7 @@ def _read_union(shape: Shape) -> Decode:
     return read
 
 
-def _read_time(raw: memoryview, *, micro: bool) -> str:
+def _read_time(raw: bytes, *, micro: bool) -> str:
     parts = dict(fields(raw))
     if not parts:
         return ""
@@ -228,22 +260,26 @@ def _whole(value: float) -> int | float:
     return int(value) if value.is_integer() else value
 
 
-def _read_int_or_string(raw: memoryview) -> int | str:
+def _read_int_or_string(raw: bytes) -> int | str:
     parts = dict(fields(raw))
     return _text(parts[3]) if parts.get(1) == 1 and 3 in parts else _signed(parts.get(2, 0))  # noqa: PLR2004 - {type, int, string}
 
 
-def _text(raw: memoryview) -> str:
-    return bytes(raw).decode("utf-8", "replace")
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
 
 
-def _inner(raw: memoryview) -> bytes:
-    return bytes(dict(fields(raw)).get(1, b""))
+def _inner(raw: bytes) -> bytes:
+    return _whole_bytes(dict(fields(raw)).get(1, b""))
+
+
+def _whole_bytes(raw: bytes) -> bytes:
+    return raw[:]  # not bytes(raw), which makes as many zeros of a number
 
 
 _READERS: dict[str, Decode] = {
     "string": _text,
-    "bytes": bytes,
+    "bytes": _whole_bytes,
     "bool": bool,
     "int32": _signed,
     "int64": _signed,
