@@ -28,7 +28,7 @@ PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 MAKERS = 32
 PAGE = 500
 PROTOBUF = "application/vnd.kubernetes.protobuf"
-CHANGED = b'"type":"MODIFIED"'
+CHANGED = {"application/json": b'"type":"MODIFIED"', PROTOBUF: b"\n\x08MODIFIED"}
 SELECTIVE = {
     "label_of_none": "labelSelector=app%3Dnobody",
     "labels_of_none": "labelSelector=app+in+(a,b),!x,tier+notin+(c)",
@@ -96,8 +96,11 @@ class Api(asyncio.Protocol):
 class Follower(asyncio.Protocol):
     """A watch that counts events."""
 
-    def __init__(self, target: Target, since: str, wanted: int, ready: Callable[[], None], seen: Callable[[], None]) -> None:
-        self.request = head(target, "GET", f"{PODS}?watch=1&resourceVersion={since}", 0)
+    def __init__(
+        self, target: Target, since: str, wanted: int, ready: Callable[[], None], seen: Callable[[], None], *, accept: str
+    ) -> None:
+        self.request = head(target, "GET", f"{PODS}?watch=1&resourceVersion={since}", 0).replace(b"application/json", accept.encode(), 1)
+        self.changed = CHANGED[accept]
         self.wanted, self.ready, self.seen = wanted, ready, seen
         self.count, self.tail = 0, b""
 
@@ -110,8 +113,8 @@ class Follower(asyncio.Protocol):
             assert data.startswith(b"HTTP/1.1 200"), data
             self.ready()
             self.ready = None  # type: ignore[assignment]
-        around = len(CHANGED) - 1
-        self.count += data.count(CHANGED) + (self.tail + data[:around]).count(CHANGED)
+        around = len(self.changed) - 1
+        self.count += data.count(self.changed) + (self.tail + data[:around]).count(self.changed)
         self.tail = (self.tail + data)[-around:] if len(data) < around else data[-around:]
         if self.count >= self.wanted:
             self.transport.close()
@@ -208,7 +211,7 @@ async def paged(target: Target, server: Server) -> dict[str, Any]:
     return {"ms": round(took * 1000, 1), "pages": pages, "server_cpu_ms": round((server.seconds() - before) * 1000, 1)}
 
 
-async def fan_out(target: Target, server: Server, watchers: int, updates: int, writers: int) -> dict[str, Any]:
+async def fan_out(target: Target, server: Server, watchers: int, updates: int, writers: int, *, accept: str) -> dict[str, Any]:
     """Let every watcher see every update; count events per second from the first update to the last watcher's last event."""
     loop = asyncio.get_running_loop()
     api = await Api(target).open()
@@ -219,7 +222,7 @@ async def fan_out(target: Target, server: Server, watchers: int, updates: int, w
     begun, ended = asyncio.Semaphore(0), asyncio.Semaphore(0)
     for _ in range(watchers):
         await loop.create_connection(
-            lambda: Follower(target, first, updates, begun.release, ended.release),
+            lambda: Follower(target, first, updates, begun.release, ended.release, accept=accept),
             target.host,
             target.port,
             ssl=target.tls(),
@@ -272,7 +275,8 @@ async def run(target: Target, options: argparse.Namespace) -> dict[str, Any]:
     if options.rounds:
         await lists(target, server, options.rounds, found)
     for writers in options.writers:
-        found[f"fan_out_{writers}"] = await fan_out(target, server, options.watchers, min(options.updates, options.pods), writers)
+        updates = min(options.updates, options.pods)
+        found[f"fan_out_{writers}"] = await fan_out(target, server, options.watchers, updates, writers, accept=options.watch)
     memory["after"] = server.resident()
     return found | {"resident_mb": memory}
 
@@ -285,6 +289,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of lists; ten times as many of selective ones; 0: none")
     parser.add_argument("--writers", type=int, nargs="*", default=[1, 16], help="one fan-out with each number of writers")
+    parser.add_argument("--watch", choices=sorted(CHANGED), default="application/json", help="what watchers accept")
     parser.add_argument("--kept", action="store_true", help="the pods are there already; leave them there")
     parser.add_argument("--process", default="", help="a part of the API server's command line")
     options = parser.parse_args()
