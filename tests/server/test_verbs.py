@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.server.harness import APPLY, JSON_PATCH, MERGE, STRATEGIC, TABLE, config_map, pod, running
+
+from sagong.api import protobuf
+from sagong.api.types.authentication import SelfSubjectReview
+from sagong.api.types.meta import Status
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 
@@ -277,8 +282,8 @@ async def test_representations(tmp_path: Path) -> None:
         assert yaml.raw.startswith(b"apiVersion: v1\n")
         posted = await api("POST", MAPS, b"metadata:\n  name: b\ndata:\n  k: v\n", Content_Type="application/yaml")
         assert posted.status == 201
-        protobuf = await api("GET", MAPS, Accept="application/vnd.kubernetes.protobuf")
-        assert protobuf.raw.startswith(b"k8s\x00")
+        encoded = await api("GET", MAPS, Accept="application/vnd.kubernetes.protobuf")
+        assert encoded.raw.startswith(b"k8s\x00")
         body = (await api("GET", f"{MAPS}/a", Accept="application/vnd.kubernetes.protobuf")).raw.replace(b"\x01a", b"\x01c", 1)
         assert body
         assert (await api("GET", MAPS, Accept="text/html")).status == 406
@@ -292,3 +297,22 @@ async def test_a_patch_of_what_is_absent_makes_nothing_even_where_put_would(tmp_
             for media, body in ((MERGE, {"metadata": {"labels": {"a": "b"}}}), (STRATEGIC, {"metadata": {}}), (JSON_PATCH, [])):
                 answer = await api("PATCH", path, body, Content_Type=media)
                 assert (answer.status, answer.body["reason"]) == (404, "NotFound"), answer.raw
+
+
+async def test_a_status_comes_as_the_client_reads(tmp_path: Path) -> None:
+    media = "application/vnd.kubernetes.protobuf"
+    async with running(tmp_path) as api:
+        await api.ok("POST", MAPS, config_map("a", x="1"))
+        missing = await api("GET", f"{MAPS}/missing", Accept=media)
+        told: Any = protobuf.decode(missing.raw, Status)
+        assert (missing.status, missing.header("content-type"), told.reason, told.details.name) == (404, media, "NotFound", "missing")
+        deleted = await api("DELETE", f"{MAPS}/a", Accept=media)
+        told = protobuf.decode(deleted.raw, Status)
+        assert (told.kind, told.status, told.details.name) == ("Status", "Success", "a")
+        yaml = await api("GET", f"{MAPS}/missing", Accept="application/yaml")
+        assert (yaml.header("content-type"), yaml.raw[:14]) == ("application/yaml", b"apiVersion: v1")
+        assert (await api("GET", f"{MAPS}/missing", Accept="text/html")).body["reason"] == "NotFound"
+        assert (await api("GET", f"{MAPS}/missing", Accept=f"{media}, */*")).body["reason"] == "NotFound"
+        review = await api("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {}, Accept=media)
+        told = protobuf.decode(review.raw, SelfSubjectReview)
+        assert told.status.userInfo.username == "admin"

@@ -40,6 +40,14 @@ def representation(request: Request, *, targets: bool = True) -> Representation:
     return chosen
 
 
+def of_status(request: Request) -> Representation:
+    """Choose how a Status is told: as JSON where the client accepts nothing that there is."""
+    try:
+        return representation(request, targets=False)
+    except NotAcceptableError:
+        return Representation()
+
+
 @functools.lru_cache(maxsize=512)
 def _choose(accept: str, targets: bool) -> Representation:  # noqa: FBT001 - a cache key
     if not accept:

@@ -122,20 +122,20 @@ class Pipeline:
 
                 answer = websockets.upgrade(request, answer, events=exchange.info.verb == "watch")
         except ApiError as error:
-            return error_response(error)
+            return error_response(error, request)
         except StoreWriteError as error:
-            return error_response(ApiError(f"Internal error occurred: the write was not kept: {error}"))
+            return error_response(ApiError(f"Internal error occurred: the write was not kept: {error}"), request)
         except StoreClosedError as error:
-            return error_response(ServiceUnavailableError(f"the server keeps no state any more: {error}"))
+            return error_response(ServiceUnavailableError(f"the server keeps no state any more: {error}"), request)
         except asyncio.CancelledError:
             if not self._expired(exchange):
                 raise
             exchange.terminated = True
-            return error_response(TimeoutApiError("Timeout: request did not complete within the allotted timeout"))
+            return error_response(TimeoutApiError("Timeout: request did not complete within the allotted timeout"), request)
         except Exception as error:
             log.exception("%s %s", request.method, request.path)
             exchange.panic, exchange.terminated = str(error), True
-            return error_response(ApiError(f"Internal error occurred: {error}"))
+            return error_response(ApiError(f"Internal error occurred: {error}"), request)
         return answer
 
     async def run(self) -> None:

@@ -6,15 +6,17 @@ import msgspec
 
 from sagong.api.errors import ApiError
 from sagong.api.types.meta import Status, StatusDetails
-from sagong.server.messages import Response
+from sagong.server.messages import Request, Response
+from sagong.server.negotiation import Representation, of_status
+from sagong.server.shown import shown
 
 _encoder = msgspec.json.Encoder()
 
 
-def error_response(error: ApiError) -> Response:
+def error_response(error: ApiError, request: Request | None = None) -> Response:
     """Render an error; one that names a delay also says Retry-After."""
     headers = (("Retry-After", str(error.retry_after)),) if error.retry_after else ()
-    return Response(encode(error.status()), error.code, headers=headers)
+    return shown(error.status(), of_status(request) if request is not None else Representation(), error.code, headers)
 
 
 def encode(status: Status) -> bytes:

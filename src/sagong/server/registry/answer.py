@@ -8,9 +8,9 @@ from sagong.api import codec
 from sagong.api.types.base import ApiStruct
 from sagong.server import status
 from sagong.server.exchange import Exchange
-from sagong.server.messages import JSON, Response
-from sagong.server.negotiation import YAML, body_media, representation
-from sagong.server.registry.render import to_yaml
+from sagong.server.messages import Response
+from sagong.server.negotiation import body_media, of_status, representation
+from sagong.server.shown import shown
 
 
 def typed(exchange: Exchange, obj: ApiStruct, code: int = 200) -> Response:
@@ -18,15 +18,12 @@ def typed(exchange: Exchange, obj: ApiStruct, code: int = 200) -> Response:
     target = codec.target_of(type(obj))
     whole: Any = obj
     whole.apiVersion, whole.kind = target.api_version, target.kind
-    body = codec.encode(whole)
-    if representation(exchange.request, targets=False).media == YAML:
-        return Response(to_yaml(body), code, YAML)
-    return Response(body, code, JSON)
+    return shown(whole, representation(exchange.request, targets=False), code)
 
 
-def succeeded(code: int = 201) -> Response:
+def succeeded(exchange: Exchange, code: int = 201) -> Response:
     """Answer with a Status that says only Success."""
-    return Response(status.encode(status.success(code=code)), code)
+    return shown(status.success(code=code), of_status(exchange.request), code)
 
 
 def read(exchange: Exchange, kind: type[ApiStruct]) -> Any:

@@ -42,7 +42,7 @@ async def bind(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
             break
         except RevisionMismatchError as mismatch:
             entry = mismatch.current
-    return answer.succeeded()
+    return answer.succeeded(exchange)
 
 
 def _check_target(binding: Binding) -> None:

@@ -19,14 +19,15 @@ from sagong.api.types.meta import DeleteOptions, Preconditions
 from sagong.server import status
 from sagong.server.admission.plugin import Review
 from sagong.server.exchange import Exchange
-from sagong.server.messages import Answer, Request, Response
-from sagong.server.negotiation import body_media
+from sagong.server.messages import Answer, Request
+from sagong.server.negotiation import body_media, of_status
 from sagong.server.registry.options import integer, list_options
 from sagong.server.registry.read import page
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.splice import ListParts
 from sagong.server.registry.strategies import strategy_of
 from sagong.server.registry.write import MODIFIED, WRITE_TRIES, Call
+from sagong.server.shown import shown
 from sagong.store.base import Entry, RevisionMismatchError
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
@@ -76,7 +77,8 @@ async def delete(registry: Registry, exchange: Exchange, row: Resource) -> Answe
     code = 202 if not outcome.gone and options.orphanDependents is False else 200
     if outcome.gone and not strategy_of(row).returns_deleted:
         obj = registry.storage.decode(row, outcome.value, 0)
-        return _success(row, obj, code)
+        done = status.success(name=obj.metadata.name, group=row.group, kind=row.plural, uid=obj.metadata.uid)
+        return shown(done, of_status(exchange.request), code)
     return registry.answer(exchange, row, outcome.value, outcome.revision, code)
 
 
@@ -84,11 +86,6 @@ def _warn(exchange: Exchange, row: Resource, options: DeleteOptions) -> None:
     warning = strategy_of(row).delete_warning
     if warning and options.propagationPolicy is None and options.orphanDependents is None:
         exchange.warnings.append(warning)
-
-
-def _success(row: Resource, obj: Any, code: int) -> Response:
-    body = status.success(name=obj.metadata.name, group=row.group, kind=row.plural, uid=obj.metadata.uid)
-    return Response(status.encode(body), code)
 
 
 async def delete_object(registry: Registry, row: Resource, call: Call, options: DeleteOptions) -> Deleted:

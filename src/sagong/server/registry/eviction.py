@@ -46,25 +46,25 @@ async def evict(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     finished = pod.status.phase in ("Succeeded", "Failed") or pod.metadata.deletionTimestamp is not None
     if finished or pod.status.phase == "Pending":
         await _delete(registry, row, call, options if finished else pinned)
-        return answer.succeeded()
+        return answer.succeeded(exchange)
     budgets = _budgets_of(registry, pod)
     if len(budgets) > 1:
         raise ApiError("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.", reason="")
     if not budgets:
         await _delete(registry, row, call, options)
-        return answer.succeeded()
+        return answer.succeeded(exchange)
     entry, budget = budgets[0]
     if _counts(pod, budget):
         await _take_disruption(registry, entry, budget, pod.metadata.name, dry_run=call.dry_run)
         await _delete(registry, row, call, options)
-        return answer.succeeded()
+        return answer.succeeded(exchange)
     try:
         await _delete(registry, row, call, pinned)
     except ConflictError:
         if pinned.preconditions != options.preconditions:
             _still_processed(budget.metadata.name)
         raise
-    return answer.succeeded()
+    return answer.succeeded(exchange)
 
 
 def _pod(registry: Registry, row: Resource, call: Call) -> Pod:
