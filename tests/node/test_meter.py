@@ -75,7 +75,7 @@ def test_probes_are_counted_until_their_pod_is_gone() -> None:
     meter = KubeletMeter(HandClock())
     one = pod("{containers: [{name: c}]}")
     for passed in (True, False, None):
-        meter.probed(one, "c", "liveness", passed)
+        meter.probed(one, "c", "liveness", passed, 0.02)
     found, samples = exposed(exposition([meter.probes]))
     assert found == {"prober_probe_total": ("counter", {"probe_type", "result", "container", "pod", "namespace", "pod_uid"})}
     labels = 'container="c",namespace="ns",pod="p",pod_uid="u1",probe_type="Liveness",result="failed"'

@@ -9,13 +9,14 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from tests.network.api import api, background
-from tests.node.builders import pod
+from tests.node.builders import HandClock, pod
 
 from sagong.api.types.core import Container, Node, Pod, PodSpec, ServiceAccount
 from sagong.api.types.meta import ObjectMeta
 from sagong.node.admission import Rejection, admit
 from sagong.node.allocations import Allocations
 from sagong.node.api_side import ApiSide
+from sagong.node.lifecycle import State
 from sagong.node.pods import Pods
 from sagong.node.workers import Machinery
 
@@ -27,9 +28,19 @@ class Here:
 
     def __init__(self) -> None:
         self.rejections: dict[str, str] = {}
-        self.pods = Pods(self._admit, lambda _: None)
+        self.gone: list[str] = []
+        self.restarted: list[bool] = []
+        self.clock = HandClock()
+        self.pods = Pods(self._admit, lambda pod: self.gone.append(pod.metadata.name))
         ignore = SimpleNamespace(pod=lambda *_: None, reconcile=lambda _: None, forget=lambda _: None)
-        parts = SimpleNamespace(allocations=Allocations(None), events=ignore, statuses=ignore, prober=ignore)
+        parts = SimpleNamespace(
+            allocations=Allocations(None),
+            events=ignore,
+            statuses=ignore,
+            prober=ignore,
+            clock=self.clock,
+            restarted=self.restarted.append,
+        )
         self.pods.use(cast("Machinery", parts))
 
     def _admit(self, wanted: Pod, others: list[Pod]) -> Rejection | None:
@@ -66,6 +77,25 @@ def test_a_pod_that_the_api_has_dropped_does_not_count_though_it_still_ends() ->
     assert here.pods.known("uid-first")
     here.pods.api_changed(None, asking("second", "1500m"))
     assert here.rejections == {}
+
+
+def test_a_static_pod_that_comes_back_unchanged_while_it_ends_begins_anew() -> None:
+    here, static = Here(), asking("static", "1")
+    static.metadata.annotations["kubernetes.io/config.source"] = "file"
+    uid = static.metadata.uid
+    here.pods.static_changed({uid: static})
+    first = here.pods.worker(uid)
+    assert first is not None
+    here.pods.static_changed({})
+    here.pods.static_changed({uid: static})
+    assert (here.pods.worker(uid), first.state) == (first, State.TERMINATING)
+    first.state = State.FINISHED
+    here.pods.finished(uid)
+    assert (here.pods.worker(uid), here.gone, here.restarted) == (None, ["static"], [])
+    here.pods.left(uid)
+    second = here.pods.worker(uid)
+    assert second is not None
+    assert (second.state, here.restarted) == (State.SYNC, [True])
 
 
 async def test_a_new_kubelet_meets_the_pods_that_were_let_in_before_the_others(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class Metric(Struct):
 
     def rows(self) -> Iterator[str]:
         """Yield the lines of samples."""
-        yield from (f"{self.name}{_labels(labels)} {value:.12g}" for labels, value in self.samples)
+        yield from (f"{self.name}{_labels(labels)} {_number(value)}" for labels, value in self.samples)
 
     def lines(self) -> Iterator[str]:
         """Yield the lines of the family, none when it has no samples."""
@@ -48,7 +48,7 @@ class Metric(Struct):
 class Counts:
     """Sums by label values, kept up as things happen; without labels there is one, which starts at 0."""
 
-    kind: Literal["counter"] = "counter"
+    kind: Literal["counter", "gauge"] = "counter"
     level = ""
 
     def __init__(self, name: str, help_text: str, labels: Sequence[str] = ()) -> None:
@@ -67,6 +67,16 @@ class Counts:
     def lines(self) -> Iterator[str]:
         """Yield the lines of the family, none when nothing was counted."""
         return _family(self)
+
+
+class Gauge(Counts):
+    """What rises and falls, by label values; without labels there is one, which starts at 0."""
+
+    kind = "gauge"
+
+    def set(self, value: float, labels: tuple[str, ...] = ()) -> None:
+        """Let one of them be this."""
+        self.values[labels] = value
 
 
 class Histogram:
@@ -91,6 +101,10 @@ class Histogram:
         if counts is None:
             counts = self._counts[labels] = [0.0] * (len(self._bounds) + 2)
         return counts
+
+    def drop(self, labels: tuple[str, ...]) -> None:
+        """Forget the counts for label values."""
+        self._counts.pop(labels, None)
 
     def rows(self) -> Iterator[str]:
         """Yield the lines of samples."""
@@ -126,6 +140,10 @@ def _family(first: Family, *others: Family) -> Iterator[str]:
         yield f"# HELP {first.name} {f'[{first.level}] ' if first.level else ''}{first.help}"
         yield f"# TYPE {first.name} {first.kind}"
         yield from rows
+
+
+def _number(value: float) -> str:
+    return "+Inf" if value == _INFINITY else f"{value:.12g}"
 
 
 def _edge(bound: float) -> str:

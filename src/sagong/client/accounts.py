@@ -35,7 +35,7 @@ class Accounts:
 
         bearer = AskedToken(ask, self._client.clock)
         transport = Transport(self._config, self._client.clock, pool=self._pool, bearer=bearer, guard=self._client.transport.guard)
-        transport.requests = self._client.transport.requests
+        transport.metrics = self._client.transport.metrics
         return Client(self._config, clock=self._client.clock, random=self._client.random, transport=transport)
 
     def close(self) -> None:

@@ -13,12 +13,12 @@ import msgspec
 from sagong.api.cause import HEADER, cause_id
 from sagong.api.clock import Clock
 from sagong.api.errors import ApiError, UnauthorizedError, from_status
-from sagong.api.exposition import Counts
 from sagong.api.types.meta import Status
 from sagong.client.config import ClientConfig
 from sagong.client.connection import Connection
 from sagong.client.credentials import Bearer, bearer_of
 from sagong.client.pool import Guard, Pool, always
+from sagong.client.request_metrics import RequestMetrics
 
 REQUEST_TIMEOUT = 60.0
 MAX_REQUESTS = 64
@@ -88,22 +88,24 @@ class Transport:
         self._clock, self.guard = clock, guard
         self._bearer = bearer or bearer_of(config, clock)
         self._static = f"Host: {self.pool.authority}\r\nUser-Agent: {config.user_agent}\r\n"
-        self.requests = Counts(
-            "rest_client_requests_total",
-            "Number of HTTP requests, partitioned by status code, method, and host.",
-            ("code", "method", "host"),
-        )
+        self.metrics = RequestMetrics()
         self._slots = asyncio.Semaphore(MAX_REQUESTS)
 
     async def request(self, request: Request, time_limit: float = REQUEST_TIMEOUT) -> Response:
         """Ask and read the whole answer. Raises ApiError, OSError (ServerUnreachableError, TimeoutError)."""
+        metrics, who, asked = self.metrics, (request.method, self.pool.authority), self._clock.monotonic()
         async with self._slots:
+            begun = self._clock.monotonic()
+            metrics.waits.observe(begun - asked, who)
+            metrics.sent.observe(len(request.body), who)
             try:
                 return await self._asked(request, time_limit)
             except UnauthorizedError:
                 if not self._bearer.renew():
                     raise
                 return await self._asked(request, time_limit)
+            finally:
+                metrics.seconds.observe(self._clock.monotonic() - begun, who)
 
     @asynccontextmanager
     async def stream(self, request: Request, *, time_limit: float = REQUEST_TIMEOUT) -> AsyncIterator[Stream]:
@@ -128,6 +130,7 @@ class Transport:
             pause = _retry_after(response)
             if pause is None:
                 return _checked(response)
+            self.metrics.retries.add((str(response.status), request.method, self.pool.authority))
             await self._clock.sleep(pause)
         return _checked(await self._exchange(request, time_limit))
 
@@ -136,6 +139,7 @@ class Transport:
             connection = await self._send(request)
             try:
                 content = await connection.read_all()
+                self.metrics.received.observe(len(content), (request.method, self.pool.authority))
                 return Response(connection.status, connection.headers, content)
             finally:
                 self.pool.release(connection)
@@ -148,7 +152,7 @@ class Transport:
             connection = await self.pool.send(encoded, again=request.method in IDEMPOTENT, guard=guard)
             code = str(connection.status)
         finally:
-            self.requests.add((code, request.method, self.pool.authority))
+            self.metrics.requests.add((code, request.method, self.pool.authority))
         return connection
 
     def _encode(self, request: Request, token: str) -> bytes:

@@ -91,7 +91,12 @@ async def lead(
         master = Metric("leader_election_master_status", "gauge", "Whether this process leads, by the name of the lease: 1 or 0.")
         for elector in leading:
             master.add(int(elector.leading), name=election.name)
-        own: tuple[Family, ...] = (client.transport.requests, master, process_metrics.build(KUBERNETES_VERSION), *process_metrics.used())
+        own: tuple[Family, ...] = (
+            *client.transport.metrics.families(),
+            master,
+            process_metrics.build(KUBERNETES_VERSION),
+            *process_metrics.used(),
+        )
         return (body or b"") + exposition(own).encode()
 
     async with client, await serve_health(health, with_own) as server:
@@ -102,7 +107,7 @@ async def lead(
         identity = f"{socket.gethostname()}_{name}-{server.sockets[0].getsockname()[1]}"
         # a client of its own: renewing waits for nobody, and is not asked whether the lease is held
         async with Client(config, clock=client.clock, random=client.random) as own:
-            own.transport.requests = client.transport.requests
+            own.transport.metrics = client.transport.metrics
             recorder = Recorder(own, name)
             elector = LeaderElector(own, election.name, identity, namespace=election.namespace, times=election.times, recorder=recorder)
             leading.append(elector)

@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -25,8 +26,19 @@ _MIN_SHARES = 2
 class Cgroups:
     """Implements ports.CgroupManager."""
 
-    def __init__(self, fs: CgroupFs, root: str = "/", *, pod_pids_limit: int = 0) -> None:
-        """`root` is the cgroup that the tree hangs from, so that several nodes can share a machine; 0 pids is no limit."""
+    def __init__(
+        self,
+        fs: CgroupFs,
+        root: str = "/",
+        *,
+        pod_pids_limit: int = 0,
+        timed: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+    ) -> None:
+        """`root` is the cgroup that the tree hangs from, so that several nodes can share a machine; 0 pids is no limit.
+
+        `timed` is entered for as long as a cgroup is changed, with create, update or destroy.
+        """
+        self._timed = timed
         self._fs = fs
         self._root = PurePosixPath(root) / "kubepods"
         self._pids = max(pod_pids_limit, 0)
@@ -40,11 +52,9 @@ class Cgroups:
 
     def ensure_node(self, milli_cpu: int, memory: int, pids: int = 0) -> None:
         """Make the tree; pods together get so many thousandths of a CPU, bytes of memory, and processes. Raises OSError."""
-        self._fs.make(str(self._root))
-        self._fs.limit(str(self._root), Amounts(qos.cpu_shares(milli_cpu), memory=memory), pids)
+        self._create(str(self._root), Amounts(qos.cpu_shares(milli_cpu), memory=memory), pids)
         for name in filter(None, _CLASS_FOLDERS.values()):
-            self._fs.make(str(self._root / name))
-            self._fs.limit(str(self._root / name), Amounts(_MIN_SHARES))
+            self._create(str(self._root / name), Amounts(_MIN_SHARES))
 
     def parent(self, pod: Pod) -> str:
         """Return the pod's cgroup, which CRI's sandbox configuration names as cgroup_parent."""
@@ -55,8 +65,7 @@ class Cgroups:
         path, amounts = self.parent(pod), qos.pod_amounts(pod)
         if self._made.get(pod.metadata.uid) == (path, amounts):
             return
-        self._fs.make(path)
-        self._fs.limit(path, amounts, self._pids)
+        self._create(path, amounts, self._pids)
         self._made[pod.metadata.uid] = (path, amounts)
         if qos_class(pod) == "Burstable":
             self._burstable[pod.metadata.uid] = qos.totals(pod).cpu_request
@@ -70,7 +79,8 @@ class Cgroups:
     def resize_pod(self, pod: Pod, resource: Resource, amounts: Amounts) -> None:
         """Set the pod's limits of CPU or memory to these. Raises OSError."""
         path, before = self.parent(pod), self.amounts(pod)
-        self._fs.resize(path, resource, amounts)
+        with self._timed("update"):
+            self._fs.resize(path, resource, amounts)
         if resource == "memory":
             after = replace(before, memory=amounts.memory)
         else:
@@ -84,7 +94,8 @@ class Cgroups:
         """Kill what is left of the pod and remove its cgroup. While killed processes wait to be reaped, `pod_uids` still lists it."""
         self._made.pop(pod_uid, None)
         for path in self._paths(pod_uid):
-            cgroup_fs.remove(self._fs, path)
+            with self._timed("destroy"):
+                cgroup_fs.remove(self._fs, path)
         if self._burstable.pop(pod_uid, None) is not None:
             self._share_burstable()
 
@@ -142,7 +153,13 @@ class Cgroups:
             if self._fs.folders(path):
                 yield path
 
+    def _create(self, path: str, amounts: Amounts, pids: int = 0) -> None:
+        with self._timed("create"):
+            self._fs.make(path)
+            self._fs.limit(path, amounts, pids)
+
     def _share_burstable(self) -> None:
         path = str(self._root / "burstable")
-        self._fs.make(path)
-        self._fs.limit(path, Amounts(qos.cpu_shares(sum(self._burstable.values()))))
+        with self._timed("update"):
+            self._fs.make(path)
+            self._fs.limit(path, Amounts(qos.cpu_shares(sum(self._burstable.values()))))

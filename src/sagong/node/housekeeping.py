@@ -18,6 +18,8 @@ from sagong.node.cri.client import CriError, Runtime
 from sagong.node.kills import Killer
 from sagong.node.leases import Leases
 from sagong.node.logs_layout import LogFiles
+from sagong.node.meters.relists import RelistMeter
+from sagong.node.meters.volumes import VolumeMeter
 from sagong.node.observe import ContainerRun, Observed, Observer
 from sagong.node.ports import CgroupManager, VolumeManager
 from sagong.node.shims import Shims
@@ -45,6 +47,8 @@ class Housekeeper:
     known: Callable[[str], bool]
     wake: Callable[[str, str], None]
     sources_ready: Callable[[], bool]
+    relists: RelistMeter
+    volume_meter: VolumeMeter
     _seen: dict[str, object] = field(default_factory=dict)
     _removing: set[str] = field(default_factory=set)
     _ended: list[str] = field(default_factory=list)
@@ -75,7 +79,8 @@ class Housekeeper:
     async def relist(self, *, collect: bool = False) -> None:
         """Wake the workers of pods that look different; end pods that nobody knows. Raises CriError."""
         await self.leases.prune()
-        pods = await self.observer.uids()
+        with self.relists.relisting():
+            pods = await self.observer.uids()
         await self.shims.prune({sandbox.id for observed in pods.values() for sandbox in observed.sandboxes})
         for uid, observed in pods.items():
             looks = _signature(observed)
@@ -135,9 +140,15 @@ class Housekeeper:
                 await self.runtime.remove_sandbox(sandbox.id)
 
     async def _remove_strangers(self, pods: Mapping[str, Observed]) -> None:
-        uids = {*pods, *self.volumes.pod_uids(), *self.cgroups.pod_uids(), *self.logs.pod_uids()}
+        with_volumes = set(self.volumes.pod_uids())
+        uids = {*pods, *with_volumes, *self.cgroups.pod_uids(), *self.logs.pod_uids()}
         strangers = [pods.get(uid, Observed(uid=uid)) for uid in uids if not self.known(uid)]
+        self.relists.orphans.add(value=sum(observed.alive for observed in strangers if observed.uid not in self._removing))
         await asyncio.gather(*(self.remove(_skeleton(observed)) for observed in strangers))
+        unowned = with_volumes & {observed.uid for observed in strangers}
+        left = unowned & set(self.volumes.pod_uids()) if unowned else unowned
+        self.volume_meter.cleaned.set(len(unowned - left))
+        self.volume_meter.cleaning_errors.set(len(left))
 
 
 def superfluous(observed: Observed) -> Sequence[ContainerRun]:

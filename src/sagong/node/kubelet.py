@@ -11,6 +11,7 @@ from typing import Any
 from sagong.api.clock import Clock, Random
 from sagong.api.exposition import Family
 from sagong.api.quantity import parse
+from sagong.api.slis import Slis
 from sagong.api.types.core import Pod, PodStatus, Taint
 from sagong.client.client import Client
 from sagong.node import cgroup_fs, machine, node_metrics
@@ -48,6 +49,7 @@ from sagong.node.leases import Leases
 from sagong.node.log_rotation import LogRotator
 from sagong.node.logs_layout import LogFiles
 from sagong.node.meter import KubeletMeter
+from sagong.node.meters.volumes import totals
 from sagong.node.mirrors import Mirrors
 from sagong.node.node_reporter import NodeObserver, NodeReporter
 from sagong.node.node_status import NodeSettings
@@ -129,8 +131,14 @@ class Kubelet:
     def _assemble(self, version: cri.VersionResponse) -> None:
         config, clock = self.config, self.clock
         self.image_volumes = image_volumes(version, self.runtime, self.files)
-        self.observer = Observer(self.runtime, Ends(self.files.root))
-        self.statuses = StatusManager(self.api.client if self.api else None, clock, self.pods.shown, changed=self._status_changed)
+        self.observer = Observer(self.runtime, Ends(self.files.root), timed=self.meter.relists.pod)
+        self.statuses = StatusManager(
+            self.api.client if self.api else None,
+            clock,
+            self.pods.shown,
+            changed=self._status_changed,
+            synced=self.meter.sync_seconds.observe,
+        )
         self.prober = Prober(Checker(self.runtime), self.events, clock, self.random, self.pods.wake, checked=self.meter.probed)
         hooks = Hooks(self.runtime, clock)
         killer = Killer(self.runtime, hooks, self.events, clock)
@@ -208,6 +216,8 @@ class Kubelet:
                 resync_seconds=seconds(config.syncFrequency),
                 finished=self._finished,
                 worked=self._worked,
+                began=self.meter.began,
+                restarted=lambda static: self.meter.restarts.add(("true" if static else "",)),
             ),
             self.grants.look,
         )
@@ -224,6 +234,8 @@ class Kubelet:
             known=self.pods.known,
             wake=self.pods.wake,
             sources_ready=self._sources_ready,
+            relists=self.meter.relists,
+            volume_meter=self.meter.volumes,
         )
         self.network = PodNetwork(self.runtime, clock, self._pod_ranges)
         self.mirrors = Mirrors(self.api.client, clock, config.node_name, self._node_uid, self.pods.mirror) if self.api else None
@@ -233,9 +245,15 @@ class Kubelet:
         self.objects = ObjectCache(api, self.clock)
         contents = Contents(self.objects, TokenCache(api, self.clock, self.random))
         self.volumes = VolumeManager(
-            self.files, contents, api, self.clock, lambda: self.node_observer.allocatable, images=self.image_volumes
+            self.files,
+            contents,
+            api,
+            self.clock,
+            lambda: self.node_observer.allocatable,
+            images=self.image_volumes,
+            meter=self.meter.volumes,
         )
-        self.cgroups = Cgroups(cgroup_fs.detect(), self.config.cgroupRoot, pod_pids_limit=self.config.podPidsLimit)
+        self.cgroups = Cgroups(cgroup_fs.detect(), self.config.cgroupRoot, pod_pids_limit=self.config.podPidsLimit, timed=self.meter.cgroup)
 
     def _assemble_evictions(self) -> None:
         config = self.config
@@ -319,10 +337,30 @@ class Kubelet:
             reviewer = self.api.client if self.api else None
             machine, mounted = self.node_observer.machine, self.volumes.mounted
             statistics = NodeStatistics(
-                host, self.runtime, self.cgroups, machine, self.files, self.logs.pods, mounted, self.clock, self._families
+                host,
+                self.runtime,
+                self.cgroups,
+                machine,
+                self.files,
+                self.logs.pods,
+                mounted,
+                self.clock,
+                self._families,
+                self.meter.volumes,
             )
-            tasks.append(serve_health(config.healthzBindAddress, config.healthzPort))
-            tasks.append(serve(host, self.runtime, self.clock, reviewer=reviewer, addresses=self.ips, statistics=statistics))
+            slis = Slis()
+            tasks.append(serve_health(config.healthzBindAddress, config.healthzPort, slis))
+            serving = serve(
+                host,
+                self.runtime,
+                self.clock,
+                reviewer=reviewer,
+                addresses=self.ips,
+                statistics=statistics,
+                slis=slis,
+                meter=self.meter.requests,
+            )
+            tasks.append(serving)
         return [*tasks, self._with_api(self.api, self.mirrors)] if self.api and self.mirrors else tasks
 
     def _rotator(self) -> LogRotator:
@@ -441,6 +479,8 @@ class Kubelet:
     def _families(self, path: str) -> Iterable[Family]:
         """Return what only the kubelet as a whole can show on a page of metrics."""
         if path == "probes":
-            return (self.meter.probes,)
-        requests = [self.api.client.transport.requests] if self.api else []
-        return [*self.meter.families(), *node_metrics.of_workers(self.pods.all(), len(self.pods.mirrors())), *requests, *self._process()]
+            return self.meter.page_of_probes()
+        requests = self.api.client.transport.metrics.families() if self.api else ()
+        volumes = totals(self.volumes.desired(), self.volumes.actual())
+        workers = node_metrics.of_workers(self.pods.all(), len(self.pods.mirrors()))
+        return [*self.meter.families(), volumes, *workers, *requests, *self._process()]

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Literal
 
 from sagong.api.clock import Clock, parse_time
 from sagong.api.exposition import DEFAULT_BOUNDS, Counts, Family, Histogram, exponential
 from sagong.api.types.core import ContainerStatus, Pod, PodStatus
+from sagong.node.meters.ledger import Ledger
+from sagong.node.meters.relists import RelistMeter
+from sagong.node.meters.requests import RequestMeter
+from sagong.node.meters.volumes import VolumeMeter
 
 ContainerType = Literal["container", "init_container", "ephemeral_container"]
 _STARTUP = (0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600)
 _PULL = (1, 5, 10, 20, 30, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600)
+_SYNC = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 20, 30, 45, 60)
 _MB, _GB = 1 << 20, 1 << 30
 _SIZES = (
     *((100 * _GB, "GT100GB"), (60 * _GB, "60GB-100GB"), (40 * _GB, "40GB-60GB"), (30 * _GB, "30GB-40GB"), (20 * _GB, "20GB-30GB")),
@@ -27,7 +33,10 @@ class KubeletMeter:
         self._clock = clock
         self._seen: dict[str, float] = {}
         self._pulling: dict[str, float] = {}
-        self._counts: list[Counts | Histogram] = []
+        self.ledger = Ledger(clock)
+        self._count, self._time = self.ledger.count, self.ledger.time
+        self.relists, self.volumes, self.requests = RelistMeter(self.ledger), VolumeMeter(self.ledger), RequestMeter(self.ledger)
+        self._of_pods()
         operation, kind = ("operation_type",), ("container_type",)
         self.operations = self._count("runtime_operations_total", "Cumulative number of runtime operations by operation type.", operation)
         self.operation_errors = self._count(
@@ -77,10 +86,21 @@ class KubeletMeter:
             "Cumulative number of a liveness, readiness or startup probe for a container by result.",
             ("probe_type", "result", "container", "pod", "namespace", "pod_uid"),
         )
+        self.probe_seconds = Histogram(
+            "prober_probe_duration_seconds",
+            "How long probes take that pass, or that nothing is learnt from.",
+            ("probe_type", "container", "pod", "namespace"),
+            DEFAULT_BOUNDS,
+        )
+        self._probed: dict[str, set[tuple[str, ...]]] = {}
 
     def families(self) -> Iterable[Family]:
         """Return all but those of probes, which have a page of their own."""
-        return self._counts
+        return self.ledger.families
+
+    def page_of_probes(self) -> Iterable[Family]:
+        """Return those of probes."""
+        return self.probes, self.probe_seconds
 
     def status_changed(self, pod: Pod | None, before: PodStatus | None, after: PodStatus) -> None:
         """Take a pod's new status: containers that have ended, and whether the pod runs for the first time."""
@@ -106,10 +126,23 @@ class KubeletMeter:
         if pod_uid in self._seen:
             self._pulling[pod_uid] = self._pulling.get(pod_uid, 0.0) + seconds
 
-    def probed(self, pod: Pod, container: str, kind: str, passed: bool | None) -> None:  # noqa: FBT001 - the result itself
-        """Count a probe; None: nothing was learnt."""
+    def probed(self, pod: Pod, container: str, kind: str, passed: bool | None, seconds: float) -> None:  # noqa: FBT001 - the result itself
+        """Count a probe; None: nothing was learnt. As upstream, only those that do not fail are timed."""
         result = "unknown" if passed is None else "successful" if passed else "failed"
         self.probes.add((kind.title(), result, container, pod.metadata.name, pod.metadata.namespace, pod.metadata.uid))
+        if passed is not False:
+            labels = (kind.title(), container, pod.metadata.name, pod.metadata.namespace)
+            self.probe_seconds.observe(seconds, labels)
+            self._probed.setdefault(pod.metadata.uid, set()).add(labels)
+
+    def began(self, pod: Pod, seconds: float) -> None:
+        """Count a pod whose worker begins."""
+        self.worker_start_seconds.observe(seconds)
+        self.containers_per_pod.observe(len(pod.spec.containers))
+
+    def cgroup(self, operation: str) -> AbstractContextManager[None]:
+        """Time a change of a cgroup."""
+        return self.ledger.timing(self.cgroup_seconds, operation)
 
     def forget(self, pod_uid: str) -> None:
         """Drop what is known of a pod that is gone."""
@@ -117,6 +150,8 @@ class KubeletMeter:
         self._pulling.pop(pod_uid, None)
         for labels in [labels for labels in self.probes.values if labels[-1] == pod_uid]:
             del self.probes.values[labels]
+        for labels in self._probed.pop(pod_uid, ()):
+            self.probe_seconds.drop(labels)
 
     def _runs(self, pod: Pod, seconds: float, pulled: float) -> None:
         self.pod_seconds.observe(seconds)
@@ -125,13 +160,16 @@ class KubeletMeter:
             self.pod_total_seconds.observe(whole)
             self.pod_sli_seconds.observe(max(whole - pulled, 0.0))
 
-    def _count(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counts:
-        self._counts.append(made := Counts(f"kubelet_{name}", text, labels))
-        return made
-
-    def _time(self, name: str, text: str, labels: tuple[str, ...] = (), bounds: Iterable[float] = DEFAULT_BOUNDS) -> Histogram:
-        self._counts.append(made := Histogram(f"kubelet_{name}", text, labels, tuple(bounds)))
-        return made
+    def _of_pods(self) -> None:
+        self.worker_start_seconds = self._time("pod_worker_start_duration_seconds", "Seconds from seeing a pod to its worker's begin.")
+        self.containers_per_pod = self._time("containers_per_pod_count", "How many containers pods have.", (), exponential(1, 2, 5))
+        self.restarts = self._count(
+            "restarted_pods_total", "How many pods were shown again, with their uid, while they were being ended.", ("static",)
+        )
+        self.sync_seconds = self._time(
+            "pod_status_sync_duration_seconds", "Seconds from a change of a pod's status until the API has it.", (), _SYNC
+        )
+        self.cgroup_seconds = self._time("cgroup_manager_duration_seconds", "How long changes of cgroups take.", ("operation_type",))
 
 
 def container_type(pod: Pod, name: str) -> ContainerType:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -107,7 +108,9 @@ class Observed:
 class Observer:
     """Asks the runtime. Ended runs and a sandbox's addresses do not change, so they are asked for once."""
 
-    def __init__(self, runtime: Runtime, ends: Ends) -> None:
+    def __init__(self, runtime: Runtime, ends: Ends, *, timed: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        """Take the parts; `timed` is entered for each look at a pod."""
+        self._timed = timed
         self._runtime = runtime
         self._ends = ends
         self._ended: dict[str, ContainerRun] = {}
@@ -117,8 +120,9 @@ class Observer:
     async def pod(self, uid: str) -> Observed:
         """Observe one pod. Raises CriError."""
         selector = {labels.POD_UID: uid}
-        sandboxes, containers = await asyncio.gather(self._runtime.list_sandboxes(selector), self._runtime.list_containers(selector))
-        return await self._assemble(uid, sandboxes, containers)
+        with self._timed():
+            sandboxes, containers = await asyncio.gather(self._runtime.list_sandboxes(selector), self._runtime.list_containers(selector))
+            return await self._assemble(uid, sandboxes, containers)
 
     async def uids(self) -> Mapping[str, Observed]:
         """Observe all pods, coarsely: identity, sandboxes and the states of containers, without exit codes. Raises CriError."""

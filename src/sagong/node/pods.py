@@ -37,6 +37,7 @@ class Pods:
         self._workers: dict[str, PodWorker] = {}
         self._hidden: set[str] = set()
         self._leaving: set[str] = set()
+        self._seen: dict[str, float] = {}
         self._waiting: dict[str, Pod] = {}
         self._static: Mapping[str, Pod] = {}
         self._mirrors: dict[tuple[str, str], Pod] = {}
@@ -125,7 +126,10 @@ class Pods:
         """Take note that nothing is left of a pod that was forgotten; should it be shown again, it may begin now."""
         self._leaving.discard(uid)
         if uid in self._waiting:
-            self._start(self._waiting[uid])
+            waiting = self._waiting[uid]
+            if self._machinery is not None:
+                self._machinery.restarted(is_static(waiting))
+            self._start(waiting)
 
     @property
     def idle(self) -> bool:
@@ -157,8 +161,9 @@ class Pods:
 
     def _show(self, pod: Pod) -> None:
         worker = self._workers.get(pod.metadata.uid)
-        if worker is not None:
-            self._hidden.discard(pod.metadata.uid)
+        if worker is not None and pod.metadata.uid in self._hidden:
+            self._waiting[pod.metadata.uid] = pod  # it is being ended, and begins anew then
+        elif worker is not None:
             worker.update(pod)
             if worker.resizing:
                 self._resized()
@@ -171,11 +176,13 @@ class Pods:
         assert self._machinery is not None
         uid, meta = pod.metadata.uid, pod.metadata
         static = is_static(pod)
-        if uid in self._leaving or (static and self._rivals(pod)):
+        seen = self._seen.setdefault(uid, self._machinery.clock.monotonic())
+        if uid in self._workers or uid in self._leaving or (static and self._rivals(pod)):
             self._waiting[uid] = pod
             return
         self._waiting.pop(uid, None)
-        worker = PodWorker(pod, self._machinery, static=static)
+        worker = PodWorker(pod, self._machinery, static=static, seen=seen)
+        del self._seen[uid]
         others = [other.pod for other in self.counting()]
         self._workers[uid] = worker
         active = pod.status.phase not in TERMINAL and not meta.deletionTimestamp
@@ -198,6 +205,7 @@ class Pods:
 
     def _hide(self, uid: str) -> None:
         self._waiting.pop(uid, None)
+        self._seen.pop(uid, None)
         worker = self._workers.get(uid)
         if worker is None:
             return

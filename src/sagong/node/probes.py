@@ -50,9 +50,9 @@ class Prober:
         random: Random,
         changed: Callable[[str], None],
         *,
-        checked: Callable[[Pod, str, str, bool | None], None] = lambda _pod, _container, _kind, _passed: None,
+        checked: Callable[[Pod, str, str, bool | None, float], None] = lambda _pod, _container, _kind, _passed, _seconds: None,
     ) -> None:
-        """Take the parts; `checked` is told of each check: pod, container, kind of probe, and what was learnt."""
+        """Take the parts; `checked` is told of each check: pod, container, kind of probe, what was learnt, and the seconds it took."""
         self._checked = checked
         self._checker = checker
         self._events = events
@@ -181,8 +181,9 @@ class Prober:
             self._changed(watch.pod.metadata.uid)
 
     async def _check(self, watch: _Watch, kind: Kind, probe: Probe) -> bool | None:
+        began = self._clock.monotonic()
         passed = await self._tried(watch, kind, probe)
-        self._checked(watch.pod, watch.container.name, kind, passed)
+        self._checked(watch.pod, watch.container.name, kind, passed, self._clock.monotonic() - began)
         return passed
 
     async def _tried(self, watch: _Watch, kind: Kind, probe: Probe) -> bool | None:

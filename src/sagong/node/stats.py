@@ -19,6 +19,8 @@ from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError, Runtime
 from sagong.node.machine import Machine
+from sagong.node.meters.ledger import Ledger
+from sagong.node.meters.volumes import VolumeMeter
 from sagong.node.server.host import Host
 from sagong.node.volumes.layout import Mounted, NodeFiles
 
@@ -42,11 +44,13 @@ class NodeStatistics:
     clock: Clock
     more: Callable[[str], Iterable[Family]] = lambda _: ()
     """what else belongs on the page of this path"""
+    meter: VolumeMeter | None = None
     _samples: dict[str, tuple[float, int, int]] = field(default_factory=dict)
     _disks: dict[Path, tuple[float, usage.Disk]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._started = format_time(self.clock.now())
+        self._meter = self.meter or VolumeMeter(Ledger(self.clock))
 
     async def summary(self, *, only_cpu_and_memory: bool) -> Mapping[str, object]:
         """Return the Summary."""
@@ -194,12 +198,15 @@ class NodeStatistics:
         return [(volume, await self._volume(pod, volume, path)) for volume, path in measured]
 
     async def _volume(self, pod: Pod, volume: Volume, path: Path) -> Stats:
-        named: Stats = {"name": volume.name, **await asyncio.to_thread(self._file_system, path)}  # one from the network may hang
-        if claim := claim_of(pod, volume):
+        claim = claim_of(pod, volume)
+        foreign = bool(claim) or volume.nfs is not None  # not the node's: to look at each of its files could take for ever
+        with self._meter.measuring("statfs" if foreign or self._recent(path) else "du"):
+            named: Stats = {"name": volume.name, **await asyncio.to_thread(self._file_system, path)}  # one from the network may hang
+            disk = usage.Disk(0, 0) if foreign else await self._disk(path)
+        if claim:
             named["pvcRef"] = {"name": claim.name, "namespace": pod.metadata.namespace}
-        if claim or volume.nfs is not None:
-            return named  # not the node's: to look at each of its files could take for ever
-        disk = await self._disk(path)
+        if foreign:
+            return named
         return {**named, "usedBytes": disk.used, "inodesUsed": disk.inodes}
 
     async def _image_fs(self) -> Stats:
@@ -212,13 +219,18 @@ class NodeStatistics:
         return {**self._file_system(root if root.exists() else self.files.root), "usedBytes": used}
 
     async def _disk(self, path: Path) -> usage.Disk:
-        now = self.clock.monotonic()
-        known = self._disks.get(path)
-        if known is None or now - known[0] >= _DISK_SECONDS:
+        known = self._recent(path)
+        if known is None:
+            now = self.clock.monotonic()
             known = (now, await asyncio.to_thread(usage.disk_usage, path))
             self._disks = {old: entry for old, entry in self._disks.items() if now - entry[0] < _DISK_SECONDS}
             self._disks[path] = known
         return known[1]
+
+    def _recent(self, path: Path) -> tuple[float, usage.Disk] | None:
+        """Return what was measured less than a minute ago."""
+        known = self._disks.get(path)
+        return known if known is not None and self.clock.monotonic() - known[0] < _DISK_SECONDS else None
 
     def _node_usage(self) -> Usage:
         used = self.cgroups.node_usage()

@@ -41,6 +41,8 @@ class _Entry:
     status: PodStatus
     finished: bool = False
     dirty: bool = True
+    since: float | None = None
+    """when the oldest change was seen that the API does not show yet"""
 
 
 class StatusManager:
@@ -54,8 +56,10 @@ class StatusManager:
         *,
         workers: int = WORKERS,
         changed: Callable[[str, PodStatus | None, PodStatus], None] = lambda _uid, _before, _after: None,
+        synced: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        """Take the parts; `changed` is told of each new status."""
+        """Take the parts; `changed` is told of each new status, `synced` how many seconds it took until the API had it."""
+        self._synced = synced
         self._writer, self._workers, self._changed = writer, workers, changed
         self._clock = clock
         self._api_pod = api_pod
@@ -76,7 +80,8 @@ class StatusManager:
         if entry and entry.status == status:
             return
         self._changed(uid, entry.status if entry else None, status)
-        self._entries[uid] = _Entry(status, finished=entry.finished if entry else False)
+        since = entry.since if entry and entry.since is not None else self._clock.monotonic()
+        self._entries[uid] = _Entry(status, finished=entry.finished if entry else False, since=since)
         self._enqueue(uid)
 
     def finish(self, uid: str) -> None:
@@ -145,6 +150,7 @@ class StatusManager:
                 body = {"metadata": {"uid": meta.uid}, "status": difference}
                 pod = await self._writer.patch(Pod, meta.name, meta.namespace, body, patch_type="strategic", subresource="status")
                 self._shown[uid] = (pod.metadata.resourceVersion, pod.status)
+            self._shows(uid, entry)
             if self._ripe(entry, pod):
                 await self._writer.delete(Pod, meta.name, meta.namespace, uid=meta.uid, grace_period_seconds=0)
         except NotFoundError:
@@ -157,6 +163,16 @@ class StatusManager:
         except BaseException:
             entry.dirty = True
             raise
+
+    def _shows(self, uid: str, entry: _Entry) -> None:
+        """Tell how long it took until the API showed what changed first; what has changed meanwhile is counted from now on."""
+        if entry.since is None:
+            return
+        now = self._clock.monotonic()
+        self._synced(now - entry.since)
+        entry.since = None
+        if (newer := self._entries.get(uid)) is not None and newer is not entry:
+            newer.since = now
 
     def _known(self, uid: str, pod: Pod) -> PodStatus:
         """Return the newest status that the API is known to have: what it answered last, or what was watched since."""

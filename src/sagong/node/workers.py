@@ -58,6 +58,10 @@ class Machinery:
     """told the uid of a pod of which nothing is left"""
     worked: Callable[[str, float], None] = lambda _operation, _seconds: None
     """told what each look at a pod was for (create, sync, kill), and how many seconds it took"""
+    began: Callable[[Pod, float], None] = lambda _pod, _seconds: None
+    """told of each pod that is to run when its worker begins, and how many seconds ago the pod was seen first"""
+    restarted: Callable[[bool], None] = lambda _static: None
+    """told of each pod that was shown again while it was being ended, and begins anew"""
 
 
 @dataclass(slots=True)
@@ -75,8 +79,10 @@ class _Memory:
 class PodWorker:
     """Drives one pod."""
 
-    def __init__(self, pod: Pod, machinery: Machinery, *, static: bool = False) -> None:
+    def __init__(self, pod: Pod, machinery: Machinery, *, static: bool = False, seen: float | None = None) -> None:
+        """`seen` is when the pod was seen first, by the clock's monotonic time."""
         self.wanted = pod
+        self._seen = machinery.clock.monotonic() if seen is None else seen
         self.pod = machinery.allocations.apply(pod)
         """the pod with the resources that it has been granted: all work is done with it"""
         self.static = static
@@ -163,6 +169,8 @@ class PodWorker:
         """Work until the pod is finished. Never raises for what can be tried again."""
         if self.pod.metadata.deletionTimestamp and self.state is State.SYNC:
             self.state = move(self.state, "end")
+        if self.state is State.SYNC:
+            self._m.began(self.pod, self._m.clock.monotonic() - self._seen)
         steps = {State.SYNC: self._sync, State.TERMINATING: self._terminate, State.TERMINATED: self._clean}
         while self.state is not State.FINISHED:
             self._wake.clear()

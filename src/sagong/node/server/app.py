@@ -17,6 +17,8 @@ from sagong.api.types.core import PodList
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError, Runtime
+from sagong.node.meters.ledger import Ledger
+from sagong.node.meters.requests import RequestMeter
 from sagong.node.server.auth import Gatekeeper
 from sagong.node.server.host import Host
 from sagong.node.server.http import Exchange, HttpError, serve_connection
@@ -91,11 +93,13 @@ class KubeletServer:
     log_root: Path = field(default=Path("/var/log"))
     """what /logs/ shows"""
     checkpoints: Path = field(default=Path("/var/lib/kubelet/checkpoints"))
+    slis: Slis = field(default_factory=Slis)
+    meter: RequestMeter | None = None
 
     def __post_init__(self) -> None:
         self._logs = ContainerLogs(self.host, self.runtime, self.clock)
         self._streaming = Streaming(self.host, self.runtime)
-        self._slis = Slis()
+        self._meter = self.meter or RequestMeter(Ledger(self.clock))
         self._routes: Mapping[str, tuple[Handler, int, int]] = {
             # first part of the path: (handler, least and most number of further parts)
             "healthz": (self._healthz, 0, 1),
@@ -140,6 +144,11 @@ class KubeletServer:
 
     async def handle(self, exchange: Exchange) -> None:
         """Serve a request. Raises HttpError."""
+        request = exchange.request
+        with self._meter.serving(request.method, request.path, request.upgrade):
+            await self._serve(exchange)
+
+    async def _serve(self, exchange: Exchange) -> None:
         first, *rest = exchange.request.path.strip("/").split("/")
         found = self._routes.get(first)
         await self.gatekeeper.admit(exchange)
@@ -154,7 +163,7 @@ class KubeletServer:
         if check not in ("", *_CHECKS):
             raise HttpError(404, "404 page not found")
         for name in [check] if check else _CHECKS:
-            self._slis.observe(name, "healthz", well=True)
+            self.slis.observe(name, "healthz", well=True)
         await exchange.send(200, "ok")
 
     async def _pods(self, exchange: Exchange) -> None:
@@ -205,7 +214,7 @@ class KubeletServer:
 
     async def _metrics(self, exchange: Exchange, what: str = "") -> None:
         if what == "slis":
-            await exchange.send(200, self._slis.page(), CONTENT_TYPE)
+            await exchange.send(200, self.slis.page(), CONTENT_TYPE)
             return
         if self.statistics is None or what not in ("", "resource", "cadvisor", "probes"):
             raise HttpError(404, "404 page not found")

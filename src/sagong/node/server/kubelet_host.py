@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 
 from sagong.api.clock import Clock
+from sagong.api.slis import Slis
 from sagong.api.types.core import Pod
 from sagong.node.config import KubeletConfig, seconds
 from sagong.node.cri.client import Runtime
+from sagong.node.meters.requests import RequestMeter
 from sagong.node.pods import Pods
 from sagong.node.server.app import KubeletServer, Statistics, Tls
 from sagong.node.server.auth import AuthSettings, Gatekeeper, Reviewer
@@ -60,6 +62,8 @@ async def serve(
     reviewer: Reviewer | None,
     addresses: Sequence[str],
     statistics: Statistics | None = None,
+    slis: Slis,
+    meter: RequestMeter,
 ) -> None:
     """Serve as the configuration says, until cancelled. Raises OSError when the port is taken."""
     config = host.config
@@ -79,6 +83,14 @@ async def serve(
     preferred = str(Path(config.rootDir) / "pki" / "kubelet-server-current.pem") if config.serverTLSBootstrap else ""
     gatekeeper = Gatekeeper(reviewer, host.node_name, clock, settings)
     server = KubeletServer(
-        host, runtime, gatekeeper, clock, statistics, Path(config.podLogsDir).parent, Path(config.rootDir, "checkpoints")
+        host,
+        runtime,
+        gatekeeper,
+        clock,
+        statistics,
+        Path(config.podLogsDir).parent,
+        Path(config.rootDir, "checkpoints"),
+        slis,
+        meter,
     )
     await server.run(config.address, config.port, Tls(certificate, key, config.authentication.x509.clientCAFile, preferred))

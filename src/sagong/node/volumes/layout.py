@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagong.node.cri import api_pb2 as cri
@@ -92,3 +92,5 @@ class Mounted:
     """what the runtime itself is to mount, instead of a path"""
     block: bool = False
     """the path is a block device, for volumeDevices"""
+    plugin: str = field(default="", compare=False)
+    """upstream's name of the plugin that it is from"""

@@ -8,21 +8,25 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sagong.api.clock import Clock
 from sagong.api.errors import ApiError
 from sagong.api.pods import all_containers
-from sagong.api.types.core import HostPathVolumeSource, Pod, Volume
+from sagong.api.types.core import HostPathVolumeSource, PersistentVolumeSpec, Pod, Volume
 from sagong.node.downward import Facts
+from sagong.node.meters.ledger import Ledger
+from sagong.node.meters.volumes import UNKNOWN, VolumeMeter
 from sagong.node.volumes import atomic, empty_dir, host_path, mounting, nfs, ownership, subpath, untrusted
-from sagong.node.volumes.claims import Reader, bound_volume
+from sagong.node.volumes.claims import Bound, Reader, bound_volume
 from sagong.node.volumes.errors import MountError, VolumeError
 from sagong.node.volumes.image import ImageVolumes
 from sagong.node.volumes.layout import Mounted, NodeFiles, PodFiles
 from sagong.node.volumes.payload import Contents
 
 _API_BACKED = {"configMap": "configmap", "secret": "secret", "downwardAPI": "downward-api", "projected": "projected"}
+_PLUGINS = {**_API_BACKED, "emptyDir": "empty-dir", "hostPath": "host-path", "nfs": "nfs", "image": "image", "local": "local-volume"}
 _ON_DISK = frozenset({"configmap"})  # the others may hold secrets, and stay in memory
 
 
@@ -38,6 +42,7 @@ class VolumeManager:
         allocatable: Callable[[], Mapping[str, str]] = dict,
         *,
         images: ImageVolumes | None = None,
+        meter: VolumeMeter | None = None,
     ) -> None:
         """`allocatable` tells what the node has to give, as quantities: it bounds volumes in memory. `images` has image volumes."""
         self.files = files
@@ -47,6 +52,17 @@ class VolumeManager:
         self._allocatable = allocatable
         self._images = images
         self._mounted: dict[str, Mapping[str, Mounted]] = {}
+        self._meter = meter or VolumeMeter(Ledger(clock))
+        self._wanted: dict[str, Mapping[str, str]] = {}
+        self._held: dict[str, Mapping[str, str]] = {}
+
+    def desired(self) -> Sequence[str]:
+        """Return the plugins of all volumes that pods should have."""
+        return [self._held.get(uid, {}).get(name, plugin) for uid, wanted in self._wanted.items() for name, plugin in wanted.items()]
+
+    def actual(self) -> Sequence[str]:
+        """Return the plugins of all volumes that are set up."""
+        return [plugin for held in self._held.values() for plugin in held.values()]
 
     def mounted(self, pod_uid: str) -> Mapping[str, Mounted]:
         """Return the pod's volumes by name, as the last `mount` left them."""
@@ -65,6 +81,7 @@ class VolumeManager:
         pod_files = self.files.pod(pod.metadata.uid)
         pod_files.create()
         self._contents.objects.register(pod)
+        self._wanted[pod.metadata.uid] = {volume.name: _plugin(volume) for volume in pod.spec.volumes}
         mounted: dict[str, Mounted] = {}
         failures: dict[str, str] = {}
         for volume in pod.spec.volumes:
@@ -75,6 +92,8 @@ class VolumeManager:
             except (VolumeError, ApiError, OSError, ValueError) as error:
                 failures[volume.name] = str(error)
         self._mounted[pod.metadata.uid] = mounted
+        with_containers = {volume.name: _plugin(volume) for volume in pod.spec.volumes if volume.image is not None}
+        self._held[pod.metadata.uid] = {**with_containers, **{name: volume.plugin for name, volume in mounted.items()}}
         if failures:
             raise MountError(failures)
 
@@ -83,13 +102,23 @@ class VolumeManager:
         self._contents.objects.forget(pod_uid)
         self._contents.tokens.forget(pod_uid)
         self._mounted.pop(pod_uid, None)
+        self._wanted.pop(pod_uid, None)
         files = self.files.pod(pod_uid)
-        await asyncio.to_thread(subpath.unpin, files.subpaths)
-        if self._images is not None:
-            await self._images.release(pod_uid)
-        await asyncio.to_thread(_remove, files)
+        with self._meter.operation("volume_unmount", *self._held.get(pod_uid, {}).values()):
+            await asyncio.to_thread(subpath.unpin, files.subpaths)
+            if self._images is not None:
+                await self._images.release(pod_uid)
+            await asyncio.to_thread(_remove, files)
+        self._held.pop(pod_uid, None)
 
     async def _mount_one(self, pod: Pod, volume: Volume, files: PodFiles, facts: Facts) -> Mounted:
+        name = _plugin(volume)
+        if name == UNKNOWN:
+            return await self._mount_claim(pod, volume, files)
+        with self._meter.operation("volume_mount", name):
+            return replace(await self._mount_own(pod, volume, files, facts), plugin=name)
+
+    async def _mount_own(self, pod: Pod, volume: Volume, files: PodFiles, facts: Facts) -> Mounted:
         plugin = _api_backed(volume)
         if plugin:
             path = files.volume(plugin, volume.name)
@@ -102,18 +131,21 @@ class VolumeManager:
             return Mounted(path)
         if volume.hostPath is not None:
             return Mounted(host_path.set_up(volume.hostPath))
-        if volume.nfs is not None:
-            path = files.volume("nfs", volume.name)
-            await nfs.set_up(path, volume.nfs)
-            return Mounted(path, volume.nfs.readOnly)
-        return await self._mount_claim(pod, volume, files)
+        assert volume.nfs is not None
+        path = files.volume("nfs", volume.name)
+        await nfs.set_up(path, volume.nfs)
+        return Mounted(path, volume.nfs.readOnly)
 
     async def _mount_claim(self, pod: Pod, volume: Volume, files: PodFiles) -> Mounted:
         bound = await bound_volume(self._reader, pod, volume)
         if bound is None:
             raise VolumeError(f'no volume plugin matched name: volume "{volume.name}"')
+        plugin, block = _plugin(bound.volume.spec), bound.volume.spec.volumeMode == "Block"
+        with self._meter.operation("map_volume" if block else "volume_mount", plugin):
+            return replace(await self._mount_bound(pod, bound, files, block=block), plugin=plugin)
+
+    async def _mount_bound(self, pod: Pod, bound: Bound, files: PodFiles, *, block: bool) -> Mounted:
         spec = bound.volume.spec
-        block = spec.volumeMode == "Block"
         if spec.hostPath is not None:
             return Mounted(host_path.set_up(spec.hostPath), bound.read_only)
         if spec.local is not None:
@@ -152,6 +184,11 @@ class VolumeManager:
 def _api_backed(volume: Volume) -> str:
     """Return the plugin's name when the volume's contents come from the API, or ""."""
     return next((plugin for field, plugin in _API_BACKED.items() if getattr(volume, field) is not None), "")
+
+
+def _plugin(source: Volume | PersistentVolumeSpec) -> str:
+    """Return upstream's name of what sets a volume up; that of a claim is known when it is bound."""
+    return next((f"kubernetes.io/{name}" for field, name in _PLUGINS.items() if getattr(source, field, None) is not None), UNKNOWN)
 
 
 def _nested_mount_points(pod: Pod, name: str) -> Collection[str]:
