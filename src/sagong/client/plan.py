@@ -148,6 +148,7 @@ class Plan:
 
     `rest`: seconds for which changes that concern the key are gathered before it is looked at again (`rest_after`).
     `handled`: a failure is settled by what follows, and no reason to try again with a back-off. `notes`: for the controller's meter.
+    `failure`: what could not be looked at; the plan is carried out all the same, and the key tried again with a back-off.
     """
 
     actions: tuple[Action, ...] = ()
@@ -156,6 +157,7 @@ class Plan:
     handled: bool = False
     notes: tuple[Any, ...] = ()
     rest: float = 0.0
+    failure: Failure | None = None
 
     def summary(self) -> str:
         """Say in one line what is to be done."""
@@ -224,6 +226,7 @@ async def apply(plan: Plan, client: Client, recorder: Recorder | None, *, declar
         outcome.failure = (None if plan.handled else outcome.failure) or after.failure
         delays = [delay for delay in (outcome.requeue_after, after.requeue_after) if delay is not None]
         outcome.requeue_after = min(delays, default=None)
+    outcome.failure = outcome.failure or plan.failure
     return outcome
 
 

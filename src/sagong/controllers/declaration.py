@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sagong.api.resources import Resource
 from sagong.client.endpoint import Endpoint, endpoint_of
 from sagong.client.plan import Plan
+from sagong.client.workqueue import MAX_DELAY
 from sagong.controllers.meter import Meter
 from sagong.controllers.view import Live, View
 
@@ -63,6 +64,7 @@ class Controller:
     `reconcile` is pure: a plan from what the informers show. `reconcile_live` is for the few loops that must ask the server
     first. `owns` are kinds whose objects have a controller reference to the first watched kind: their changes come back to the
     owner. `reads` are kinds that are looked at and cause nothing. `meter` makes what counts the loop's doings for /metrics.
+    `longest_delay`: seconds between two tries of a key that fails and fails.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Controller:
     workers: int = 5
     start: tuple[Key, ...] = ()
     meter: Callable[[], Meter] = Meter
+    longest_delay: float = MAX_DELAY
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

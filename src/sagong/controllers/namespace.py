@@ -7,6 +7,7 @@ finalizer `kubernetes` through its finalize subresource.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from sagong.controllers.view import Live, View
 
 FINALIZER = "kubernetes"
 PARALLEL_LISTS = 8
+TRIES = 2
+"""of each list: a namespace goes only when all have succeeded in one pass, and there are dozens"""
 AT_ONCE, FINALIZER_WAIT = 0.05, 15.0 / 2 + 1
 _HEALTHY = {
     "NamespaceDeletionDiscoveryFailure": ("ResourcesDiscovered", "All resources successfully discovered"),
@@ -45,6 +48,12 @@ class Content:
     items: Mapping[Resource, Sequence[PartialObjectMetadata]] = field(default_factory=dict)
     discovery_error: str = ""
     list_errors: Sequence[str] = ()
+
+    @property
+    def failure(self) -> ApiError | None:
+        """What kept us from knowing all."""
+        said = [*filter(None, [self.discovery_error]), *self.list_errors]
+        return ApiError(", ".join(said)) if said else None
 
 
 async def reconcile(live: Live, key: Key) -> Plan:
@@ -64,7 +73,10 @@ async def reconcile(live: Live, key: Key) -> Plan:
 
 
 async def observe(client: Client, namespace: str) -> Content:
-    """List what a namespace holds of every resource that can be deleted; while there are pods, only those."""
+    """List what a namespace holds of every resource that can be deleted; while there are pods, only those.
+
+    What cannot be listed keeps nothing else from being listed.
+    """
     error = ""
     resources: list[Resource] = []
     try:
@@ -74,11 +86,11 @@ async def observe(client: Client, namespace: str) -> Content:
     except ApiError as failure:
         error = str(failure)
     deletable = [row for row in resources if row.namespaced and {"list", "delete"} <= set(row.verbs)]
-    for rows in ([row for row in deletable if _is_pods(row)], [row for row in deletable if not _is_pods(row)]):
-        items, errors = await _list(client, rows, namespace)
-        if items or errors:
-            return Content(items, error, errors)
-    return Content({}, error)
+    items, errors = await _list(client, filter(_is_pods, deletable), namespace)
+    if not items:
+        items, more = await _list(client, itertools.filterfalse(_is_pods, deletable), namespace)
+        errors += more
+    return Content(items, error, errors)
 
 
 def plan(namespace: Namespace, content: Content, grace: int, now: datetime) -> Plan:
@@ -87,16 +99,17 @@ def plan(namespace: Namespace, content: Content, grace: int, now: datetime) -> P
     changed.status.phase = "Terminating"
     _judge(changed, content, now)
     said: tuple[Action, ...] = (Update(changed, "status"),) if changed.status != namespace.status else ()
-    if content.list_errors or (content.discovery_error and not content.items):
-        return Plan(said, requeue_after=FINALIZER_WAIT)
+    unknown = content.failure
     if not content.items:
+        if unknown is not None:
+            return Plan(said, failure=unknown)
         if said and (namespace.metadata.finalizers or len(namespace.spec.finalizers) > 1):  # it will stay, so tell
             return Plan(said, AT_ONCE)
         return Plan((Update(_finalized(namespace), "finalize", ignore=(NotFoundError,)),))
     leaving = [item for items in content.items.values() for item in items if item.metadata.deletionTimestamp]
     staying = {row: items for row, items in content.items.items() if any(not item.metadata.deletionTimestamp for item in items)}
     deletions = tuple(deletion for row, items in staying.items() for deletion in _deletions(row, namespace.metadata.name, items))
-    if not leaving:
+    if not leaving and unknown is None:
         said = ()
     wait = AT_ONCE if staying else _wait(namespace, leaving, grace, now)
 
@@ -108,7 +121,7 @@ def plan(namespace: Namespace, content: Content, grace: int, now: datetime) -> P
         _set(failed, "NamespaceDeletionContentFailure", ("True", "ContentDeletionFailed", message), now)
         return Plan((Update(failed, "status"),)) if not said and failed.status != namespace.status else NOTHING
 
-    return Plan((*said, Together(deletions)) if deletions else said, wait, then)
+    return Plan((*said, Together(deletions)) if deletions else said, wait, then, failure=unknown)
 
 
 def _judge(namespace: Namespace, content: Content, now: datetime) -> None:
@@ -167,23 +180,26 @@ def _is_pods(row: Resource) -> bool:
 
 
 async def _list(
-    client: Client, rows: Sequence[Resource], namespace: str
+    client: Client, rows: Iterable[Resource], namespace: str
 ) -> tuple[dict[Resource, Sequence[PartialObjectMetadata]], list[str]]:
     found: dict[Resource, Sequence[PartialObjectMetadata]] = {}
     errors: list[str] = []
     slots = asyncio.Semaphore(PARALLEL_LISTS)
 
-    async def one(row: Resource) -> None:
+    async def one(row: Resource, tries: int = TRIES) -> None:
         try:
             async with slots:
                 items = (await client.list(metadata_only(row), namespace)).items
         except (NotFoundError, MethodNotAllowedError):  # the resource went away meanwhile
             return
         except (ApiError, OSError) as error:
-            errors.append(str(error))
-            return
-        if items:
-            found[row] = items
+            if tries > 1:
+                await one(row, tries - 1)
+            else:
+                errors.append(str(error))
+        else:
+            if items:
+                found[row] = items
 
     async with asyncio.TaskGroup() as group:
         for row in rows:
@@ -206,4 +222,5 @@ CONTROLLER = Controller(
     writes={"*": ("delete", "deletecollection"), **writes(("update", Namespace, "status"), ("update", Namespace, "finalize"))},
     reconcile_live=reconcile,
     workers=10,
+    longest_delay=60.0,
 )

@@ -23,7 +23,7 @@ from sagong.client.endpoint import Endpoint, endpoint_of
 from sagong.client.events import Recorder
 from sagong.client.informer import Informer
 from sagong.client.plan import Outcome, Written, apply
-from sagong.client.workqueue import WorkQueue
+from sagong.client.workqueue import RateLimiter, WorkQueue
 from sagong.controllers.declaration import Controller, Key, Keys, Kind, Watch
 from sagong.controllers.meter import Attempt
 from sagong.controllers.view import INDEXES, View, controller_of
@@ -126,7 +126,8 @@ class Loop:
         self.controller = controller
         self._client, self._informers = client, informers
         self._view = InformerView(informers, client)
-        self.queue: WorkQueue[Key] = WorkQueue(client.clock, name=controller.name)
+        limiter: RateLimiter[Key] = RateLimiter(client.clock, longest=controller.longest_delay)
+        self.queue = WorkQueue(client.clock, limiter, name=controller.name)
         self.recorder = Recorder(client, controller.component or f"{controller.name}-controller")
         self.reconciled = self.failed = 0
         self.meter = controller.meter()
