@@ -75,6 +75,17 @@ async def test_a_create_is_told_whole(tmp_path: Path) -> None:
         assert received["requestReceivedTimestamp"] == complete["requestReceivedTimestamp"] < complete["stageTimestamp"]
 
 
+@pytest.mark.parametrize("media", ["application/yaml", "application/vnd.kubernetes.protobuf"])
+async def test_what_is_answered_in_other_media_is_told_too(tmp_path: Path, media: str) -> None:
+    async with running(tmp_path, **settings(tmp_path, omitStages=["RequestReceived"])) as api:
+        for _ in range(2):
+            await api("POST", MAPS, config_map("a", x="1"), Accept=media)
+        made, refused = events(tmp_path)
+        assert (made["responseObject"]["metadata"]["name"], made["responseObject"]["data"]) == ("a", {"x": "1"})
+        assert (refused["responseStatus"]["reason"], refused["responseStatus"]["code"]) == ("AlreadyExists", 409)
+        assert refused["responseObject"]["details"]["name"] == "a"
+
+
 async def test_requests_of_deprecated_resources_are_marked(tmp_path: Path) -> None:
     async with running(tmp_path, **settings(tmp_path, omitStages=["RequestReceived"])) as api:
         await api("GET", "/api/v1/namespaces/default/endpoints")

@@ -10,6 +10,7 @@ from sagong.api import codec
 from sagong.api.clock import format_micro_time
 from sagong.api.errors import ApiError
 from sagong.api.resources import Resource
+from sagong.api.types.meta import Status
 from sagong.server.audit.policy import METADATA, REQUEST_RESPONSE, Decision
 from sagong.server.contract import User
 from sagong.server.exchange import Exchange
@@ -114,7 +115,13 @@ class Record:
                     reference.setdefault(key, metadata[key])
 
     def _body(self, answer: Response) -> Any:
-        return _json(answer.complete()) if answer.content_type == JSON else None
+        if answer.content_type == JSON:
+            return _json(answer.complete())
+        wanted = Status if answer.status >= _ERRORS else None
+        try:
+            return codec.to_builtins(codec.decode(answer.complete(), answer.content_type, wanted, strict="Ignore").obj)
+        except (ApiError, RecursionError):
+            return None
 
     def _trimmed(self, obj: Any) -> Any:
         if not self.decision.omit_managed_fields or not isinstance(obj, dict):
