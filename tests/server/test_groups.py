@@ -21,7 +21,7 @@ from sagong.api.protobuf import PROTOBUF
 from sagong.api.protobuf_wire import decode_message, fields
 from sagong.api.resources import ResourceTable, resource_of
 from sagong.api.types.core import Pod
-from sagong.api.types.meta import PartialObjectMetadata
+from sagong.api.types.meta import PartialObjectMetadata, Status
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.server import wire
 from sagong.server.exchange import Exchange
@@ -375,4 +375,5 @@ async def test_what_has_no_protobuf_is_not_watched_as_such(tmp_path: Path) -> No
         await define(api, definition())
         for path in (WIDGETS, f"{WIDGETS}?watch=1"):
             answer = await api("GET", path, Accept=PROTOBUF)
-            assert (answer.status, answer.body["reason"]) == (406, "NotAcceptable")
+            told: Any = protobuf.decode(answer.raw, Status)
+            assert (answer.status, told.reason) == (406, "NotAcceptable")

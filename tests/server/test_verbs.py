@@ -316,3 +316,19 @@ async def test_a_status_comes_as_the_client_reads(tmp_path: Path) -> None:
         review = await api("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {}, Accept=media)
         told = protobuf.decode(review.raw, SelfSubjectReview)
         assert told.status.userInfo.username == "admin"
+
+
+async def test_what_the_client_could_not_read_is_not_even_begun(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.ok("POST", MAPS, config_map("a", x="1"))
+        for method, path, body in (
+            ("POST", MAPS, config_map("b")),
+            ("PUT", f"{MAPS}/a", config_map("a", x="2")),
+            ("PATCH", f"{MAPS}/a", {"data": {"x": "3"}}),
+            ("DELETE", f"{MAPS}/a", None),
+            ("DELETE", MAPS, None),
+        ):
+            kind = {"Content_Type": MERGE} if method == "PATCH" else {}
+            assert (await api(method, path, body, Accept="text/html", **kind)).status == 406
+        (left,) = (await api.ok("GET", MAPS))["items"]
+        assert (left["metadata"]["name"], left["data"]) == ("a", {"x": "1"})

@@ -8,11 +8,13 @@ from sagong.server.aggregation.aggregator import Aggregator
 from sagong.server.deprecated import DEPRECATED
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer, page_not_found
+from sagong.server.negotiation import representation_of
 from sagong.server.registry.registry import Registry
-from sagong.server.registry.serving import PROXY, not_allowed, sub_verb, verb_of
+from sagong.server.registry.serving import CONNECTED, PROXY, not_allowed, sub_verb, verb_of
 
 Page = Callable[[Exchange], Awaitable[Answer] | Answer]
 _BY_NAME = ("get", "update", "patch", "delete")
+_WRITING = ("create", "update", "patch", "delete", "deletecollection")
 _SELECTING = ("list", "watch")
 _ALL_NAMESPACES = ("list", "watch", "deletecollection")
 
@@ -53,6 +55,8 @@ class Dispatch:
             raise not_allowed()
         if row is None or (row.namespaced and not info.namespace and info.verb not in _ALL_NAMESPACES):
             return None
+        if info.verb in _WRITING and info.subresource not in CONNECTED:
+            representation_of(exchange.request, custom=row.module is None)  # before anything is done
         if not info.subresource:
             if bool(info.name) != (info.verb in _BY_NAME) and info.verb not in _SELECTING:
                 raise not_allowed()

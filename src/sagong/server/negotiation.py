@@ -40,6 +40,14 @@ def representation(request: Request, *, targets: bool = True) -> Representation:
     return chosen
 
 
+def representation_of(request: Request, *, custom: bool) -> Representation:
+    """Choose the answer's representation; custom resources have no protobuf, and tables neither. Raises NotAcceptableError."""
+    chosen = representation(request)
+    if chosen.media == PROTOBUF and (chosen.target == "Table" or (custom and not chosen.target)):
+        raise NotAcceptableError("only the following media types are accepted: application/json, application/yaml")
+    return chosen
+
+
 def of_status(request: Request) -> Representation:
     """Choose how a Status is told: as JSON where the client accepts nothing that there is."""
     try:

@@ -16,7 +16,7 @@ from sagong.server.cel_metrics import CelMetrics
 from sagong.server.contract import Authorizer, Connector, Issuer, RuleLister, ServiceAllocator, TokenReviewer
 from sagong.server.exchange import Exchange
 from sagong.server.messages import JSON, Response
-from sagong.server.negotiation import representation
+from sagong.server.negotiation import representation_of
 from sagong.server.registry.groups import Groups
 from sagong.server.registry.indexes import Indexes
 from sagong.server.registry.options import too_large_revision
@@ -75,11 +75,12 @@ class Registry:
 
     def renderer(self, exchange: Exchange, row: Resource) -> Renderer:
         """Return what renders the answer to a request about objects of `row`."""
-        return Renderer(self.storage, row, representation(exchange.request), exchange.request, self.clock)
+        chosen = representation_of(exchange.request, custom=row.module is None)
+        return Renderer(self.storage, row, chosen, exchange.request, self.clock)
 
     def answer(self, exchange: Exchange, row: Resource, value: bytes, revision: int, status: int = 200) -> Response:
         """Answer with one object."""
-        chosen = representation(exchange.request)
+        chosen = representation_of(exchange.request, custom=row.module is None)
         if chosen.media == JSON and not chosen.target and not chosen.pretty:
             return Response(self.storage.whole(row, value, revision), status)
         return Renderer(self.storage, row, chosen, exchange.request, self.clock).answer(value, revision, status=status)

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from sagong.api.clock import Clock
-from sagong.api.errors import NotAcceptableError
 from sagong.api.resources import Resource
 from sagong.api.types.base import ApiStruct
 from sagong.api.types.meta import PartialObjectMetadata
@@ -43,8 +42,6 @@ class Renderer:
     def __init__(self, storage: Storage, row: Resource, representation: Representation, request: Request, clock: Clock) -> None:
         self._storage, self._row, self.representation, self._clock = storage, row, representation, clock
         self._request = request
-        if representation.media == PROTOBUF and (representation.target == "Table" or (row.module is None and not representation.target)):
-            raise NotAcceptableError("only the following media types are accepted: application/json, application/yaml")
         self._version = f"meta.k8s.io/{representation.target_version}"
         self._include = request.param("includeObject") if representation.target == "Table" else ""
         target = representation.target

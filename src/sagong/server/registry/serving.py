@@ -43,13 +43,14 @@ _SPECIAL = {
 }
 _OBJECT = {verb: _VERBS[verb] for verb in ("get", "update", "patch")}
 _SCALE = {"get": "scale.get_scale", "update": "scale.update_scale", "patch": "scale.patch_scale"}
+CONNECTED = ("attach", "exec", "log", "portforward", PROXY)
 _CONNECT = dict.fromkeys(("get", "create", "update", "patch", "delete"), "connect.connect")
 _SUBRESOURCES: dict[tuple[str, str], dict[str, str]] = {
     ("pods", "binding"): {"create": "binding.bind"},
     ("pods", "eviction"): {"create": "eviction.evict"},
     ("serviceaccounts", "token"): {"create": "identity_reviews.issue_token"},
     ("*", "scale"): _SCALE,
-    **{("*", name): _CONNECT for name in ("attach", "exec", "log", "portforward", "proxy")},
+    **{("*", name): _CONNECT for name in CONNECTED},
 }
 
 
