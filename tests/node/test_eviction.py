@@ -138,8 +138,11 @@ async def test_one_pod_goes_and_the_pressure_is_told_for_a_while(tmp_path: Path)
     world, clock = World(), HandClock()
     clock.move(1000)
     manager = managed(world, clock, tmp_path, thresholds({"memory.available": "100%"}))
+    ages: list[tuple[str, float]] = []
+    manager.aged = lambda signal, seconds: ages.append((signal, seconds))
     assert manager.pressures() == []
     await manager.look(own_limits=True)
+    assert ages == [("memory.available", 0.0)]
     assert (world.evicted, world.graces, list(manager.pressures())) == (["b"], [1], ["MemoryPressure"])
     manager.thresholds = []
     clock.move(299)

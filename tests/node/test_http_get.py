@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from sagong.api.types.core import Container, ContainerPort, HTTPGetAction, HTTPHeader
-from sagong.node.http_get import GetError, Target, get, resolve_port, target_of
+from sagong.node.http_get import GetError, PlainServerError, Target, get, resolve_port, target_of
 
 
 @asynccontextmanager
@@ -46,6 +46,21 @@ async def test_a_probe_s_request_and_its_answer() -> None:
         b"Connection: close",
         b"",
     ]
+
+
+async def test_a_server_without_tls_is_told_from_one_that_fails() -> None:
+    reader_sees: list[bytes] = []
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reader_sees.append(await reader.read(5))
+        writer.write(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    found = await asyncio.start_server(plain, "127.0.0.1", 0)
+    async with found:
+        target = Target("https", "127.0.0.1", found.sockets[0].getsockname()[1])
+        with pytest.raises(PlainServerError, match="http: server gave HTTP response to HTTPS client"):
+            await get(target, 5)
 
 
 async def test_redirects_on_the_host_are_followed_and_others_returned() -> None:

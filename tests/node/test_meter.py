@@ -71,6 +71,40 @@ async def test_the_families(tmp_path: Path) -> None:
     assert samples['kubelet_runtime_operations_total{operation_type="list_container_stats"}'] == 1
 
 
+def test_how_fast_pods_start_leaves_out_init_containers_and_pods_with_storage() -> None:
+    clock = HandClock()
+    meter = KubeletMeter(clock)
+    ended = ContainerState(
+        terminated=ContainerStateTerminated(startedAt="2026-01-02T03:04:05Z", finishedAt="2026-01-02T03:04:07Z"),
+    )
+    after = PodStatus(phase="Running", initContainerStatuses=[ContainerStatus(name="i", state=ended)])
+    specs = ("volumes: [{name: v, hostPath: {path: /}}]", "hostNetwork: true", "volumes: [{name: v, emptyDir: {}}]")
+    for number, spec in enumerate(specs):
+        one = pod(spec)
+        one.metadata.uid, one.metadata.creationTimestamp = f"u{number}", f"{clock.now():%Y-%m-%dT%H:%M:%SZ}"
+        meter.status_changed(one, None, PodStatus(phase="Pending"))
+        clock.move(5 + number)
+        meter.status_changed(one, PodStatus(phase="Pending"), after)
+    _, samples = exposed(exposition(meter.families()))
+    assert samples["kubelet_pod_start_total_duration_seconds_sum"] == 5 + 6 + 7
+    assert samples["kubelet_pod_start_sli_duration_seconds_sum"] == 4 + 5
+    assert samples["kubelet_first_network_pod_start_sli_duration_seconds"] == 5
+
+
+async def test_sandboxes_with_users_of_their_own_are_counted_apart() -> None:
+    clock = HandClock()
+    meter = KubeletMeter(clock)
+    runtime = Runtime(Metered(Refusing(), meter, clock))  # type: ignore[arg-type]  # the part of a channel that is used
+    config = cri.PodSandboxConfig()
+    config.linux.security_context.namespace_options.userns_options.mode = cri.POD
+    for wanted in (config, cri.PodSandboxConfig()):
+        with pytest.raises(CriError):
+            await runtime.run_sandbox(wanted, "")
+    _, samples = exposed(exposition(meter.families()))
+    names = ("started_pods_total", "started_user_namespaced_pods_total", "started_user_namespaced_pods_errors_total")
+    assert [samples[f"kubelet_{name}"] for name in names] == [2, 1, 1]
+
+
 def test_probes_are_counted_until_their_pod_is_gone() -> None:
     meter = KubeletMeter(HandClock())
     one = pod("{containers: [{name: c}]}")

@@ -80,6 +80,10 @@ class Rotator:
     random: Random
     renewed: Callable[[], None] = field(default=lambda: None)
     """told when there is a new certificate"""
+    replaced: Callable[[datetime], None] = field(default=lambda _: None)
+    """told since when the certificate held that is replaced"""
+    failed: Callable[[], None] = field(default=lambda: None)
+    """told when an attempt came to nothing"""
 
     @property
     def current(self) -> Path:
@@ -98,6 +102,7 @@ class Rotator:
                 failures = 0
             except (ApiError, OSError, RequestError) as error:
                 log.warning("certificate %s not renewed: %s", self.wanted.stem, error)
+                self.failed()
                 await self.clock.sleep(min(_FIRST_RETRY * 2**failures, _LONGEST_RETRY))
                 failures += 1
 
@@ -118,8 +123,11 @@ class Rotator:
         )
         asked = await self.api.create(CertificateSigningRequest(metadata=ObjectMeta(generateName="csr-"), spec=spec))
         certificate = await self._answer(asked.metadata.name)
+        before = lifetime(self.current)
         keep(self.current, certificate + key, self.clock.now())
         log.info("certificate %s is renewed", self.wanted.stem)
+        if before is not None:
+            self.replaced(before[0])
         self.renewed()
 
     async def _answer(self, name: str) -> bytes:

@@ -44,12 +44,15 @@ class EvictionManager:
     transition: float = 300.0
     """seconds a pressure is told after it was last seen"""
     longest_grace: int = 0
+    """seconds a pod has at most that goes for a soft threshold"""
     evicted: Callable[[str], None] = lambda _: None
     """told the signal for which a pod was evicted"""
-    """seconds a pod has at most that goes for a soft threshold"""
+    aged: Callable[[str, float], None] = lambda _signal, _seconds: None
+    """told the signal of each threshold for which a pod is chosen, and how many seconds ago it was read"""
     _seen: dict[str, float] = field(default_factory=dict)
     _since: dict[Threshold, float] = field(default_factory=dict)
     _last: Mapping[str, Observation] = field(default_factory=dict)
+    _read_at: float = 0.0
     _images: Path | None = None
 
     def pressures(self) -> Sequence[str]:
@@ -82,6 +85,8 @@ class EvictionManager:
         now = self.clock.monotonic()
         due = [lack for lack in lacks if lack.source is not None and now - self._since[lack.source] >= (lack.source.grace or 0.0)]
         chosen = victim(due[0], await self._uses(self.pods())) if due else None
+        for lack in due if chosen is not None else ():
+            self.aged(lack.source.signal if lack.source else "", self.clock.monotonic() - self._read_at)
         if chosen is not None and due[0].source is not None:
             own = chosen.pod.spec.terminationGracePeriodSeconds
             soft = self.longest_grace if own is None else min(self.longest_grace, own)
@@ -89,7 +94,7 @@ class EvictionManager:
 
     def _met(self) -> Sequence[Met]:
         """Return the thresholds that are met now, and remember since when."""
-        self._last = self.observe()
+        self._last, self._read_at = self.observe(), self.clock.monotonic()
         lacks = met(self._last, self.thresholds, self._since.keys())
         now = self.clock.monotonic()
         self._since = {lack.source: self._since.get(lack.source, now) for lack in lacks if lack.source is not None}

@@ -14,6 +14,7 @@ from sagong.api.types.core import Pod
 from sagong.node.admission import Rejection
 from sagong.node.allocations import Allocations
 from sagong.node.events import Kind, PodEvents
+from sagong.node.meters.resizes import ResizeMeter, Trigger
 from sagong.node.resize_conditions import resize_message
 from sagong.node.workers import PodWorker
 
@@ -31,8 +32,11 @@ class Grants:
         admit: Callable[[Pod, list[Pod]], Rejection | None],
         events: PodEvents,
         clock: Clock,
+        *,
+        meter: ResizeMeter,
     ) -> None:
         """`workers` returns those whose pods count."""
+        self._meter = meter
         self._allocations = allocations
         self._workers = workers
         self._admit = admit
@@ -43,15 +47,17 @@ class Grants:
         """Judge now and then what was deferred, until cancelled."""
         while True:
             await self._clock.sleep(RETRY_SECONDS)
-            self.look()
+            self.look("periodic_retry")
 
-    def look(self) -> None:
+    def look(self, trigger: Trigger) -> None:
         """Judge every resize that waits: first what asks for no more, then by priority, quality of service and age."""
         waiting = [worker for worker in self._workers() if worker.resizing]
         for worker in sorted(waiting, key=_order):
             others = [other.pod for other in self._workers() if other is not worker]
             rejection = self._admit(worker.wanted, others)
             if rejection is None:
+                if worker.deferred_since:
+                    self._meter.granted(trigger)
                 self._allocations.allot(worker.wanted)
                 worker.grant()
                 self._tell(worker.wanted, "Normal", "ResizeStarted", "started")

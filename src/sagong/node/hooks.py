@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from sagong.api.clock import Clock
 from sagong.api.types.core import Container, EphemeralContainer, LifecycleHandler, Pod
 from sagong.node.cri.client import CriError, Runtime
 from sagong.node.decide import pod_text
-from sagong.node.http_get import GetError, get, target_of
+from sagong.node.events import PodEvents
+from sagong.node.http_get import GetError, PlainServerError, get, target_of
+from sagong.node.meters.endings import EndingMeter
 
 _HTTP_TIMEOUT = 30.0
 
@@ -24,8 +27,10 @@ class HookError(Exception):
 class Hooks:
     """Runs hooks."""
 
-    def __init__(self, runtime: Runtime, clock: Clock) -> None:
+    def __init__(self, runtime: Runtime, clock: Clock, events: PodEvents, meter: EndingMeter) -> None:
         self._runtime = runtime
+        self._events = events
+        self._meter = meter
         self._clock = clock
 
     async def run(self, pod: Pod, container: Container | EphemeralContainer, run_id: str, handler: LifecycleHandler, pod_ip: str) -> None:
@@ -35,11 +40,11 @@ class Hooks:
             await self._exec(handler.exec.command, run_id, where)
         elif handler.httpGet is not None:
             try:
-                await self._http(handler, container, pod_ip)
+                await self._http(pod, handler, container, pod_ip)
             except GetError as error:
                 raise HookError(f"HTTP lifecycle hook ({handler.httpGet.path}) {where} - error: {error}") from error
         elif handler.sleep is not None:
-            await self._clock.sleep(handler.sleep.seconds)
+            await self._sleep(handler.sleep.seconds)
         else:
             raise HookError("Cannot run handler: invalid handler")
 
@@ -54,11 +59,30 @@ class Hooks:
             reason = f"command '{' '.join(command)}' exited with {answer.exit_code}: {answer.stderr.decode(errors='replace')}"
             raise HookError(f'{text} - error: {reason}, message: "{output}"')
 
-    async def _http(self, handler: LifecycleHandler, container: Container | EphemeralContainer, pod_ip: str) -> None:
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            await self._clock.sleep(seconds)
+        except asyncio.CancelledError:
+            self._meter.cut_naps.add()
+            raise
+
+    async def _http(self, pod: Pod, handler: LifecycleHandler, container: Container | EphemeralContainer, pod_ip: str) -> None:
+        """Ask; a server that speaks HTTP is asked so when it does not speak HTTPS, without credentials."""
         assert handler.httpGet is not None
         if not (handler.httpGet.host or pod_ip):
             raise GetError("failed to find networking container")
-        await get(target_of(handler.httpGet, container, pod_ip, "lifecycle"), _HTTP_TIMEOUT)
+        target = target_of(handler.httpGet, container, pod_ip, "lifecycle")
+        try:
+            await get(target, _HTTP_TIMEOUT)
+        except PlainServerError as error:
+            open_headers = tuple(header for header in target.headers if header[0].lower() != "authorization")
+            try:
+                await get(replace(target, scheme="http", headers=open_headers), _HTTP_TIMEOUT)
+            except GetError:
+                raise error from None  # as upstream: what was asked for has failed
+            self._meter.fallbacks.add()
+            text = f"request to HTTPS lifecycle hook {target.address} got HTTP response, retry with HTTP succeeded"
+            self._events.pod(pod, "Warning", "LifecycleHTTPFallback", text)
 
     async def before_stop(
         self, pod: Pod, container: Container | EphemeralContainer, run_id: str, pod_ip: str, grace_seconds: int

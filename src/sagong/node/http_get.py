@@ -17,11 +17,17 @@ from sagong.api.types.core import Container, EphemeralContainer, HTTPGetAction
 
 BODY_LIMIT = 10 * 1024
 REDIRECTS = 10
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
+"""OpenSSL's reasons, of several versions, for an answer that is no TLS"""
 _REDIRECT_CODES = (301, 302, 303, 307, 308)
 
 
 class GetError(Exception):
     """No answer came; the message is Go's."""
+
+
+class PlainServerError(GetError):
+    """The server speaks HTTP where HTTPS was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,8 @@ async def get(target: Target, timeout_seconds: float) -> Answer:
         text = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         raise GetError(f'Get "{target.url}": {text}') from None
     except (OSError, httptools.HttpParserError, EOFError) as error:
+        if isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS:
+            raise PlainServerError(f'Get "{target.url}": http: server gave HTTP response to HTTPS client') from error
         raise GetError(f'Get "{target.url}": {dial_error(error, target.address)}') from error
 
 

@@ -17,6 +17,8 @@ from sagong.node.credentials import Credential
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import CriError, Runtime
 from sagong.node.events import Kind, PodEvents
+from sagong.node.meters.images import ImageMeter
+from sagong.node.meters.ledger import Ledger
 from sagong.node.pull_records import PullRecords
 
 _FIRST_DELAY, _LONGEST_DELAY = 10.0, 300.0
@@ -60,6 +62,14 @@ class _Wish:
     tell: Callable[[Kind, str, str], None]
 
 
+@dataclass(slots=True)
+class _Looked:
+    """Whether a wished image was there, and had to be pulled; None: it did not come to that."""
+
+    present: bool | None = None
+    required: bool | None = None
+
+
 class Rate:
     """How many pulls may begin: so many at once, then so many each second (registryPullQPS, registryBurst); 0 a second is no bound."""
 
@@ -93,8 +103,10 @@ class Images:
         rate: Rate | None = None,
         records: PullRecords | None = None,
         pulled: Callable[[str, int, float], None] = lambda _uid, _size, _seconds: None,
+        meter: ImageMeter | None = None,
     ) -> None:
         """Take the parts; `pulled` is told of each pull: the pod's uid, the image's bytes, the seconds."""
+        self._meter = meter or ImageMeter(Ledger(clock))
         self._pulled = pulled
         self._runtime = runtime
         self._events = events
@@ -116,6 +128,13 @@ class Images:
         return await self._ensure(pod, _Wish(source.reference, source.pullPolicy, functools.partial(self._events.pod, pod)), sandbox)
 
     async def _ensure(self, pod: Pod, wish: _Wish, sandbox: cri.PodSandboxConfig) -> cri.Image:
+        looked = _Looked()
+        try:
+            return await self._ensured(pod, wish, sandbox, looked)
+        finally:
+            self._meter.ensured(wish.policy, looked.present, looked.required)
+
+    async def _ensured(self, pod: Pod, wish: _Wish, sandbox: cri.PodSandboxConfig, looked: _Looked) -> cri.Image:
         name = wish.name
         try:
             reference = with_default_tag(name)
@@ -125,15 +144,19 @@ class Images:
             raise ImageError("InvalidImageName", message) from error
         if wish.policy in ("IfNotPresent", "Never"):
             found = await self._inspect(wish, reference)
+            looked.present = found is not None
             if found and await self._may_use(pod, reference, found.id):
+                looked.required = False
                 message = f'Container image "{name}" already present on machine and can be accessed by the pod'
                 wish.tell("Normal", "Pulled", message)
                 return found
+            looked.required = True
             if wish.policy == "Never":
                 # the same words for an image that is there and not the pod's to use: it shall not even learn that it is there
                 message = f'Container image "{name}" is not present with pull policy of Never'
                 wish.tell("Warning", "ErrImageNeverPull", message)
                 raise ImageError("ErrImageNeverPull", message)
+        looked.required = True
         return await self._pull(pod, wish, reference, sandbox)
 
     async def local(self, image: str) -> cri.Image | None:
@@ -156,11 +179,16 @@ class Images:
     async def _may_use(self, pod: Pod, reference: str, image: str) -> bool:
         """Tell whether the pod may use an image that is there without proving that it could pull it."""
         access = self._records.known(reference, image) if self._records else None
-        if self._records is None or access is None or access.everyone:
+        if self._records is None or access is None:
+            self._meter.checked("credentialPolicyAllowed")
             return True
-        found = await self._credentials.credentials(pod, reference)
-        secrets = [credential.secret for credential in found if credential.secret is not None]
-        return self._records.admits(reference, image, access, secrets)
+        admitted = access.everyone
+        if access.secrets and not admitted:
+            found = await self._credentials.credentials(pod, reference)
+            secrets = [credential.secret for credential in found if credential.secret is not None]
+            admitted = self._records.admits(reference, image, access, secrets)
+        self._meter.checked("credentialRecordFound" if admitted else "mustAuthenticate")
+        return admitted
 
     async def _inspect(self, wish: _Wish, reference: str) -> cri.Image | None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sagong.node.admission import Rejection
 from sagong.node.allocations import Allocations
 from sagong.node.api_side import ApiSide, NoApi
 from sagong.node.backoff import Backoff
-from sagong.node.certificates import Rotator, client_certificate, serving_certificate
+from sagong.node.certificates import Rotator, Wanted, client_certificate, serving_certificate
 from sagong.node.cgroups import Cgroups
 from sagong.node.config import KubeletConfig, seconds
 from sagong.node.container_config import ContainerBuilder
@@ -49,6 +50,9 @@ from sagong.node.leases import Leases
 from sagong.node.log_rotation import LogRotator
 from sagong.node.logs_layout import LogFiles
 from sagong.node.meter import KubeletMeter
+from sagong.node.meters.certificates import Kind as CertificateKind
+from sagong.node.meters.images import records
+from sagong.node.meters.resizes import waiting
 from sagong.node.meters.volumes import totals
 from sagong.node.mirrors import Mirrors
 from sagong.node.node_reporter import NodeObserver, NodeReporter
@@ -71,6 +75,7 @@ from sagong.node.shims import Shims
 from sagong.node.shutdown.logind import Logind
 from sagong.node.shutdown.manager import Shutdown
 from sagong.node.shutdown.order import Period, periods
+from sagong.node.shutdown.record import ShutdownRecord
 from sagong.node.static_pods import StaticPods
 from sagong.node.stats import NodeStatistics
 from sagong.node.status_manager import StatusManager
@@ -98,7 +103,7 @@ class Kubelet:
         self._process = process
         self.config, self.clock, self.random = config, clock, random
         self._channel = Channel(config.runtime_socket)
-        self.meter = KubeletMeter(clock)
+        self.meter = KubeletMeter(clock, machine.booted())
         self.runtime = Runtime(Metered(self._channel, self.meter, clock))
         self.files = NodeFiles(Path(config.rootDir))
         self.pull_records = PullRecords(self.files.root)
@@ -140,7 +145,7 @@ class Kubelet:
             synced=self.meter.sync_seconds.observe,
         )
         self.prober = Prober(Checker(self.runtime), self.events, clock, self.random, self.pods.wake, checked=self.meter.probed)
-        hooks = Hooks(self.runtime, clock)
+        hooks = Hooks(self.runtime, clock, self.events, self.meter.endings)
         killer = Killer(self.runtime, hooks, self.events, clock)
         self._assemble_volumes()
         self._assemble_evictions()
@@ -158,6 +163,7 @@ class Kubelet:
             rate=Rate(clock, config.registryPullQPS, config.registryBurst),
             records=self.pull_records,
             pulled=self.meter.pulled,
+            meter=self.meter.images,
         )
         allocations = Allocations(self.files)
         containers = ContainerBuilder(
@@ -184,7 +190,7 @@ class Kubelet:
             ),
             containers=containers,
             allocations=allocations,
-            resizer=Resizer(self.runtime, self.cgroups, containers, allocations),
+            resizer=Resizer(self.runtime, self.cgroups, containers, allocations, clock, self.meter.resizes),
             cgroups=self.cgroups,
             images=images,
             hooks=hooks,
@@ -196,7 +202,7 @@ class Kubelet:
             allocatable=allocatable,
             meter=self.meter,
         )
-        self.grants = Grants(allocations, self.pods.counting, self.gate.admit, self.events, clock)
+        self.grants = Grants(allocations, self.pods.counting, self.gate.admit, self.events, clock, meter=self.meter.resizes)
         self.pods.use(
             Machinery(
                 observer=self.observer,
@@ -217,6 +223,7 @@ class Kubelet:
                 finished=self._finished,
                 worked=self._worked,
                 began=self.meter.began,
+                asked=self.meter.resizes.asked,
                 restarted=lambda static: self.meter.restarts.add(("true" if static else "",)),
             ),
             self.grants.look,
@@ -288,6 +295,7 @@ class Kubelet:
             transition=seconds(config.evictionPressureTransitionPeriod),
             longest_grace=config.evictionMaxPodGracePeriod,
             evicted=lambda signal: self.meter.evictions.add((signal,)),
+            aged=lambda signal, seconds: self.meter.eviction_ages.observe(seconds, (signal,)),
         )
         self.node_observer.pressures = self.evictions.pressures
         self._assemble_shutdown()
@@ -299,6 +307,9 @@ class Kubelet:
         self.shutdown = Shutdown(
             periods(total, critical, listed), self.endings.active, self.endings.shut_down, self.endings.has_ended, self.clock
         )
+        self.shutdown_record = ShutdownRecord(self.files.root)
+        self.shutdown.told = self._shutdown_told
+        self.meter.endings.shutdown(*map(_seconds_of, self.shutdown_record.read()))
         self.node_observer.problems = self.shutdown.problems
         self.gate = Gate(
             self.shutdown.refuse,
@@ -324,7 +335,7 @@ class Kubelet:
             self.evictions.run(),
             self.image_collector.run(),
             self._rotator().run(),
-            PodResources(self.files.root / "pod-resources" / "kubelet.sock", self.endings.active).run(),
+            PodResources(self.files.root / "pod-resources" / "kubelet.sock", self.endings.active, self.meter.agents).run(),
         ]
         if self.shutdown.rules:
             tasks.append(Logind(self.clock, self.shutdown.seconds, self.shutdown.begin, self.shutdown.cancel).run())
@@ -386,18 +397,26 @@ class Kubelet:
             self.clock,
             every=seconds(config.nodeStatusUpdateFrequency),
             full=seconds(config.nodeStatusReportFrequency),
+            meter=self.meter.startup,
         )
         self.shutdown.changed = reporter.wake
         api.nodes.add_handler(lambda _, __: mirrors.look())
         api.nodes.add_handler(lambda _, __: self.network.look())
         tasks = [*api.tasks(), mirrors.run(), api.follow_pods(self._api_changed, self.housekeeper.look_soon)]
         node, pki = config.node_name, self.files.root / "pki"
-        wanted = [client_certificate(node)] if config.rotateCertificates else []
-        wanted += [serving_certificate(node, self.ips)] if config.serverTLSBootstrap else []
-        tasks += [Rotator(api.client, certificate, pki, self.clock, self.random).run() for certificate in wanted]
+        if config.rotateCertificates:
+            tasks.append(self._renewing(api, client_certificate(node), "client", pki))
+        if config.serverTLSBootstrap:
+            tasks.append(self._renewing(api, serving_certificate(node, self.ips), "server", pki))
         if config.registerNode:
             tasks += [reporter.run(), NodeLease(api.client, self.clock, config.node_name, config.nodeLeaseDurationSeconds).run()]
         return tasks
+
+    def _renewing(self, api: ApiSide, wanted: Wanted, kind: CertificateKind, pki: Path) -> Coroutine[Any, Any, None]:
+        rotator = Rotator(api.client, wanted, pki, self.clock, self.random)
+        meter = self.meter.certificate(kind, rotator.current)
+        rotator.failed, rotator.replaced = meter.failed, meter.replaced
+        return rotator.run()
 
     async def _wait_for_runtime(self) -> cri.VersionResponse:
         while True:
@@ -473,6 +492,10 @@ class Kubelet:
         worker = self.pods.worker(uid)
         self.meter.status_changed(worker.pod if worker else None, before, after)
 
+    def _shutdown_told(self, began: datetime, ended: datetime | None) -> None:
+        self.shutdown_record.write(began, ended)
+        self.meter.endings.shutdown(_seconds_of(began), _seconds_of(ended))
+
     def _worked(self, operation: str, seconds: float) -> None:
         self.meter.work_seconds.observe(seconds, (operation,))
 
@@ -482,5 +505,14 @@ class Kubelet:
             return self.meter.page_of_probes()
         requests = self.api.client.transport.metrics.families() if self.api else ()
         volumes = totals(self.volumes.desired(), self.volumes.actual())
-        workers = node_metrics.of_workers(self.pods.all(), len(self.pods.mirrors()))
-        return [*self.meter.families(), volumes, *workers, *requests, *self._process()]
+        workers = self.pods.all()
+        of_pods = [
+            *node_metrics.of_workers(workers, len(self.pods.mirrors())),
+            *waiting((worker.resize_waits for worker in workers if worker.resize_waits), sum(worker.resize_goes_on for worker in workers)),
+            *records(*self.pull_records.counts()),
+        ]
+        return [*self.meter.families(), volumes, *of_pods, *requests, *self._process()]
+
+
+def _seconds_of(moment: datetime | None) -> float:
+    return moment.timestamp() if moment is not None else 0.0

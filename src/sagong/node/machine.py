@@ -10,6 +10,7 @@ import socket
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
@@ -78,6 +79,12 @@ def file_system(path: Path) -> FileSystem:
     """Return the state of the file system below `path`. Raises OSError."""
     found = os.statvfs(path)
     return FileSystem(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize, found.f_files, found.f_favail)
+
+
+def booted() -> datetime | None:
+    """Return when the machine booted, None where the kernel does not tell."""
+    found = next((line.split()[1] for line in _text("/proc/stat").splitlines() if line.startswith("btime ")), "")
+    return datetime.fromtimestamp(int(found), UTC) if found else None
 
 
 def processes() -> int:

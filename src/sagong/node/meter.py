@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 from sagong.api.clock import Clock, parse_time
 from sagong.api.exposition import DEFAULT_BOUNDS, Counts, Family, Histogram, exponential
-from sagong.api.types.core import ContainerStatus, Pod, PodStatus
+from sagong.api.types.core import ContainerStatus, Pod, PodStatus, Volume
+from sagong.node.meters.agents import AgentMeter
+from sagong.node.meters.certificates import CertificateMeter
+from sagong.node.meters.certificates import Kind as CertificateKind
+from sagong.node.meters.endings import EndingMeter
+from sagong.node.meters.images import ImageMeter
 from sagong.node.meters.ledger import Ledger
 from sagong.node.meters.relists import RelistMeter
 from sagong.node.meters.requests import RequestMeter
+from sagong.node.meters.resizes import ResizeMeter
+from sagong.node.meters.startup import StartupMeter
 from sagong.node.meters.volumes import VolumeMeter
 
 ContainerType = Literal["container", "init_container", "ephemeral_container"]
@@ -29,13 +38,18 @@ _SIZES = (
 class KubeletMeter:
     """Counters of one node."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, booted: datetime | None = None) -> None:
+        """`booted` is when the machine did."""
         self._clock = clock
         self._seen: dict[str, float] = {}
         self._pulling: dict[str, float] = {}
         self.ledger = Ledger(clock)
         self._count, self._time = self.ledger.count, self.ledger.time
-        self.relists, self.volumes, self.requests = RelistMeter(self.ledger), VolumeMeter(self.ledger), RequestMeter(self.ledger)
+        ledger = self.ledger
+        self.relists, self.volumes, self.requests = RelistMeter(ledger), VolumeMeter(ledger), RequestMeter(ledger)
+        self.images, self.resizes, self.endings = ImageMeter(ledger), ResizeMeter(ledger), EndingMeter(ledger)
+        self.agents, self.startup = AgentMeter(ledger), StartupMeter(ledger, booted)
+        self.certificates: list[CertificateMeter] = []
         self._of_pods()
         operation, kind = ("operation_type",), ("container_type",)
         self.operations = self._count("runtime_operations_total", "Cumulative number of runtime operations by operation type.", operation)
@@ -54,6 +68,8 @@ class KubeletMeter:
         )
         self.started_pods = self._count("started_pods_total", "Cumulative number of pods started")
         self.started_pod_errors = self._count("started_pods_errors_total", "Cumulative number of errors when starting pods")
+        self.started_user_pods = self._count("started_user_namespaced_pods_total", "How many pods with user namespaces were started.")
+        self.started_user_pod_errors = self._count("started_user_namespaced_pods_errors_total", "How many of those could not be.")
         self.started = self._count("started_containers_total", "Cumulative number of containers started", kind)
         self.start_errors = self._count(
             "started_containers_errors_total", "Cumulative number of errors when starting containers", (*kind, "code")
@@ -65,13 +81,23 @@ class KubeletMeter:
             "pod_start_duration_seconds", "Seconds from when the kubelet saw a pod first to when it ran.", (), _STARTUP
         )
         self.pod_sli_seconds = self._time(
-            "pod_start_sli_duration_seconds", "Seconds from a pod's creation to when it ran, image pulls left out.", (), _STARTUP
+            "pod_start_sli_duration_seconds",
+            "Seconds from a pod's creation to when it ran, image pulls and init containers left out.",
+            (),
+            _STARTUP,
         )
+        self.first_network_pod = self.ledger.gauge(
+            "first_network_pod_start_sli_duration_seconds", "The same of the first pod with a network of its own."
+        )
+        self._network_seen = False
         self.pod_total_seconds = self._time(
             "pod_start_total_duration_seconds", "Seconds from a pod's creation to when it ran, image pulls included.", (), _STARTUP
         )
         self.work_seconds = self._time("pod_worker_duration_seconds", "How long one look at a pod takes, by what it is for.", operation)
         self.evictions = self._count("evictions", "Cumulative number of pod evictions by eviction signal", ("eviction_signal",))
+        self.eviction_ages = self._time(
+            "eviction_stats_age_seconds", "How old the reading was for which a pod is evicted.", ("eviction_signal",)
+        )
         self.preemptions = self._count("preemptions", "Cumulative number of pod preemptions by preemption resource", ("preemption_signal",))
         self.rejections = self._count("admission_rejections_total", "Cumulative number of pods that were not let in.", ("reason",))
         self.pull_seconds = self._time(
@@ -96,7 +122,12 @@ class KubeletMeter:
 
     def families(self) -> Iterable[Family]:
         """Return all but those of probes, which have a page of their own."""
-        return self.ledger.families
+        return [*self.ledger.families, *(meter.ttl() for meter in self.certificates)]
+
+    def certificate(self, kind: CertificateKind, current: Path) -> CertificateMeter:
+        """Return a meter of a certificate that is renewed in this file."""
+        self.certificates.append(made := CertificateMeter(self.ledger, kind, current))
+        return made
 
     def page_of_probes(self) -> Iterable[Family]:
         """Return those of probes."""
@@ -118,7 +149,7 @@ class KubeletMeter:
         elif after.phase != "Pending" and (seen := self._seen.pop(uid, None)) is not None:
             pulled = self._pulling.pop(uid, 0.0)
             if after.phase == "Running":
-                self._runs(pod, self._clock.monotonic() - seen, pulled)
+                self._runs(pod, self._clock.monotonic() - seen, pulled + _initialization(after))
 
     def pulled(self, pod_uid: str, size: int, seconds: float) -> None:
         """Count an image that was pulled for a pod."""
@@ -153,12 +184,17 @@ class KubeletMeter:
         for labels in self._probed.pop(pod_uid, ()):
             self.probe_seconds.drop(labels)
 
-    def _runs(self, pod: Pod, seconds: float, pulled: float) -> None:
+    def _runs(self, pod: Pod, seconds: float, not_ours: float) -> None:
+        """Count a pod that runs; `not_ours` is how much of the time images and init containers took."""
         self.pod_seconds.observe(seconds)
         if pod.metadata.creationTimestamp:
             whole = (self._clock.now() - parse_time(pod.metadata.creationTimestamp)).total_seconds()
             self.pod_total_seconds.observe(whole)
-            self.pod_sli_seconds.observe(max(whole - pulled, 0.0))
+            if all(_is_stateless(volume) for volume in pod.spec.volumes):
+                self.pod_sli_seconds.observe(max(whole - not_ours, 0.0))
+                if not pod.spec.hostNetwork and not self._network_seen:
+                    self._network_seen = True
+                    self.first_network_pod.set(max(whole - not_ours, 0.0))
 
     def _of_pods(self) -> None:
         self.worker_start_seconds = self._time("pod_worker_start_duration_seconds", "Seconds from seeing a pod to its worker's begin.")
@@ -177,6 +213,19 @@ def container_type(pod: Pod, name: str) -> ContainerType:
     if any(container.name == name for container in pod.spec.initContainers):
         return "init_container"
     return "container" if any(container.name == name for container in pod.spec.containers) else "ephemeral_container"
+
+
+def _is_stateless(volume: Volume) -> bool:
+    """Tell whether a volume is one that the kubelet makes itself: pods with others are not in the indicator of how fast pods start."""
+    return any(getattr(volume, name) is not None for name in ("secret", "configMap", "downwardAPI", "emptyDir", "projected"))
+
+
+def _initialization(status: PodStatus) -> float:
+    """Return the seconds that init containers took which have ended."""
+    ended = [found.state.terminated for found in status.initContainerStatuses if found.state.terminated is not None]
+    return sum(
+        (parse_time(end.finishedAt) - parse_time(end.startedAt)).total_seconds() for end in ended if end.startedAt and end.finishedAt
+    )
 
 
 def _kinds(before: PodStatus | None, after: PodStatus) -> Iterable[tuple[ContainerType, list[ContainerStatus], list[ContainerStatus]]]:

@@ -14,6 +14,8 @@ from sagong.api.errors import AlreadyExistsError, ApiError, NotFoundError
 from sagong.api.types.core import Node, NodeStatus
 from sagong.node import machine, node_status, resources
 from sagong.node.cri.client import CriError, Runtime
+from sagong.node.meters.ledger import Ledger
+from sagong.node.meters.startup import StartupMeter
 from sagong.node.node_status import NodeFacts, NodeSettings, Reports
 from sagong.node.runtime_features import RuntimeFeatures
 
@@ -113,8 +115,10 @@ class NodeReporter:
         *,
         every: float = 10,
         full: float = 300,
+        meter: StartupMeter | None = None,
     ) -> None:
         """Look every `every` seconds; write when something changed, and at least every `full` seconds."""
+        self._meter = meter or StartupMeter(Ledger(clock), None)
         self._api = api
         self._observer = observer
         self._settings = settings
@@ -144,11 +148,14 @@ class NodeReporter:
             except (ApiError, OSError) as error:
                 _log.warning("node status of %s not written: %s", self._settings.name, error)
             ready = self._node is not None and any(c.type == "Ready" and c.status == "True" for c in self._node.status.conditions)
+            if ready:
+                self._meter.ready()
             # a node that is coming up is looked at often, so that pods are let in at once
             await self._pause(self._every if ready else 0.2)
 
     async def register(self) -> None:
         """Create the Node, or take over the one that is there. Raises ApiError, OSError."""
+        self._meter.trying()
         facts = await self._observer.observe()
         now = format_time(self._clock.now())
         wanted = node_status.new_node(
@@ -160,6 +167,7 @@ class NodeReporter:
             self._node = await self._api.get(Node, self._settings.name)
             await self._adopt(wanted)
             return
+        self._meter.registered()
         self._tell(NodeStatus(), wanted.status)
         self._reports.written()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from sagong.api.pods import is_sidecar
 from sagong.api.types.core import Pod
 from sagong.node.cri import api_pb2 as cri
+from sagong.node.meters.agents import AgentMeter
 
 log = logging.getLogger(__name__)
 _SERVICE = "v1.PodResourcesLister"
@@ -30,6 +31,7 @@ class PodResources:
     socket: Path
     pods: Callable[[], Sequence[Pod]]
     """pods that use the node"""
+    meter: AgentMeter
 
     async def run(self) -> None:
         """Serve until cancelled. Without a socket (its path may be too long) the node goes on without agents."""
@@ -51,10 +53,21 @@ class PodResources:
 
     def _methods(self) -> dict[str, Any]:
         return {
-            "List": _method(self._list, cri.Nothing),
-            "Get": _method(self._get, cri.GetPodResourcesRequest),
-            "GetAllocatableResources": _method(self._allocatable, cri.Nothing),
+            "List": self._method("List", self._list, cri.Nothing),
+            "Get": self._method("Get", self._get, cri.GetPodResourcesRequest),
+            "GetAllocatableResources": self._method("GetAllocatableResources", self._allocatable, cri.Nothing),
         }
+
+    def _method(self, name: str, serve: Callable[[Any, Any], Awaitable[Message]], request: type[Message]) -> Any:
+        async def counted(asked: Any, context: Any) -> Message:
+            self.meter.called(name)
+            try:
+                return await serve(asked, context)
+            except Exception:
+                self.meter.failed(name)
+                raise
+
+        return grpc.unary_unary_rpc_method_handler(counted, request.FromString, lambda answer: answer.SerializeToString())
 
     async def _list(self, request: cri.Nothing, context: Any) -> cri.ListPodResourcesResponse:
         del request, context
@@ -81,7 +94,3 @@ def assignments(pod: Pod) -> cri.PodAssignments:
         namespace=pod.metadata.namespace,
         containers=[cri.ContainerAssignments(name=container.name) for container in lasting],
     )
-
-
-def _method(serve: Callable[[Any, Any], Any], request: type[Message]) -> Any:
-    return grpc.unary_unary_rpc_method_handler(serve, request.FromString, lambda answer: answer.SerializeToString())

@@ -17,6 +17,7 @@ from sagong.api.pods import is_mirror, is_static
 from sagong.api.types.core import Pod
 from sagong.node.admission import Rejection
 from sagong.node.lifecycle import State
+from sagong.node.meters.resizes import Trigger
 from sagong.node.phases import FAILED, TERMINAL
 from sagong.node.statuses import Verdict
 from sagong.node.workers import Machinery, PodWorker
@@ -30,7 +31,7 @@ class Pods:
 
     def __init__(self, admit: Admit, gone: Callable[[Pod], None]) -> None:
         self._admit = admit
-        self._resized: Callable[[], None] = lambda: None
+        self._resized: Callable[[Trigger], None] = lambda _: None
         self._gone = gone
         self._machinery: Machinery | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -43,10 +44,10 @@ class Pods:
         self._mirrors: dict[tuple[str, str], Pod] = {}
         self._api: dict[str, Pod] = {}
 
-    def use(self, machinery: Machinery, resized: Callable[[], None] = lambda: None) -> None:
+    def use(self, machinery: Machinery, resized: Callable[[Trigger], None] = lambda _: None) -> None:
         """Take what workers work with. Machinery and pods know each other, so one comes second.
 
-        `resized` is called when a pod asks for other resources, or when a pod that has ended has given some back.
+        `resized` is called when a pod asks for other resources, or when a pod that has ended has given some back, with the reason.
         """
         self._machinery = machinery
         self._resized = resized
@@ -116,7 +117,7 @@ class Pods:
 
     def finished(self, uid: str) -> None:
         """Take note that a worker has come to its end."""
-        self._resized()
+        self._resized("pods_removed")
         for waiting in list(self._waiting.values()):
             self._start(waiting)
         if uid in self._hidden:
@@ -166,7 +167,7 @@ class Pods:
         elif worker is not None:
             worker.update(pod)
             if worker.resizing:
-                self._resized()
+                self._resized("pod_updated")
             if self._machinery is not None:
                 self._machinery.statuses.reconcile(pod.metadata.uid)
         else:
@@ -194,7 +195,7 @@ class Pods:
             worker.reject(Verdict(FAILED, rejection.reason, f"Pod was rejected: {rejection.message}"))
         if worker.resizing:
             # an earlier kubelet has left a resize waiting: judged when the other pods are here too
-            asyncio.get_running_loop().call_soon(self._resized)
+            asyncio.get_running_loop().call_soon(self._resized, "pods_added")
         if self._group is not None:
             self._group.create_task(worker.run(), name=f"pod-{uid}")
 

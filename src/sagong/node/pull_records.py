@@ -56,6 +56,7 @@ class PullRecords:
     def __init__(self, root: Path) -> None:
         self._pulled = root / "image_manager" / "pulled"
         self._pulling = root / "image_manager" / "pulling"
+        self._folders = (self._pulling, self._pulled)
 
     @contextmanager
     def pulling(self, reference: str) -> Iterator[None]:
@@ -97,6 +98,11 @@ class PullRecords:
                         self.pulled(reference, image, secret)
                     return True
         return False
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many pulls are noted as begun, and how many images as pulled."""
+        pulling, pulled = ([file for file in folder.iterdir() if not file.suffix] if folder.is_dir() else () for folder in self._folders)
+        return len(pulling), len(pulled)
 
     def prune(self, images: Collection[str]) -> None:
         """Drop the records of images that are gone."""

@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sagong.api.clock import Clock
 from sagong.api.types.core import Pod
 from sagong.node import qos
 from sagong.node.allocations import Allocations
 from sagong.node.cri.client import CriError, Runtime
+from sagong.node.meters.resizes import ResizeMeter
 from sagong.node.ports import CgroupManager, ContainerConfigs
 from sagong.node.qos import Amounts
 from sagong.node.resize import ContainerStep, PodStep, Update, shrinking, steps, with_sizes
@@ -28,6 +30,8 @@ class Resizer:
     cgroups: CgroupManager
     containers: ContainerConfigs
     allocations: Allocations
+    clock: Clock
+    meter: ResizeMeter
 
     def differs(self, pod: Pod) -> bool:
         """Tell whether the pod's cgroup has other limits than the pod is to have. Raises OSError."""
@@ -36,15 +40,22 @@ class Resizer:
 
     async def resize(self, pod: Pod, updates: Sequence[Update], sandbox: str) -> None:
         """Bring the pod's cgroup and these containers to what they are to have. Raises ResizeError."""
+        began, well = self.clock.monotonic(), False
         try:
-            current, wanted = self.cgroups.amounts(pod), qos.pod_amounts(pod)
-            await self._check_usage(pod, current, wanted, updates)
-            for step in steps(current, wanted, updates):
-                await (self._pod(pod, step, sandbox) if isinstance(step, PodStep) else self._container(pod, step))
-            if pod.spec.resources is not None:
-                self.allocations.actuate(pod.metadata.uid, "", pod.spec.resources)
+            await self._resize(pod, updates, sandbox)
+            well = True
         except (CriError, OSError) as error:
             raise ResizeError(str(error)) from error
+        finally:
+            self.meter.carried_out(self.clock.monotonic() - began, well=well)
+
+    async def _resize(self, pod: Pod, updates: Sequence[Update], sandbox: str) -> None:
+        current, wanted = self.cgroups.amounts(pod), qos.pod_amounts(pod)
+        await self._check_usage(pod, current, wanted, updates)
+        for step in steps(current, wanted, updates):
+            await (self._pod(pod, step, sandbox) if isinstance(step, PodStep) else self._container(pod, step))
+        if pod.spec.resources is not None:
+            self.allocations.actuate(pod.metadata.uid, "", pod.spec.resources)
 
     async def _pod(self, pod: Pod, step: PodStep, sandbox: str) -> None:
         try:

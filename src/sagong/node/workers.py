@@ -60,6 +60,8 @@ class Machinery:
     """told what each look at a pod was for (create, sync, kill), and how many seconds it took"""
     began: Callable[[Pod, float], None] = lambda _pod, _seconds: None
     """told of each pod that is to run when its worker begins, and how many seconds ago the pod was seen first"""
+    asked: Callable[[Pod, Pod], None] = lambda _before, _after: None
+    """told of each version of a pod that asks for other resources than it has, and of the one before"""
     restarted: Callable[[bool], None] = lambda _static: None
     """told of each pod that was shown again while it was being ended, and begins anew"""
 
@@ -117,6 +119,16 @@ class PodWorker:
         known = next((found for found in self._before().conditions if found.type == RESIZE_PENDING), None)
         return (known.lastTransitionTime or "") if known else ""
 
+    @property
+    def resize_waits(self) -> str:
+        """Return why a resize of the pod waits, "" when none does."""
+        return self._resize.pending.reason if self._resize.pending else ""
+
+    @property
+    def resize_goes_on(self) -> bool:
+        """Tell whether a resize of the pod is being carried out."""
+        return self._resize.progress is not None
+
     def grant(self) -> None:
         """Take the resources that the pod has just been granted."""
         self.pod = self._m.allocations.apply(self.wanted)
@@ -133,7 +145,9 @@ class PodWorker:
     def update(self, pod: Pod) -> None:
         """Take a newer version of the pod."""
         before, self.pod, self.wanted = self.wanted, self._m.allocations.apply(pod), pod
-        if not self.resizing:
+        if self.resizing:
+            self._m.asked(before, pod)
+        else:
             self._resize.pending = None
         if shown_in_volumes(before) != shown_in_volumes(pod):
             self._memory.stale = True

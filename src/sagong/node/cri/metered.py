@@ -45,10 +45,13 @@ class Metered:
             return await self._call.unary(path, request, answer, timeout, metadata)
         meter, began = self._meter, self._clock.monotonic()
         labels = self._labels.setdefault(path, (_operation(path),))
+        own_users = False
         sandbox = (request.runtime_handler,) if isinstance(request, cri.RunPodSandboxRequest) else None
         meter.operations.add(labels)
         if sandbox:
             meter.started_pods.add()
+            if own_users := _has_own_users(request):
+                meter.started_user_pods.add()
         try:
             return await self._call.unary(path, request, answer, timeout, metadata)
         except CriError:
@@ -56,6 +59,7 @@ class Metered:
             if sandbox:
                 meter.sandbox_errors.add(sandbox)
                 meter.started_pod_errors.add()
+                meter.started_user_pod_errors.add(value=own_users)
             raise
         finally:
             took = self._clock.monotonic() - began
@@ -66,6 +70,13 @@ class Metered:
     def stream(self, path: str, request: Message, answer: type[R], metadata: tuple[tuple[str, str], ...] = ()) -> AsyncIterator[R]:
         """Subscribe. Raises CriError."""
         return self._call.stream(path, request, answer, metadata)
+
+
+def _has_own_users(request: Message) -> bool:
+    """Tell whether a new sandbox is to have a user namespace of its own."""
+    assert isinstance(request, cri.RunPodSandboxRequest)
+    options = request.config.linux.security_context.namespace_options
+    return options.HasField("userns_options") and options.userns_options.mode == cri.POD
 
 
 def _operation(path: str) -> str:

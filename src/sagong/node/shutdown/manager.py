@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sagong.api.clock import Clock
 from sagong.api.types.core import Pod
@@ -31,6 +32,8 @@ class Shutdown:
     changed: Callable[[], None] = field(default=lambda: None)
     """told when the node begins to shut down, and when it does not after all"""
     coming: bool = False
+    told: Callable[[datetime, datetime | None], None] = field(default=lambda _began, _ended: None)
+    """told when a shutdown began, and then when the pods had ended"""
 
     @property
     def seconds(self) -> float:
@@ -54,6 +57,14 @@ class Shutdown:
         """End all pods in their order; return when they have ended, or their time is over."""
         self.coming = True
         self.changed()
+        began = self.clock.now()
+        self.told(began, None)
+        try:
+            await self._end_all()
+        finally:
+            self.told(began, self.clock.now())
+
+    async def _end_all(self) -> None:
         for period, members in groups(self.pods(), self.rules):
             log.info("the node shuts down: %d pods of priority %d and above have %.0f s", len(members), period.priority, period.seconds)
             for pod in members:
