@@ -311,7 +311,8 @@ async def test_a_status_comes_as_the_client_reads(tmp_path: Path) -> None:
         assert (told.kind, told.status, told.details.name) == ("Status", "Success", "a")
         yaml = await api("GET", f"{MAPS}/missing", Accept="application/yaml")
         assert (yaml.header("content-type"), yaml.raw[:14]) == ("application/yaml", b"apiVersion: v1")
-        assert (await api("GET", f"{MAPS}/missing", Accept="text/html")).body["reason"] == "NotFound"
+        refused = await api("GET", f"{MAPS}/missing", Accept="text/html")
+        assert (refused.body["reason"], refused.raw[:10]) == ("NotAcceptable", b'{\n  "apiVe')
         assert (await api("GET", f"{MAPS}/missing", Accept=f"{media}, */*")).body["reason"] == "NotFound"
         review = await api("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {}, Accept=media)
         told = protobuf.decode(review.raw, SelfSubjectReview)
@@ -332,3 +333,31 @@ async def test_what_the_client_could_not_read_is_not_even_begun(tmp_path: Path) 
             assert (await api(method, path, body, Accept="text/html", **kind)).status == 406
         (left,) = (await api.ok("GET", MAPS))["items"]
         assert (left["metadata"]["name"], left["data"]) == ("a", {"x": "1"})
+
+
+async def test_people_get_answers_that_they_can_read(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        for path in (MAPS, f"{MAPS}/missing", "/api/v1", "/apis"):
+            for agent, query, pretty in (("curl/8.1", "", True), ("curl/8.1", "?pretty=false", False), ("kubectl/v1", "", False)):
+                answer = await api("GET", path + query, User_Agent=agent)
+                assert answer.raw.startswith(b"{\n  ") is pretty
+
+
+async def test_managers_of_events_are_those_of_the_group_that_wrote_last(tmp_path: Path) -> None:
+    core, events = ("/api/v1/namespaces/default/events", "/apis/events.k8s.io/v1/namespaces/default/events")
+    about = {"kind": "Pod", "namespace": "default", "name": "p"}
+    event = {"metadata": {"name": "e"}, "eventTime": "2026-11-27T16:00:00.000000Z", "type": "Normal", "reason": "R", "action": "A"}
+    async with running(tmp_path) as api:
+        more = {"note": "N", "reportingController": "c/x", "reportingInstance": "i", "regarding": about}
+        await api.ok("POST", f"{events}?fieldManager=one", {**event, **more})
+        changed = await api.ok("PATCH", f"{core}/e?fieldManager=two", {"message": "M"}, Content_Type=MERGE)
+        assert [(one["manager"], one["fieldsV1"]) for one in changed["metadata"]["managedFields"]] == [("two", {"f:message": {}})]
+
+
+async def test_the_data_of_a_revision_keeps_its_order(tmp_path: Path) -> None:
+    path = "/apis/apps/v1/namespaces/default/controllerrevisions"
+    async with running(tmp_path) as api:
+        await api.ok("POST", path, {"metadata": {"name": "r"}, "revision": 1, "data": {"b": 1, "a": {"c": 1}}})
+        for data, status in (({"b": 1, "a": {"c": 1}}, 200), ({"a": {"c": 1}, "b": 1}, 422), ({"b": 1.0, "a": {"c": 1}}, 422)):
+            answer = await api("PUT", f"{path}/r", {"metadata": {"name": "r"}, "revision": 2, "data": data})
+            assert answer.status == status

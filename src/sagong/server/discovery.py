@@ -18,7 +18,7 @@ from sagong.api.resources import Resource, ResourceTable, Sub
 from sagong.server.aggregation.documents import VersionDocument
 from sagong.server.exchange import Exchange
 from sagong.server.messages import JSON, Answer, Response, page_not_found
-from sagong.server.negotiation import YAML
+from sagong.server.negotiation import YAML, wants_pretty
 from sagong.server.registry import versions
 from sagong.server.registry.render import to_yaml
 
@@ -99,6 +99,8 @@ class Discovery:
         body, etag = self._documents[key]
         accept = exchange.request.header("accept")
         if not aggregated:
+            if wants_pretty(exchange.request):
+                body = msgspec.json.format(body, indent=2)
             return Response(to_yaml(body), content_type=YAML) if accept.startswith(YAML) else Response(body)
         headers = [("Vary", "Accept"), ("ETag", etag)]
         if exchange.request.header("if-none-match") == etag:
@@ -139,8 +141,7 @@ class Discovery:
             if (group == "") != core:
                 continue
             versions = [self._version(group, version) for version in self._versions_of(group)]
-            metadata = {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None}
-            items.append({"metadata": metadata, "versions": versions})
+            items.append({"metadata": {"name": group} if group else {}, "versions": versions})
         return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
     def _version(self, group: str, version: str) -> dict[str, Any]:

@@ -13,6 +13,8 @@ YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 MEDIA = (JSON, YAML, PROTOBUF)
 _CACHED, _LONGEST = 512, 16_384
+_AGENTS = ("curl", "Wget", "Mozilla/5.0")
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _TARGETS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 
@@ -35,25 +37,35 @@ def representation(request: Request, *, targets: bool = True) -> Representation:
     """Choose the answer's representation. Raises NotAcceptableError."""
     accept = ",".join(request.headers.get("accept", ()))
     chosen = _choose(accept, targets) if len(accept) <= _CACHED else _choose.__wrapped__(accept[:_LONGEST], targets)
-    if request.query_string and "pretty" in request.query_string and request.flag("pretty"):
-        return chosen._replace(pretty=True)
-    return chosen
+    return chosen._replace(pretty=True) if wants_pretty(request) else chosen
+
+
+def wants_pretty(request: Request) -> bool:
+    """Tell whether somebody reads the answer: the client says so, or is one of those that people use."""
+    if request.query_string and "pretty" in request.query_string and (said := request.param("pretty")):
+        return said in _TRUE
+    return request.header("user-agent").startswith(_AGENTS)
 
 
 def representation_of(request: Request, *, custom: bool) -> Representation:
     """Choose the answer's representation; custom resources have no protobuf, and tables neither. Raises NotAcceptableError."""
-    chosen = representation(request)
-    if chosen.media == PROTOBUF and (chosen.target == "Table" or (custom and not chosen.target)):
-        raise NotAcceptableError("only the following media types are accepted: application/json, application/yaml")
-    return chosen
+    try:
+        chosen = representation(request)
+    except NotAcceptableError:
+        if not custom:
+            raise
+    else:
+        if chosen.media != PROTOBUF or not (chosen.target == "Table" or (custom and not chosen.target)):
+            return chosen
+    raise NotAcceptableError(f"only the following media types are accepted: {', '.join(MEDIA)}")
 
 
 def of_status(request: Request) -> Representation:
-    """Choose how a Status is told: as JSON where the client accepts nothing that there is."""
+    """Choose how a Status is told: as JSON, for people, where the client accepts nothing that there is."""
     try:
         return representation(request, targets=False)
     except NotAcceptableError:
-        return Representation()
+        return Representation(pretty=True)
 
 
 @functools.lru_cache(maxsize=512)

@@ -24,4 +24,4 @@ def shown(obj: ApiStruct, chosen: Representation, code: int = 200, headers: Sequ
         from sagong.api import yaml_encode  # noqa: PLC0415 - rarely asked for
 
         return Response(yaml_encode.to_yaml(body), code, YAML, headers)
-    return Response(msgspec.json.format(body, indent=2) + b"\n" if chosen.pretty else body, code, JSON, headers)
+    return Response(msgspec.json.format(body, indent=2) if chosen.pretty else body, code, JSON, headers)

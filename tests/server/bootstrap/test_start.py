@@ -101,21 +101,6 @@ MANAGERS = {
             "f:metadata": {"f:labels": {".": {}, "f:kube-aggregator.kubernetes.io/automanaged": {}}},
             "f:spec": {"f:group": {}, "f:groupPriorityMinimum": {}, "f:version": {}, "f:versionPriority": {}},
         },
-        ("kube-apiserver", "Update", "status"): {
-            "f:status": {
-                "f:conditions": {
-                    ".": {},
-                    'k:{"type":"Available"}': {
-                        ".": {},
-                        "f:lastTransitionTime": {},
-                        "f:message": {},
-                        "f:reason": {},
-                        "f:status": {},
-                        "f:type": {},
-                    },
-                },
-            },
-        },
     },
     "servicecidrs/kubernetes": {
         ("kube-apiserver", "Update", ""): {"f:spec": {"f:cidrs": {}}},

@@ -18,16 +18,14 @@ _encode = msgspec.json.Encoder().encode
 _plain = msgspec.json.Decoder().decode
 
 
-def created(
-    row: Resource, obj: Any, name: str, time: str, *, subresource: str = "", unsent: tuple[str, ...] = ()
-) -> tuple[Manager, Managed]:
-    """Return who wrote all that an object has, through an endpoint; what the server itself filled in was `unsent`."""
+def created(row: Resource, obj: Any, name: str, time: str, *, unsent: tuple[str, ...] = ()) -> tuple[Manager, Managed]:
+    """Return who wrote all that an object has; what the server itself filled in was `unsent`."""
     shape = shape_of(row.type)
     comparison = compare(_plain(_encode(row.type())), _plain(_encode(obj)), shape)
-    fields = bare(reset_filter(row, subresource)(changed(comparison)))
+    fields = bare(reset_filter(row, "")(changed(comparison)))
     if unsent:
         fields = excluding(fields, fields_of(*unsent))
-    return managing.updater(name, row.api_version, subresource), Managed(fields, row.api_version, time)
+    return managing.updater(name, row.api_version, ""), Managed(fields, row.api_version, time)
 
 
 def applied(row: Resource, obj: Any, name: str, time: str) -> tuple[Manager, Managed]:

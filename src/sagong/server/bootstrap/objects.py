@@ -39,12 +39,11 @@ class BootstrapConfig(Struct, frozen=True):
 
 
 class Managing(Struct, frozen=True):
-    """Who manages an object: the one who writes it, but for what is `unsent` since the server fills it in, and the one of its status."""
+    """Who manages an object: the one who writes it, but for what is `unsent` since the server fills it in; and who applies its status."""
 
     name: str = "kube-apiserver"
     unsent: tuple[str, ...] = ()
     status: str = ""
-    status_applied: bool = False
 
 
 class Wanted(Struct, frozen=True):
@@ -57,9 +56,8 @@ class Wanted(Struct, frozen=True):
 
 _NAMESPACE = Managing(unsent=("spec",))
 _SERVICE = Managing(unsent=("spec.clusterIPs", "spec.ipFamilies"))
-_SERVICE_CIDR = Managing(status="kubernetes-service-cidr-controller", status_applied=True)
-_API_SERVICE = Managing(status="kube-apiserver")
-_FLOW_CONTROL = Managing("api-priority-and-fairness-config-producer-v1", status=FLOW_CONSUMER, status_applied=True)
+_SERVICE_CIDR = Managing(status="kubernetes-service-cidr-controller")
+_FLOW_CONTROL = Managing("api-priority-and-fairness-config-producer-v1", status=FLOW_CONSUMER)
 
 
 def at_start(config: BootstrapConfig, now: str) -> Iterator[Wanted]:
@@ -68,7 +66,7 @@ def at_start(config: BootstrapConfig, now: str) -> Iterator[Wanted]:
     yield from (Wanted(obj, _MERGES_RBAC[type(obj).__name__]) for obj in rbac_policy.objects())
     for name, value, description in _PRIORITY_CLASSES:
         yield Wanted(_priority_class(name, value, description), _keep)
-    yield from (Wanted(obj, _set_spec, _API_SERVICE) for obj in api_services.objects(now))
+    yield from (Wanted(obj, _set_spec) for obj in api_services.objects(now))
     yield Wanted(authentication_config.config_map(config.client_ca, config.request_header), _merge_data)
 
 

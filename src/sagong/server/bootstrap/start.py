@@ -9,9 +9,8 @@ import msgspec
 
 from sagong.api.clock import Clock, Random, format_time
 from sagong.api.fields import first, managers
-from sagong.api.fields.managers import Managed, Manager
 from sagong.api.resources import Resource, resource_of
-from sagong.server.bootstrap.objects import BootstrapConfig, Managing, Wanted, always, at_start
+from sagong.server.bootstrap.objects import BootstrapConfig, Wanted, always, at_start
 from sagong.store.base import RevisionMismatchError, Store, StoreWriteError, Write
 
 INTERVAL = 10.0
@@ -79,7 +78,7 @@ class Bootstrap:
         row, now, managing = _row(want), self._now(), want.managing
         owners = dict([first.created(row, obj, managing.name, now, unsent=managing.unsent)])
         if managing.status and obj.status != type(obj.status)():
-            owners |= [_status_of(row, obj, managing, now)]
+            owners |= [first.applied(row, obj, managing.status, now)]
         metadata = msgspec.structs.replace(
             obj.metadata, uid=self._random.uid(), creationTimestamp=now, managedFields=managers.encode(owners)
         )
@@ -93,17 +92,11 @@ class Bootstrap:
         row, managing = _row(want), want.managing
         track_update(manager_of(row, ""), old, new, managing.name, self._clock.now())
         if managing.status and new.status != old.status and new.metadata.managedFields:
-            owners = managers.decode(new.metadata.managedFields) | dict([_status_of(row, new, managing, self._now())])
+            owners = managers.decode(new.metadata.managedFields) | dict([first.applied(row, new, managing.status, self._now())])
             new.metadata.managedFields = managers.encode(owners)
 
     def _now(self) -> str:
         return format_time(self._clock.now())
-
-
-def _status_of(row: Resource, obj: Any, managing: Managing, now: str) -> tuple[Manager, Managed]:
-    if managing.status_applied:
-        return first.applied(row, obj, managing.status, now)
-    return first.created(row, obj, managing.status, now, subresource="status")
 
 
 def _row(want: Wanted) -> Resource:

@@ -16,6 +16,7 @@ from sagong.server.negotiation import PROTOBUF, body_media
 from sagong.server.registry import versions
 from sagong.server.registry.prepare_kinds import complete_daemon_set
 from sagong.server.registry.storage import from_dict
+from sagong.server.registry.strategies import strategy_of
 from sagong.server.registry.write import Call
 
 VALIDATIONS = get_args(codec.Validation)
@@ -51,6 +52,15 @@ def write_call(exchange: Exchange, kind: str, *, from_agent: bool = True) -> Cal
     sent = {"dryRun": dry_run, "fieldManager": manager, "fieldValidation": said}
     call.options = {name: value for name, value in sent.items() if value}
     return call
+
+
+def note_empty(exchange: Exchange, row: Resource, call: Call) -> None:
+    """Note whether the body says of a list or map that it is empty, for kinds where that counts."""
+    strategy = strategy_of(row)
+    if strategy.counts_empty and not call.subresource and (b"[" in exchange.request.body or b"{" in exchange.request.body):
+        from sagong.server.registry.said_empty import says_empty  # noqa: PLC0415 - few kinds need it
+
+        call.said_empty = says_empty(row, strategy.generation, exchange.request)
 
 
 def read_object(exchange: Exchange, row: Resource) -> Any:

@@ -19,9 +19,9 @@ from sagong.server.registry.storage import to_dict
 
 @functools.cache
 def manager_of(row: Resource, subresource: str) -> FieldManager:
-    """Return the field management of an endpoint; where a kind has two versions, managers of the other one are understood."""
+    """Return the field management of an endpoint; where a kind has two versions in a group, managers of the other one are understood."""
     manager = field_manager(row, subresource)
-    others = [other for other in versions.siblings(row) if other is not row]
+    others = [other for other in versions.siblings(row) if other is not row and other.group == row.group]
     return replace(manager, versions={other.api_version: _version(row, other) for other in others}) if others else manager
 
 

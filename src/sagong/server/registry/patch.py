@@ -13,7 +13,7 @@ from sagong.api.resources import Resource
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import versions
-from sagong.server.registry.body import check_name, finish, write_call
+from sagong.server.registry.body import check_name, finish, note_empty, write_call
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.storage import from_dict, to_dict
 from sagong.server.registry.write import Call, update_object
@@ -27,6 +27,7 @@ async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     request = exchange.request
     media = request.header("content-type").partition(";")[0].strip()
     call = write_call(exchange, "PatchOptions", from_agent=media != APPLY[0])
+    note_empty(exchange, row, call)
     if media == APPLY[0]:
         from sagong.server.registry.apply import apply  # noqa: PLC0415 - brings in the machinery of field sets
 

@@ -9,6 +9,7 @@ from sagong.api.errors import BadRequestError, GoneError
 from sagong.api.resources import Resource
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
+from sagong.server.negotiation import representation_of
 from sagong.server.registry.options import (
     EXACT,
     ContinueExpiredError,
@@ -34,6 +35,7 @@ async def get(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
         await registry.wait_fresh(_revision(said))
     entry = registry.store.get(row.storage_key(info.namespace, info.name))
     if entry is None:
+        representation_of(request, custom=row.module is None)  # what the client reads is looked at before what there is
         raise registry.missing(row, info.name)
     if row.module is None:
         (entry,) = await row.extra.read([entry])

@@ -141,7 +141,7 @@ class Renderer:
         if media == YAML:
             body = to_yaml(body)
         elif pretty:
-            body = msgspec.json.format(body, indent=2) + b"\n"
+            body = msgspec.json.format(body, indent=2)
         return Response(body, status, media)
 
     def _whole(self, value: bytes, revision: int) -> bytes:

@@ -20,12 +20,16 @@ from sagong.server.registry import prepare_pods, prepare_services
 
 
 class Circumstances(NamedTuple):
-    """What a strategy may need to know of a write: who writes, when (RFC 3339), a source of UUIDs, and what the client is told."""
+    """What a strategy may need to know of a write: who writes, when (RFC 3339), a source of UUIDs, and what the client is told.
+
+    `said_empty`: the client says of a list or map that it is empty, see `said_empty.py`.
+    """
 
     user: User
     now: str
     random: Random
     warnings: list[str]
+    said_empty: bool = False
 
 
 Create = Callable[[Any, Any], None]
@@ -41,6 +45,7 @@ class Strategy:
     """How one kind is written.
 
     generation            the fields whose change counts up metadata.generation; empty: it is not kept
+    counts_empty          a list or map in them that is said to be empty counts as a change
     create, update        (obj, circumstances), (new, old, circumstances): what is left to do
     subresources          the same as `update` for other subresources than status; `status` runs after its generic part
     status_metadata       whether the status subresource keeps all of the old metadata
@@ -57,6 +62,7 @@ class Strategy:
     """
 
     generation: tuple[str, ...] = ()
+    counts_empty: bool = False
     create: Create = _nothing_more
     update: Update = _nothing_more
     subresources: Mapping[str, Update] = field(default_factory=dict)
@@ -87,7 +93,7 @@ class Strategy:
             if hasattr(old, "status"):
                 new.status = old.status
             self.update(new, old, circumstances)
-            self._count(new, old)
+            self._count(new, old, circumstances)
             return
         if subresource == "status":
             for name in new.__struct_fields__:
@@ -97,8 +103,8 @@ class Strategy:
                 setattr(new.metadata, name, getattr(old.metadata, name))
         self.subresources.get(subresource, _nothing_more)(new, old, circumstances)
 
-    def _count(self, new: Any, old: Any) -> None:
-        if any(_field(new, name) != _field(old, name) for name in self.generation):
+    def _count(self, new: Any, old: Any, circumstances: Circumstances) -> None:
+        if circumstances.said_empty or any(_field(new, name) != _field(old, name) for name in self.generation):
             new.metadata.generation = old.metadata.generation + 1
 
 
@@ -111,7 +117,7 @@ def _field(obj: Any, path: str) -> Any:
 SPEC = ("spec",)
 _ALL_METADATA = ("generation", "labels", "annotations", "finalizers", "ownerReferences", "deletionTimestamp")
 _SPEC_ONLY = Strategy(generation=SPEC)
-_WEBHOOKS = Strategy(generation=("webhooks",), unconditional_update=False)
+_WEBHOOKS = Strategy(generation=("webhooks",), counts_empty=True, unconditional_update=False)
 _POLICY = Strategy(generation=SPEC, unconditional_update=False, status_metadata=_ALL_METADATA)
 _RETURNED = Strategy(returns_deleted=True)
 _UPSERT = Strategy(create_on_update=True)
@@ -173,7 +179,7 @@ STRATEGIES: dict[tuple[str, str], Strategy] = {
     ("discovery.k8s.io", "endpointslices"): Strategy(generation=("addressType", "endpoints", "ports", "metadata.labels")),
     ("networking.k8s.io", "ingresses"): _SPEC_ONLY,
     ("networking.k8s.io", "ingressclasses"): _SPEC_ONLY,
-    ("networking.k8s.io", "networkpolicies"): _SPEC_ONLY,
+    ("networking.k8s.io", "networkpolicies"): Strategy(generation=SPEC, counts_empty=True),
     ("networking.k8s.io", "servicecidrs"): Strategy(status_metadata=_ALL_METADATA),
     ("node.k8s.io", "runtimeclasses"): Strategy(create_on_update=True, unconditional_update=False),
     ("policy", "poddisruptionbudgets"): Strategy(generation=SPEC, unconditional_update=False),

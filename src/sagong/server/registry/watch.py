@@ -285,8 +285,6 @@ class _WatchStream:
     def _bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
         self._sent.events += 1
         metadata: dict[str, Any] = {"resourceVersion": str(revision)}
-        if self._renderer.representation.media != PROTOBUF:
-            metadata["creationTimestamp"] = None  # a zero in JSON, which a Struct has as nothing
         if annotations:
             metadata["annotations"] = annotations
         target, version = self._renderer.representation.target, self._renderer.representation.target_version

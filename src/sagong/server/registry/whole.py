@@ -8,7 +8,7 @@ from sagong.api.errors import conflict
 from sagong.api.resources import Resource
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
-from sagong.server.registry.body import check_name, read_object, write_call
+from sagong.server.registry.body import check_name, note_empty, read_object, write_call
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.write import Transform, create_object, update_object
 from sagong.store.base import Entry
@@ -25,6 +25,7 @@ async def create(registry: Registry, exchange: Exchange, row: Resource) -> Answe
 async def update(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     """Replace one object."""
     call = write_call(exchange, "UpdateOptions")
+    note_empty(exchange, row, call)
     obj = read_object(exchange, row)
     check_name(obj.metadata, call.name)
     written = await update_object(registry, row, call, _replacing(row, obj))

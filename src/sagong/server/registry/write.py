@@ -47,7 +47,7 @@ class Call:
 
     `options` are those that the client sent: DeleteOptions, or a dict of what create, update and patch have. `admit` False skips
     admission: for the server's own writes. An apply sets `applied` (it tracks managers itself) and `force_create`. `waited` is told
-    of seconds spent waiting for webhooks.
+    of seconds spent waiting for webhooks. `said_empty`: see `said_empty.py`.
     """
 
     user: User
@@ -63,6 +63,7 @@ class Call:
     options: Any = None
     annotations: dict[str, str] = field(default_factory=dict)
     waited: Callable[[float], None] = _unnoted
+    said_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +314,8 @@ class _Write:
 
     def _circumstances(self) -> Circumstances:
         registry = self._registry
-        return Circumstances(self._call.user, format_time(registry.clock.now()), registry.random, self._call.warnings)
+        call = self._call
+        return Circumstances(call.user, format_time(registry.clock.now()), registry.random, call.warnings, call.said_empty)
 
     async def _mutated(self, operation: Operation, obj: Any, old: Any) -> Review:
         review = Review(operation, self._row, self._call, obj, old)
