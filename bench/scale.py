@@ -145,6 +145,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pods", type=int, default=20000, help="for --virtual")
     parser.add_argument("--seed", type=int, default=1, help="for --virtual")
     parser.add_argument("--faults", action="store_true", help="for --virtual: with faults and restarts")
+    parser.add_argument("--skip", action="append", default=[], metavar="STEP", help="for --virtual: leave a step out, such as drain")
     return parser.parse_args()
 
 
@@ -173,7 +174,7 @@ def main() -> None:
         if options.day:
             virtual.day()
         else:
-            virtual.converge(options.nodes, options.pods, options.seed, faults=options.faults)
+            virtual.converge(options.nodes, options.pods, options.seed, faults=options.faults, skipped=options.skip)
     else:
         uvloop.run(measure(options))
 
