@@ -13,6 +13,8 @@ from sagong.api.types.batch import CronJob, CronJobSpec, Job, JobSpec, JobTempla
 from sagong.api.types.core import Container, Namespace, PodSpec, PodTemplateSpec, Service, ServicePort, ServiceSpec
 from sagong.api.types.discovery import EndpointSlice
 from sagong.api.types.meta import ObjectMeta
+from sagong.controllers.catalog import Settings, controllers, parts
+from sagong.controllers.queue_names import QUEUES, queue_of
 
 _WORK = "workqueue_"
 _JOB, _SLICE = "job_controller_", "endpoint_slice_controller_"
@@ -42,6 +44,16 @@ TABLE: dict[str, Exposed] = {
     "node_collector_zone_health": ("gauge", {"zone"}),
     "node_collector_unhealthy_nodes_in_zone": ("gauge", {"zone"}),
 }
+
+
+def test_queues_have_upstreams_names_and_no_two_are_the_same(tmp_path: Path) -> None:
+    settings = Settings("ca", tmp_path, "10.0.0.0/16", "10.1.0.0/16")
+    for name in ("ca.crt", "ca.key", "sa.key"):
+        (tmp_path / name).touch()
+    loops = [*(loop.name for loop in controllers(settings)), *parts()]
+    assert set(loops) >= QUEUES.keys(), "a loop that is gone"
+    queues = [queue_of(name) for name in loops]
+    assert len(set(queues)) == len(queues)
 
 
 def _template(seconds: str) -> PodTemplateSpec:
@@ -86,4 +98,5 @@ def test_the_page_shows_what_happened(tmp_path: Path) -> None:
     assert samples["cronjob_controller_job_creation_skew_duration_seconds_count"] >= 1
     assert samples['node_collector_zone_size{zone=""}'] == 1
     assert samples['workqueue_adds_total{name="job"}'] >= samples['workqueue_queue_duration_seconds_count{name="job"}'] > 0
+    assert 'workqueue_adds_total{name="endpoint_slice"}' in samples
     assert 'workqueue_work_duration_seconds_bucket{le="9.999999999999999e-06",name="job"}' in samples

@@ -26,6 +26,7 @@ from sagong.client.plan import Outcome, Written, apply
 from sagong.client.workqueue import RateLimiter, WorkQueue
 from sagong.controllers.declaration import Controller, Key, Keys, Kind, Watch
 from sagong.controllers.meter import Attempt
+from sagong.controllers.queue_names import queue_of
 from sagong.controllers.view import INDEXES, View, controller_of
 
 T = TypeVar("T")
@@ -127,7 +128,7 @@ class Loop:
         self._client, self._informers = client, informers
         self._view = InformerView(informers, client)
         limiter: RateLimiter[Key] = RateLimiter(client.clock, longest=controller.longest_delay)
-        self.queue = WorkQueue(client.clock, limiter, name=controller.name)
+        self.queue = WorkQueue(client.clock, limiter, name=queue_of(controller.name))
         self.recorder = Recorder(client, controller.component or f"{controller.name}-controller")
         self.reconciled = self.failed = 0
         self.meter = controller.meter()
