@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from tests.node.builders import HandClock
+from tests.node.meters.page import read
 
 from sagong.node.config import ConfigError
 from sagong.node.credential_plugins import CredentialPlugins, load_providers
+from sagong.node.meter import KubeletMeter
 
 PLUGIN = """#!/bin/sh
 cat > "$(dirname "$0")/asked.$(ls "$(dirname "$0")" | wc -l)"
@@ -69,7 +71,13 @@ async def test_answers_are_kept_for_what_and_as_long_as_they_say(tmp_path: Path,
 @pytest.mark.parametrize(("kind", "more"), [("Nonsense", ""), ("Image", ", {name: FAIL, value: '1'}")])
 async def test_a_plugin_that_fails_is_passed_over(tmp_path: Path, kind: str, more: str) -> None:
     bench = Bench(tmp_path, kind, CONFIG.replace("value: close}", f"value: close}}{more}"))
+    meter = KubeletMeter(bench.clock)
+    bench.plugins.asked = meter.images.asked_plugin
     assert await bench.passwords("eu.r.io/a:1") == []
+    table = {"credential_provider_plugin_duration": ("histogram", {"plugin_name"})}
+    samples = read(meter, table)
+    assert samples['credential_provider_plugin_duration_count{plugin_name="plugin"}'] == 1
+    assert samples.get('credential_provider_plugin_errors_total{plugin_name="plugin"}', 0) == bool(more)
 
 
 @pytest.mark.parametrize(

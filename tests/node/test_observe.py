@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.timestamp_pb2 import Timestamp
+from tests.exposed import exposed
 from tests.node.builders import HandClock
 from tests.node.observed import observed, pod, run
 
+from sagong.api.exposition import exposition
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError
 from sagong.node.cri.exits import End, RuntimeEvents
 from sagong.node.ends import Ends
 from sagong.node.housekeeping import superfluous
+from sagong.node.meter import KubeletMeter
 from sagong.node.observe import Observer
 from sagong.node.terminations import log_tail, message_of
 
@@ -196,9 +199,17 @@ async def test_events_go_on_after_a_break_and_what_was_missed_is_looked_for() ->
         if name == "":
             enough.set()
 
-    events = RuntimeEvents(Events(), HandClock(), changed, lambda name, end: told.append((name, end)))  # type: ignore[arg-type]  # as above
+    clock = HandClock()
+    meter = KubeletMeter(clock)
+    events = RuntimeEvents(Events(), clock, changed, lambda name, end: told.append((name, end)), meter=meter.relists)  # type: ignore[arg-type]  # as above
     task = asyncio.ensure_future(events.run())
     async with asyncio.timeout(10):
         await enough.wait()
     task.cancel()
     assert told == [("c1", End(3, 2_000_000_001)), "c1", ("c2", End(3, 2_000_000_001)), "c2", ""]
+    found, samples = exposed(exposition(meter.families()))
+    counts = {"connection_error_count": 1, "connection_success_count": 1, "connection_latency_seconds_count": 2}
+    for name, count in counts.items():
+        assert samples[f"kubelet_evented_pleg_{name}"] == count, name
+    assert samples["kubelet_evented_pleg_connection_latency_seconds_sum"] == pytest.approx(2 * (clock.now().timestamp() - 2), abs=1)
+    assert found["kubelet_evented_pleg_connection_latency_seconds"] == ("histogram", set())

@@ -122,7 +122,14 @@ async def test_metrics_are_prometheus_text(world: World, tmp_path: Path) -> None
     assert 'container_memory_working_set_bytes{container="c",id="/sagong-none' in cadvisor
     assert 'image="",name="1",namespace="ns",pod="p"} 1048576\n' in cadvisor
     assert 'container_memory_working_set_bytes{container="",id="/",image="",name="",namespace="",pod=""}' in cadvisor
-    assert "kubelet_running_pods 1\n" in await found.metrics("")
+    log = tmp_path / "logs/ns_p_u1/c"
+    log.mkdir(parents=True)
+    (log / "0.log").write_bytes(bytes(9000))
+    own = await found.metrics("")
+    assert "kubelet_running_pods 1\n" in own
+    assert 'kubelet_metrics_provider{provider="cri"} 1\n' in own
+    used = own.partition('kubelet_container_log_filesystem_used_bytes{container="c",namespace="ns",pod="p",uid="u1"} ')[2]
+    assert int(used.partition("\n")[0]) >= 9000
 
 
 async def test_a_container_that_has_ended_does_not_hide_the_one_that_runs(world: World, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ async def _run(config: KubeletConfig, client_config: ClientConfig | None) -> Non
         adopt(current, *client_config.cert, clock.now())
         client_config = replace(client_config, cert=(str(current), str(current)))
     client = Client(client_config, clock=clock, random=random) if client_config else None
-    kubelet = Kubelet(config, client, clock, random, lambda: (process_metrics.build(VERSION), *process_metrics.used()))
+    kubelet = Kubelet(config, client, clock, random, lambda: process_metrics.own(VERSION))
     try:
         await kubelet.run()
     finally:

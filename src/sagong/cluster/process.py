@@ -94,8 +94,7 @@ async def lead(
         own: tuple[Family, ...] = (
             *client.transport.metrics.families(),
             master,
-            process_metrics.build(KUBERNETES_VERSION),
-            *process_metrics.used(),
+            *process_metrics.own(KUBERNETES_VERSION),
         )
         return (body or b"") + exposition(own).encode()
 

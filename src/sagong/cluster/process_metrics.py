@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from sagong.api import features
 from sagong.api.exposition import Metric
 
 
@@ -31,6 +32,11 @@ def build(version: str) -> Metric:
         platform=f"{sys.platform}/{machine}",
     )
     return found
+
+
+def own(version: str) -> Iterable[Metric]:
+    """Return all of them."""
+    return build(version), features.enabled(), *used()
 
 
 def used() -> Iterable[Metric]:

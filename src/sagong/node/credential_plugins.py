@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,9 @@ class _Response(msgspec.Struct):
     auth: dict[str, _Login] = msgspec.field(default_factory=dict)
 
 
+Asked = Callable[[str, float, bool], None]
+
+
 class PluginError(Exception):
     """A plugin failed, or answered what is no answer."""
 
@@ -84,10 +87,10 @@ def load_providers(path: str, folder: str) -> Sequence[Provider]:
     return found
 
 
-def plugins_of(config: KubeletConfig, clock: Clock) -> CredentialPlugins | None:
-    """Return the plugins of a configuration, None when it has none. Raises ConfigError."""
+def plugins_of(config: KubeletConfig, clock: Clock, asked: Asked = lambda _name, _seconds, _well: None) -> CredentialPlugins | None:
+    """Return the plugins of a configuration, None when it has none; `asked` is told of each run. Raises ConfigError."""
     path, folder = config.imageCredentialProviderConfig, config.imageCredentialProviderBinDir
-    return CredentialPlugins(load_providers(path, folder), Path(folder), clock) if path else None
+    return CredentialPlugins(load_providers(path, folder), Path(folder), clock, asked) if path else None
 
 
 @dataclass
@@ -97,6 +100,8 @@ class CredentialPlugins:
     providers: Sequence[Provider]
     folder: Path
     clock: Clock
+    asked: Asked = lambda _name, _seconds, _well: None
+    """told of each run of a plugin: its name, the seconds, and whether it gave an answer"""
     _kept: dict[tuple[str, str], tuple[float, Mapping[str, _Login]]] = field(default_factory=dict)
     _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
 
@@ -125,7 +130,7 @@ class CredentialPlugins:
                 until, kept = self._kept.get((provider.name, key), (0.0, {}))
                 if until > self.clock.monotonic():
                     return kept
-            answer = await self._ask(provider, image)
+            answer = await self._timed(provider, image)
             keys = {"Image": image, "Registry": image.partition("/")[0], "Global": "*"}
             if answer.cacheKeyType not in keys:
                 raise PluginError(f"credential provider plugin did not return a valid cacheKeyType: {answer.cacheKeyType}")
@@ -134,6 +139,15 @@ class CredentialPlugins:
             self._kept = {key: entry for key, entry in self._kept.items() if entry[0] > now}
             self._kept[provider.name, keys[answer.cacheKeyType]] = (now + life, answer.auth)
             return answer.auth
+
+    async def _timed(self, provider: Provider, image: str) -> _Response:
+        began, well = self.clock.monotonic(), False
+        try:
+            answer = await self._ask(provider, image)
+            well = True
+        finally:
+            self.asked(provider.name, self.clock.monotonic() - began, well)
+        return answer
 
     async def _ask(self, provider: Provider, image: str) -> _Response:
         request = {"apiVersion": provider.apiVersion, "kind": "CredentialProviderRequest", "image": image}

@@ -64,7 +64,9 @@ def own(node_name: str, pods: Iterable[Pod], cgroup_version: int) -> Iterable[Me
     node.add(1, node=node_name)
     cgroups = Metric("kubelet_cgroup_version", "gauge", "cgroup version on the hosts.")
     cgroups.add(cgroup_version)
-    return running, containers, ephemeral, node, cgroups
+    provider = Metric("kubelet_metrics_provider", "gauge", "Who measures containers: the runtime (cri), in this kubelet always.")
+    provider.add(1, provider="cri")
+    return running, containers, ephemeral, node, cgroups, provider
 
 
 _VOLUME_STATS = (
@@ -85,6 +87,15 @@ def volumes(claims: Iterable[Mapping[str, Any]]) -> Iterable[Metric]:
         for (namespace, claim), stats in once.items():
             metric.add(stats[key], namespace=namespace, persistentvolumeclaim=claim)
         yield metric
+
+
+def logs(sizes: Iterable[tuple[Pod, str, int]]) -> Metric:
+    """Return how many bytes the logs of containers take."""
+    metric = Metric("kubelet_container_log_filesystem_used_bytes", "gauge", "How many bytes a container's logs take on their file system.")
+    for pod, container, used in sizes:
+        meta = pod.metadata
+        metric.add(used, uid=meta.uid, namespace=meta.namespace, pod=meta.name, container=container)
+    return metric
 
 
 def of_workers(workers: Iterable[PodWorker], mirrors: int) -> Iterable[Metric]:

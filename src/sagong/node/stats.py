@@ -10,7 +10,7 @@ from typing import Any
 
 from sagong.api.clock import Clock, format_time
 from sagong.api.exposition import Family, exposition
-from sagong.api.types.core import Pod, Volume
+from sagong.api.types.core import ContainerStatus, Pod, Volume
 from sagong.api.volumes import claim_of
 from sagong.node import cadvisor, machine, node_metrics, usage
 from sagong.node.cgroup_fs import Usage
@@ -64,7 +64,8 @@ class NodeStatistics:
         if path == "":
             claims = [stats for pod in pods for _, stats in await self._volumes(pod, claims_only=True)]
             own = node_metrics.own(self.host.node_name, pods, self.cgroups.version)
-            return exposition([*own, *node_metrics.volumes(claims), *self.more(path)])
+            logs = [(pod, status.name, (await self._log(pod, status.name)).used) for pod in pods for status in _with_logs(pod)]
+            return exposition([*own, *node_metrics.volumes(claims), node_metrics.logs(logs), *self.more(path)])
         if path == "probes":
             return exposition(self.more(path))
         stats = await container_stats(self.runtime)
@@ -134,12 +135,16 @@ class NodeStatistics:
         }
         if few:
             return found
-        log = await self._disk(self.logs / f"{pod.metadata.namespace}_{pod.metadata.name}_{pod.metadata.uid}" / name)
+        log = await self._log(pod, name)
         whole = self._file_system(self.files.root)
         layer = stats.writable_layer
         found["rootfs"] = {**whole, "usedBytes": layer.used_bytes.value, "inodesUsed": layer.inodes_used.value}
         found["logs"] = {**whole, "usedBytes": log.used, "inodesUsed": log.inodes}
         return found
+
+    async def _log(self, pod: Pod, container: str) -> usage.Disk:
+        meta = pod.metadata
+        return await self._disk(self.logs / f"{meta.namespace}_{meta.name}_{meta.uid}" / container)
 
     def _use(self, key: str, used: Usage, limit: int = 0) -> Stats:
         bound = limit or used.memory_limit
@@ -255,6 +260,13 @@ async def container_stats(runtime: Runtime) -> Mapping[str, Sequence[cri.Contain
     except CriError:
         return {}
     return found
+
+
+def _with_logs(pod: Pod) -> Iterable[ContainerStatus]:
+    """Return the containers that run: those whose logs grow."""
+    status = pod.status
+    found = (*status.initContainerStatuses, *status.containerStatuses, *status.ephemeralContainerStatuses)
+    return [container for container in found if container.state.running is not None]
 
 
 def _on_disk(volume: Volume) -> bool:

@@ -40,6 +40,7 @@ class Metrics(RequestMetrics):
 
     async def page(self, exchange: Exchange) -> Answer:
         """Answer /metrics."""
+        from sagong.api import features  # noqa: PLC0415 - as below
         from sagong.server import stability  # noqa: PLC0415 - loaded for those who look
 
         del exchange
@@ -55,7 +56,7 @@ class Metrics(RequestMetrics):
             await self._size(),
             *(family for families in self.more for family in families()),
             _build(),
-            stability.features(),
+            features.enabled(),
         ]
         return Response(exposition(stability.leveled(families)).encode(), content_type=CONTENT_TYPE)
 

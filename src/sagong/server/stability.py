@@ -1,4 +1,4 @@
-"""How stable each metric is (KEP-1209), and which features are on: what dashboards may rely on."""
+"""How stable each metric is (KEP-1209): what dashboards may rely on."""
 
 from __future__ import annotations
 
@@ -36,22 +36,6 @@ BETA = frozenset(
 )
 _DEPRECATED = {"apiserver_storage_objects": "1.34.0"}
 
-GENERAL, IN_BETA = "", "BETA"
-FEATURES: dict[str, str] = {
-    **dict.fromkeys(
-        (
-            *("AnonymousAuthConfigurableEndpoints", "AuthorizeWithSelectors", "ConsistentListFromCache", "ImageVolume"),
-            *("InPlacePodVerticalScaling", "JobManagedBy", "JobSuccessPolicy", "MultiCIDRServiceAllocator", "MutatingAdmissionPolicy"),
-            *("OrderedNamespaceDeletion", "PodLifecycleSleepAction", "PodSchedulingReadiness", "PreferSameTrafficDistribution"),
-            *("RecursiveReadOnlyMounts", "RetryGenerateName", "SidecarContainers", "StreamingCollectionEncodingToJSON"),
-            *("StructuredAuthenticationConfiguration", "SupplementalGroupsPolicy", "UserNamespacesSupport", "VolumeAttributesClass"),
-        ),
-        GENERAL,
-    ),
-    **dict.fromkeys(("HPAConfigurableTolerance", "MatchLabelKeysInPodTopologySpread", "PodLevelResources", "WatchList"), IN_BETA),
-}
-"""Upstream's names of what this server has, and whether upstream still calls it beta."""
-
 
 def leveled(families: Sequence[Metric | Histogram]) -> list[Metric | Histogram]:
     """Say of each family how stable it is, and add those that count the families."""
@@ -66,16 +50,6 @@ def leveled(families: Sequence[Metric | Histogram]) -> list[Metric | Histogram]:
     for (level, deprecated), count in sorted(counts.items()):
         registered.add(count, stability_level=level, deprecated_version=deprecated)
     return whole
-
-
-def features() -> Metric:
-    """Return which features are on: all that there are, for none can be turned off."""
-    family = Metric(
-        "kubernetes_feature_enabled", "gauge", "Whether a feature is on, and at what stage it is; no stage: it is here to stay."
-    )
-    for name, stage in FEATURES.items():
-        family.add(1, name=name, stage=stage)
-    return family
 
 
 def _none(name: str) -> Metric:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from sagong.api.clock import Clock
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import CriError, Runtime
+from sagong.node.meters.ledger import Ledger
+from sagong.node.meters.relists import RelistMeter
 
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.1, 1.0
 SUBSCRIBED_SECONDS = 0.1
@@ -37,8 +39,15 @@ class RuntimeEvents:
     """
 
     def __init__(
-        self, runtime: Runtime, clock: Clock, changed: Callable[[str], None], ended: Callable[[str, End], None] = lambda _, __: None
+        self,
+        runtime: Runtime,
+        clock: Clock,
+        changed: Callable[[str], None],
+        ended: Callable[[str, End], None] = lambda _, __: None,
+        *,
+        meter: RelistMeter | None = None,
     ) -> None:
+        self._meter = meter or RelistMeter(Ledger(clock))
         self._runtime = runtime
         self._clock = clock
         self._changed = changed
@@ -51,7 +60,7 @@ class RuntimeEvents:
         missed = False
         while True:
             began = self._clock.monotonic()
-            look = asyncio.get_running_loop().call_later(SUBSCRIBED_SECONDS, self._changed, "") if missed else None
+            stands = asyncio.get_running_loop().call_later(SUBSCRIBED_SECONDS, self._stands, missed)
             try:
                 await (self._follow_cri() if self._has_cri_events else self._follow_containerd())
             except CriError as error:
@@ -59,16 +68,22 @@ class RuntimeEvents:
                     self._has_cri_events = False
                     continue
                 log.info("the runtime's events broke off: %s", error)
+                self._meter.connection_errors.add()
             finally:
-                if look is not None:
-                    look.cancel()
+                stands.cancel()
             missed = True
             pause = FIRST_RETRY_SECONDS if self._clock.monotonic() - began > LONGEST_RETRY_SECONDS else pause
             await self._clock.sleep(pause)
             pause = min(pause * 2, LONGEST_RETRY_SECONDS)
 
+    def _stands(self, missed: bool) -> None:  # noqa: FBT001 - a timer's argument
+        self._meter.connections.add()
+        if missed:
+            self._changed("")
+
     async def _follow_cri(self) -> None:
         async for event in self._runtime.events():
+            self._meter.told(event.created_at)
             if event.container_event_type == cri.CONTAINER_STOPPED_EVENT:
                 for status in event.containers_statuses:
                     if status.id == event.container_id and status.state == cri.CONTAINER_EXITED:
@@ -79,6 +94,7 @@ class RuntimeEvents:
         async for envelope in self._runtime.containerd_events(_TOPIC):
             exit_event = cri.TaskExit.FromString(envelope.event.value)
             if exit_event.id == exit_event.container_id:  # not the end of an exec
-                at = exit_event.exited_at
-                self._ended(exit_event.id, End(exit_event.exit_status, at.seconds * 10**9 + at.nanos))
+                at = exit_event.exited_at.seconds * 10**9 + exit_event.exited_at.nanos
+                self._meter.told(at)
+                self._ended(exit_event.id, End(exit_event.exit_status, at))
                 self._changed(exit_event.container_id)

@@ -25,6 +25,19 @@ class ImageMeter:
             "imagemanager_image_mustpull_checks_total", "What came of asking whether a pod may use an image without a pull.", ("result",)
         )
 
+        self.plugin_seconds = ledger.time(
+            "credential_provider_plugin_duration", "How many seconds plugins for credentials take.", ("plugin_name",)
+        )
+        self.plugin_errors = ledger.count(
+            "credential_provider_plugin_errors_total", "How often plugins for credentials gave no answer.", ("plugin_name",)
+        )
+
+    def asked_plugin(self, name: str, seconds: float, well: bool) -> None:  # noqa: FBT001 - a callback
+        """Count a run of a plugin."""
+        self.plugin_seconds.observe(seconds, (name,))
+        if not well:
+            self.plugin_errors.add((name,))
+
     def ensured(self, policy: str, present: bool | None, required: bool | None) -> None:  # noqa: FBT001 - upstream's labels
         """Count an image that was asked for; None: it did not come to that."""
         self.requests.add((policy.lower(), _label(present), _label(required)))

@@ -22,6 +22,18 @@ class RelistMeter:
             "orphaned_runtime_pods_total", "How many pods ran in the runtime that no source had and no worker knew, and were ended."
         )
 
+        self.connections = ledger.count(
+            "evented_pleg_connection_success_count", "How often the runtime's events were subscribed to, and came."
+        )
+        self.connection_errors = ledger.count("evented_pleg_connection_error_count", "How often they could not be, or broke off.")
+        self.lateness = ledger.time(
+            "evented_pleg_connection_latency_seconds", "Seconds from what an event tells until the kubelet takes it."
+        )
+
+    def told(self, nanoseconds: int) -> None:
+        """Count an event about what was so many nanoseconds after 1970."""
+        self.lateness.observe(max(self._ledger.clock.now().timestamp() - nanoseconds / 1e9, 0.0))
+
     @contextmanager
     def relisting(self) -> Iterator[None]:
         """Time a listing; one that fails counts as a listing, but not as seen."""
