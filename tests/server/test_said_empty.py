@@ -53,3 +53,11 @@ async def test_so_do_webhooks(tmp_path: Path) -> None:
             assert answer["metadata"]["generation"] == generation
         answer = await api.ok("PATCH", f"{HOOKS}/h", {"webhooks": [{**hook, "namespaceSelector": {}}]}, Content_Type=MERGE)
         assert answer["metadata"]["generation"] == 3, "an object without members is no empty list"
+
+
+async def test_what_cannot_be_read_is_no_error_of_the_server(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.ok("POST", POLICIES, policy(NONE))
+        for body in (b'{"a": "\xf2("}', b"{", b"[" * 100_000, b"null", b"[1, {}]"):
+            for method, media in (("PUT", "application/json"), ("PATCH", MERGE), ("PATCH", JSON_PATCH), ("PATCH", APPLY)):
+                assert (await api(method, f"{POLICIES}/n?fieldManager=x", body, Content_Type=media)).status < 500

@@ -23,7 +23,7 @@ def says_empty(row: Resource, names: tuple[str, ...], request: Request) -> bool:
     """Tell whether an object or a patch in the request's body has an empty list or map in one of these members."""
     try:
         body = _plain.decode(yaml_to_json(request.body)[0] if "yaml" in request.header("content-type") else request.body)
-    except (YamlError, msgspec.DecodeError, RecursionError):
+    except (YamlError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False  # it is refused elsewhere
     said = _of_operations(body) if isinstance(body, list) else [body]
     return any(_has_empty(part, shape_of(row.type), names) for part in said)
