@@ -4,16 +4,42 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.controllers.world import World, node
 from tests.exposed import Exposed, exposed
 from tests.virtual import loop
 from tests.virtual.cluster import cluster, until
 
 from sagong.api.exposition import exposition
+from sagong.api.resources import resource_of
 from sagong.api.types.batch import CronJob, CronJobSpec, Job, JobSpec, JobTemplateSpec
-from sagong.api.types.core import Container, Namespace, PodSpec, PodTemplateSpec, Service, ServicePort, ServiceSpec
+from sagong.api.types.core import (
+    Container,
+    EphemeralVolumeSource,
+    HostPathVolumeSource,
+    Namespace,
+    Node,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    PersistentVolumeClaimSpec,
+    PersistentVolumeClaimTemplate,
+    PersistentVolumeSpec,
+    Pod,
+    PodSpec,
+    PodTemplateSpec,
+    Service,
+    ServicePort,
+    ServiceSpec,
+    Volume,
+    VolumeResourceRequirements,
+)
 from sagong.api.types.discovery import EndpointSlice
 from sagong.api.types.meta import ObjectMeta
+from sagong.client.client import Client
+from sagong.client.plan import Outcome, Patch, Written
+from sagong.controllers import node_ipam
 from sagong.controllers.catalog import Settings, controllers, parts
+from sagong.controllers.declaration import Key
+from sagong.controllers.meter import Attempt
 from sagong.controllers.queue_names import QUEUES, queue_of
 
 _WORK = "workqueue_"
@@ -40,6 +66,16 @@ TABLE: dict[str, Exposed] = {
     f"{_SLICE}endpoints_removed_per_sync": ("histogram", set()),
     f"{_SLICE}changes": ("counter", {"operation"}),
     f"{_SLICE}services_count_by_traffic_distribution": ("gauge", {"traffic_distribution"}),
+    "root_ca_cert_publisher_sync_total": ("counter", {"code"}),
+    "root_ca_cert_publisher_sync_duration_seconds": ("histogram", {"code"}),
+    "pod_gc_collector_force_delete_pods_total": ("counter", {"namespace", "reason"}),
+    "ephemeral_volume_controller_create_total": ("counter", set()),
+    "ephemeral_volume_controller_create_failures_total": ("counter", set()),
+    "pv_collector_total_pv_count": ("gauge", {"plugin_name", "volume_mode"}),
+    "pv_collector_bound_pv_count": ("gauge", {"storage_class"}),
+    "pv_collector_unbound_pv_count": ("gauge", {"storage_class"}),
+    "pv_collector_bound_pvc_count": ("gauge", {"namespace", "storage_class", "volume_attributes_class"}),
+    "pv_collector_unbound_pvc_count": ("gauge", {"namespace", "storage_class", "volume_attributes_class"}),
     "node_collector_zone_size": ("gauge", {"zone"}),
     "node_collector_zone_health": ("gauge", {"zone"}),
     "node_collector_unhealthy_nodes_in_zone": ("gauge", {"zone"}),
@@ -61,10 +97,63 @@ def _template(seconds: str) -> PodTemplateSpec:
     return PodTemplateSpec(metadata=meta, spec=PodSpec(restartPolicy="Never", containers=[Container(name="c", image="i")]))
 
 
+LOOPS = frozenset(
+    {
+        *("cronjob", "job", "endpointslice", "node-lifecycle", "serviceaccount", "root-ca-certificate-publisher"),
+        *("persistentvolume-binder", "ephemeral-volume", "pod-garbage-collector"),
+    }
+)
+
+
+def claim(name: str, storage_class: str) -> PersistentVolumeClaim:
+    asked = VolumeResourceRequirements(requests={"storage": "1Gi"})
+    spec = PersistentVolumeClaimSpec(accessModes=["ReadWriteOnce"], storageClassName=storage_class, resources=asked)
+    return PersistentVolumeClaim(metadata=ObjectMeta(name=name, namespace="ns"), spec=spec)
+
+
+async def volumes(admin: Client) -> None:
+    """Make two volumes, a claim for one of them, and a pod whose ephemeral volume nobody can give."""
+    for name in ("v1", "v2"):
+        spec = PersistentVolumeSpec(
+            capacity={"storage": "1Gi"},
+            accessModes=["ReadWriteOnce"],
+            storageClassName="fast",
+            hostPath=HostPathVolumeSource(path=f"/tmp/{name}"),
+        )
+        await admin.create(PersistentVolume(metadata=ObjectMeta(name=name), spec=spec))
+    await admin.create(claim("a", "fast"))
+    wanted = EphemeralVolumeSource(volumeClaimTemplate=PersistentVolumeClaimTemplate(spec=claim("", "none").spec))
+    using = PodSpec(containers=[Container(name="c", image="i")], volumes=[Volume(name="v", ephemeral=wanted)])
+    await admin.create(Pod(metadata=ObjectMeta(name="scratch", namespace="ns"), spec=using))
+
+
+def test_networks_of_nodes_are_counted_as_they_are_taken_and_come_back() -> None:
+    world = World(node("n1"), node("n2"), node("n3"))
+    loop = node_ipam.controller("10.0.0.0/22,fd00::/62", masks=(24, 64))
+    meter = loop.meter()
+    for name in ("n1", "n2"):
+        plan = world.reconcile(loop, name, "")
+        resource = resource_of(Node)
+        written = [Written(resource, "", name, "", "1", action) for action in plan.actions if isinstance(action, Patch)]
+        meter.after(Attempt(Key("", name), None, plan, Outcome(written), 0.0, world.now))
+        world.carry_out(plan, loop)
+    gone = world.one(Node, "n2", "")
+    world.remove(gone)
+    for _, handler in meter.handlers():
+        handler(gone, None)
+    found, samples = exposed(exposition(meter.families(world)))
+    prefix = "node_ipam_controller_"
+    names = ("cidrset_cidrs_allocations_total", "cidrset_cidrs_releases_total", "cirdset_max_cidrs", "cidrset_usage_cidrs")
+    kinds = ("counter", "counter", "gauge", "gauge")
+    assert found == {prefix + name: (kind, {"clusterCIDR"}) for name, kind in zip(names, kinds, strict=True)}
+    for network in ("10.0.0.0/22", "fd00::/62"):
+        assert [samples[f'{prefix}{name}{{clusterCIDR="{network}"}}'] for name in names] == [2, 1, 4, 0.25]
+
+
 def test_the_page_shows_what_happened(tmp_path: Path) -> None:
     async def main() -> str:
         async with cluster(tmp_path) as made:
-            made.only = lambda name: name in ("cronjob", "job", "endpointslice", "node-lifecycle", "serviceaccount")
+            made.only = LOOPS.__contains__
             fleet = made.fleet(["n1"])
             for part in (fleet, made.manager, made.scheduler):
                 part.start()
@@ -78,10 +167,16 @@ def test_the_page_shows_what_happened(tmp_path: Path) -> None:
             cron = CronJobSpec(schedule="* * * * *", jobTemplate=JobTemplateSpec(spec=JobSpec(template=_template("0"))))
             await made.admin.create(CronJob(metadata=ObjectMeta(name="c", namespace="ns"), spec=cron))
 
+            await volumes(made.admin)
+            meta = ObjectMeta(name="held", namespace="ns", finalizers=["example.com/held"])
+            await made.admin.create(Pod(metadata=meta, spec=PodSpec(schedulerName="none", containers=[Container(name="c", image="i")])))
+            await made.admin.delete(Pod, "held", "ns")
+
             async def done() -> bool:
                 jobs = {job.metadata.name: job for job in (await made.admin.list(Job, "ns")).items}
                 slices = (await made.admin.list(EndpointSlice, "ns")).items
-                return len(jobs) > 1 and jobs["j"].status.succeeded == 2 and bool(slices) and any(s.endpoints for s in slices)
+                bound = (await made.admin.get(PersistentVolumeClaim, "a", "ns")).status.phase == "Bound"
+                return bound and len(jobs) > 1 and jobs["j"].status.succeeded == 2 and bool(slices) and any(s.endpoints for s in slices)
 
             await until(made.clock, done, 600)
             await made.clock.sleep(5)
@@ -95,6 +190,14 @@ def test_the_page_shows_what_happened(tmp_path: Path) -> None:
     assert samples[f'{_JOB}job_pods_finished_total{{completion_mode="NonIndexed",result="succeeded"}}'] == 2
     assert samples[f"{_SLICE}num_endpoint_slices"] == 1
     assert samples[f'{_SLICE}services_count_by_traffic_distribution{{traffic_distribution="PreferSameZone"}}'] == 1
+    assert samples['root_ca_cert_publisher_sync_total{code="200"}'] > 1
+    assert samples['pod_gc_collector_force_delete_pods_total{namespace="ns",reason="unscheduled"}'] >= 1
+    assert samples["ephemeral_volume_controller_create_total"] == 1
+    assert samples['pv_collector_total_pv_count{plugin_name="kubernetes.io/host-path",volume_mode="Filesystem"}'] == 2
+    for state in ("bound", "unbound"):
+        assert samples[f'pv_collector_{state}_pv_count{{storage_class="fast"}}'] == 1
+    assert samples['pv_collector_bound_pvc_count{namespace="ns",storage_class="fast",volume_attributes_class=""}'] == 1
+    assert samples['pv_collector_unbound_pvc_count{namespace="ns",storage_class="none",volume_attributes_class=""}'] == 1
     assert samples["cronjob_controller_job_creation_skew_duration_seconds_count"] >= 1
     assert samples['node_collector_zone_size{zone=""}'] == 1
     assert samples['workqueue_adds_total{name="job"}'] >= samples['workqueue_queue_duration_seconds_count{name="job"}'] > 0

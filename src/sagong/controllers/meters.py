@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from sagong.api.clock import parse_time
+from sagong.api.errors import ApiError
 from sagong.api.exposition import Counts, Family, Histogram, exponential
 from sagong.api.types.batch import Job
 from sagong.client.plan import Create, Delete
@@ -86,3 +87,53 @@ class TaintEvictionMeter(Meter):
     def families(self, view: View) -> Iterable[Family]:  # noqa: ARG002 - a meter's signature
         """Return it."""
         return (self._deleted,)
+
+
+class PublisherMeter(Meter):
+    """How often the cluster's CA was looked after in a namespace, by the code of what came of it."""
+
+    def __init__(self) -> None:
+        self._syncs = Counts("root_ca_cert_publisher_sync_total", "How often a namespace's copy of the CA was looked at.", ("code",))
+        self._seconds = Histogram(
+            "root_ca_cert_publisher_sync_duration_seconds", "How long that took.", ("code",), exponential(0.001, 2, 15)
+        )
+
+    def after(self, attempt: Attempt) -> None:
+        """Count a look."""
+        failure = attempt.outcome.failure
+        code = ("200" if failure is None else str(failure.code) if isinstance(failure, ApiError) else "500",)
+        self._syncs.add(code)
+        self._seconds.observe(attempt.seconds, code)
+
+    def families(self, view: View) -> Iterable[Family]:  # noqa: ARG002 - a meter's signature
+        """Return them."""
+        return self._syncs, self._seconds
+
+
+class ForcedMeter(Meter):
+    """How many pods were deleted by force, by why; `reason` tells it for a key."""
+
+    def __init__(self, reason: Callable[[View, Key], str]) -> None:
+        self._reason = reason
+        labels = ("namespace", "reason")
+        self._deleted = Counts("pod_gc_collector_force_delete_pods_total", "How many pods were deleted by force.", labels)
+        self._failed = Counts("pod_gc_collector_force_delete_pod_errors_total", "How many pods could not be deleted by force.", labels)
+
+    def before(self, view: View, key: Key) -> str:
+        """Return the reason."""
+        return self._reason(view, key)
+
+    def after(self, attempt: Attempt) -> None:
+        """Count deletions, and the one at which a plan ended."""
+        written = [write.action for write in attempt.outcome.written]
+        for action in written:
+            if isinstance(action, Delete):
+                self._deleted.add((action.namespace, attempt.before))
+        if attempt.outcome.failure is not None:
+            left = next((action for action in attempt.plan.actions if isinstance(action, Delete) and action not in written), None)
+            if left is not None:
+                self._failed.add((left.namespace, attempt.before))
+
+    def families(self, view: View) -> Iterable[Family]:  # noqa: ARG002 - a meter's signature
+        """Return them."""
+        return self._deleted, self._failed

@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from sagong.api.types.core import Node
 from sagong.client.plan import NOTHING, Emit, Patch, Plan
 from sagong.controllers.declaration import Controller, Key, Watch, updated, writes
+from sagong.controllers.node_ipam_meter import NetworkMeter
 from sagong.controllers.view import View
 
 NODE_BITS = {4: 24, 6: 64}
@@ -72,4 +73,5 @@ def controller(cluster_cidr: str, service_cidr: str = "", masks: Sequence[int] =
         writes=writes(("patch", Node)),
         reconcile=reconcile,
         workers=1,  # one at a time, each seeing what the last one took
+        meter=lambda: NetworkMeter(cluster, sizes),
     )

@@ -15,6 +15,7 @@ from sagong.api.pods import is_finished
 from sagong.api.types.core import Node, Pod
 from sagong.client.plan import NOTHING, Plan
 from sagong.controllers.declaration import Controller, Key, Watch, vanished, writes
+from sagong.controllers.meters import ForcedMeter
 from sagong.controllers.pod_conditions import disruption, force_delete
 from sagong.controllers.view import Live, View, finished, on_node
 
@@ -85,7 +86,18 @@ def controller() -> Controller:
         writes=writes(("patch", Pod, "status"), ("delete", Pod)),
         reconcile_live=reconcile,
         workers=1,
+        meter=lambda: ForcedMeter(_reason),
     )
+
+
+def _reason(view: View, key: Key) -> str:
+    """Return why pods are deleted for a key, in upstream's words."""
+    if key == FINISHED:
+        return "terminated"
+    if key.name.startswith(_NODE):
+        return "orphaned"
+    pod = view.get(Pod, *key)
+    return "unscheduled" if pod is None or not pod.spec.nodeName else "out-of-service"
 
 
 def _keys_of_pod(view: View, pod: Pod) -> Iterable[Key]:

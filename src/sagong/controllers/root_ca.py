@@ -9,6 +9,7 @@ from sagong.api.types.core import ConfigMap, Namespace
 from sagong.api.types.meta import ObjectMeta
 from sagong.client.plan import NOTHING, Create, Plan, Update
 from sagong.controllers.declaration import Controller, Key, Watch, writes
+from sagong.controllers.meters import PublisherMeter
 from sagong.controllers.view import View
 
 NAME = "kube-root-ca.crt"
@@ -49,6 +50,7 @@ def controller(ca: str) -> Controller:
         writes=writes(("create update", ConfigMap)),
         reconcile=reconcile,
         workers=1,
+        meter=PublisherMeter,
     )
 
 

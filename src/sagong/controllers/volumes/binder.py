@@ -25,6 +25,7 @@ from sagong.api.volumes import (
 from sagong.client.plan import NOTHING, Action, Delete, Emit, Plan, Update
 from sagong.controllers.declaration import Controller, Key, Watch, own_key, writes
 from sagong.controllers.view import Live, View, claimed, seeking, using
+from sagong.controllers.volumes.meter import BinderMeter
 
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
 BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
@@ -296,4 +297,5 @@ CONTROLLER = Controller(
     ),
     reconcile_live=reconcile,
     workers=1,  # one at a time: two claims must not take one volume
+    meter=BinderMeter,
 )

@@ -9,6 +9,7 @@ from sagong.client.plan import NOTHING, Create, Emit, Plan, Told
 from sagong.controllers.declaration import Controller, Key, Watch, writes
 from sagong.controllers.ownership import controller_reference
 from sagong.controllers.view import View, controller_of
+from sagong.controllers.volumes.meter import EphemeralMeter
 
 
 def plan(pod: Pod, claims: dict[str, PersistentVolumeClaim]) -> Plan:
@@ -65,4 +66,5 @@ CONTROLLER = Controller(
     owns=(PersistentVolumeClaim,),
     writes=writes(("create", PersistentVolumeClaim)),
     reconcile=reconcile,
+    meter=EphemeralMeter,
 )
