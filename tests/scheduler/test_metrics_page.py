@@ -26,6 +26,8 @@ TABLE: dict[str, Exposed] = {
     "scheduler_pending_pods": ("gauge", {"queue"}),
     "scheduler_unschedulable_pods": ("gauge", {"plugin", "profile"}),
     "scheduler_goroutines": ("gauge", {"operation"}),
+    "scheduler_plugin_execution_duration_seconds": ("histogram", {"plugin", "extension_point", "status"}),
+    "scheduler_event_handling_duration_seconds": ("histogram", {"event"}),
     "scheduler_cache_size": ("gauge", {"type"}),
 }
 POINTS = {
@@ -50,6 +52,16 @@ async def test_the_page_shows_what_happened(tmp_path: Path) -> None:
     missing = [key for key in POINTS if f'{name}{{extension_point="{key[0]}",{profile},status="{key[1]}"}}' not in samples]
     assert not missing
     assert samples[f'scheduler_plugin_evaluation_total{{extension_point="Filter",plugin="NodeResourcesFit",{profile}}}'] >= 2
+    plugin = "scheduler_plugin_execution_duration_seconds_count"
+    ran = {
+        ("NodeAffinity", "PreFilter", "Skip"),
+        ("NodeResourcesFit", "Filter", "Success"),
+        ("NodeResourcesFit", "Score", "Success"),
+    }
+    for name, point, status in ran:
+        assert samples[f'{plugin}{{extension_point="{point}",plugin="{name}",status="{status}"}}'] == 1, "of the first attempt alone"
+    for event in ("NodeAdd", "UnschedulablePodAdd", "AssignedPodUpdate"):
+        assert samples[f'scheduler_event_handling_duration_seconds_count{{event="{event}"}}'] >= 1, event
     assert resources["kube_pod_resource_request"] == ("gauge", {"namespace", "pod", "node", "scheduler", "priority", "resource", "unit"})
     assert any('pod="q"' in sample and 'resource="cpu"' in sample and value == 3 for sample, value in amounts.items())
 

@@ -69,6 +69,8 @@ async def test_the_more_important_pod_takes_the_place_of_the_less_important(tmp_
         await rig.refused("sneaky")
         await rig.kill("big")
         assert await rig.bound("urgent") == "a"
+        evictions = b'scheduler_preemption_goroutines_duration_seconds_count{result="success"} 1\n'
+        assert evictions in (rig.scheduler.page("/metrics") or b"")
         assert (await rig.get("small")).metadata.deletionTimestamp is None
         assert not (await rig.get("sneaky")).spec.nodeName
 

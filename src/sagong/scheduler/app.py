@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sagong.api.clock import Clock, Random
 from sagong.api.exposition import exposition
@@ -16,6 +17,7 @@ from sagong.scheduler import pod_resources
 from sagong.scheduler.binder import Binder, RejectedError
 from sagong.scheduler.cache import Cache
 from sagong.scheduler.cycle import Cycle, Placement
+from sagong.scheduler.events import change
 from sagong.scheduler.evictor import Evictor
 from sagong.scheduler.extended import EVENTS as EXTENDER_EVENTS
 from sagong.scheduler.extended import NAME as EXTENDER
@@ -101,10 +103,10 @@ class Scheduler:
         over = self._hold.over if self._extenders else lambda handler: handler
         self._forget_assumed = over(self._follower.forget_assumed)
         self._sources.on_change = over(self._follower.other)
-        self._sources.informer(Node).add_handler(over(self._follower.node))
-        self._sources.informer(Namespace).add_handler(over(self._follower.namespace))
+        self._sources.informer(Node).add_handler(over(self._timed("Node", self._follower.node)))
+        self._sources.informer(Namespace).add_handler(over(self._timed("Namespace", self._follower.namespace)))
         self._pods = self._sources.informer(Pod, field_selector=UNFINISHED)
-        self._pods.add_handler(over(self._follower.pod))
+        self._pods.add_handler(over(self._timed("Pod", self._follower.pod)))
 
     async def run(self) -> None:
         """Schedule until cancelled."""
@@ -125,6 +127,17 @@ class Scheduler:
             return None
         profile = next(iter(self._profiles), "")
         return self.metrics.page(self.queue, self.cache.sizes(), profile, binding=self._binding).encode()
+
+    def _timed(self, kind: str, handle: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        """Time what follows objects of a kind."""
+        now, seconds = self._clock.monotonic, self.metrics.event_seconds
+
+        def timed(old: Any, new: Any) -> None:
+            began = now()
+            handle(old, new)
+            seconds.observe(now() - began, (change(kind, old, new).label,))
+
+        return timed
 
     def _event_pause(self) -> float:
         """Let events go slowly while pods wait to be placed or bound."""
@@ -202,8 +215,9 @@ class Scheduler:
         for other in tuple(self.nominator.on(node)):
             if other.priority < info.priority:
                 self._reports.write(other.pod, tasks, nominated="")
+        began = self._clock.monotonic()
         well = await self._evictor.evict(info, node, nomination.victims, served.recorder)
-        self.metrics.evictions["success" if well else "error"] += 1
+        self.metrics.evicted(self._clock.monotonic() - began, well=well)
         if not well:
             self.queue.activate(info.uid)
             return

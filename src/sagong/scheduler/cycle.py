@@ -31,7 +31,7 @@ from sagong.scheduler.framework import (
     State,
     Unfit,
 )
-from sagong.scheduler.metrics import ERROR, SUCCESS, UNRESOLVABLE, UNSCHEDULABLE, Metrics
+from sagong.scheduler.metrics import ERROR, SAMPLED, SKIPPED, SUCCESS, UNRESOLVABLE, UNSCHEDULABLE, Metrics, PluginTimes
 from sagong.scheduler.node_info import NodeInfo
 from sagong.scheduler.nodes import Nodes
 from sagong.scheduler.nominator import Nominator
@@ -106,7 +106,8 @@ class Cycle:
         self._profile, self._random, self._nominator = profile, random, nominator
         self._metrics, self._now = metrics or Metrics(), now
         self._filtering = Filtering(profile, nominator)
-        self._next = 0
+        self._times, self._timed = PluginTimes(self._metrics.plugin_seconds, now), False
+        self._next = self._attempts = 0
         self._filters = tuple(plugin.name for plugin in profile.plugins if isinstance(plugin, Filter | NodeFilter))
         self._asked: dict[frozenset[str], tuple[str, ...]] = {}
 
@@ -126,6 +127,9 @@ class Cycle:
     def begin(self, pod: PodInfo, snapshot: Snapshot) -> Attempt:
         """Ask the PreFilter plugins. Raises PluginError."""
         attempt = Attempt(pod, snapshot, state := State(), NoFit(len(snapshot), state))
+        self._timed = self._attempts % SAMPLED == 0
+        self._filtering.timed = self._times if self._timed else None
+        self._attempts += 1
         if len(snapshot):
             began, status = self._now(), ERROR
             try:
@@ -176,7 +180,10 @@ class Cycle:
         """Try to make room; the message is added to `nofit`. Raises PluginError."""
         found, began = Nomination(""), self._now()
         for plugin in self._profile.at(PostFilter):
+            started = self._now()
             found = plugin.post_filter(pod, snapshot, nofit, self)
+            if self._timed:
+                self._times.ran(plugin.name, "PostFilter", started, SUCCESS if found.node else UNSCHEDULABLE)
             if found.node:
                 break
         self._metrics.ran("PostFilter", self._profile.name, self._now() - began, SUCCESS if found.node else UNSCHEDULABLE)
@@ -215,11 +222,13 @@ class Cycle:
         plugins = self._profile.at(PreFilter)
         self._metrics.asked("PreFilter", self._profile.name, tuple([plugin.name for plugin in plugins]))
         for plugin in plugins:
-            name = plugin.name
+            name, began = plugin.name, self._now() if self._timed else 0.0
             try:
                 verdict = plugin.pre_filter(state, attempt.pod, snapshot)
             except PluginError as error:
                 raise PluginError(f'running PreFilter plugin "{name}": {error}') from error
+            if self._timed:
+                self._times.ran(name, "PreFilter", began, _status(verdict))
             if verdict is SKIP:
                 state.skipped.add(name)
             elif isinstance(verdict, Unfit):
@@ -241,7 +250,10 @@ class Cycle:
     def _rate(self, attempt: Attempt, nodes: Nodes, totals: Ints) -> None:
         began, asked = self._now(), []
         for plugin in self._profile.at(Score):
+            started = self._now() if self._timed else 0.0
             scores = plugin.score(attempt.state, attempt.pod, nodes, attempt.snapshot)
+            if self._timed and scores is not None:
+                self._times.ran(plugin.name, "Score", started, SUCCESS)
             if scores is not None:
                 totals += self._profile.weight_of(plugin.name) * scores
                 asked.append(plugin.name)
@@ -253,6 +265,13 @@ class Cycle:
         if key not in self._asked:
             self._asked[key] = tuple(name for name in self._filters if name not in key)
         return self._asked[key]
+
+
+def _status(verdict: object) -> str:
+    """Return what a PreFilter plugin's verdict is called."""
+    if isinstance(verdict, Unfit):
+        return UNSCHEDULABLE if verdict.resolvable else UNRESOLVABLE
+    return SKIPPED if verdict is SKIP else SUCCESS
 
 
 def _nowhere(plugins: set[str]) -> Unfit:

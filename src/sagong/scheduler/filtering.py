@@ -13,6 +13,7 @@ import numpy as np
 
 from sagong.scheduler.columns import Ints
 from sagong.scheduler.framework import Filter, NodeFilter, PluginError, PodExtensions, State, Unfit
+from sagong.scheduler.metrics import SUCCESS, UNSCHEDULABLE, PluginTimes
 from sagong.scheduler.node_info import NodeInfo
 from sagong.scheduler.nodes import Nodes, OneNode
 from sagong.scheduler.nominator import Nominator
@@ -29,6 +30,8 @@ class Filtering:
 
     def __init__(self, profile: Profile, nominator: Nominator) -> None:
         self.nominator = nominator
+        self.timed: PluginTimes | None = None
+        """what times the filters of the attempt that is going on, if it is one of those"""
         self.extensions = profile.at(PodExtensions)
         ranks = {plugin.name: rank for rank, plugin in enumerate(profile.plugins)}
         self._filters = [(ranks[plugin.name], plugin) for plugin in profile.at(Filter)]
@@ -49,7 +52,7 @@ class Filtering:
         filters = [(rank, plugin) for rank, plugin in self._node_filters if plugin.name not in state.skipped]
         if not filters:
             return found[:wanted], verdicts
-        one_by_one = _OneByOne(state, pod, nodes, verdicts)
+        one_by_one = _OneByOne(state, pod, nodes, verdicts, self.timed)
         fitting: list[int] = []
         for place in found.tolist():
             if not one_by_one.refuse(filters, place):
@@ -66,13 +69,18 @@ class Filtering:
         first = self.nominator.with_first(pod) if self.nominator and self.is_local(state) and not nodes.supposed else None
         if first is not None:
             nodes = Nodes(nodes.table, nodes.rows, first)
-        verdicts = Verdicts(len(nodes))
+        verdicts, timed = Verdicts(len(nodes)), self.timed
         for rank, plugin in self._filters:
             if plugin.name not in state.skipped:
+                began = timed.now() if timed is not None else 0.0
                 try:
-                    verdicts.take(rank, plugin.filter(state, pod, nodes))
+                    refusals = plugin.filter(state, pod, nodes)
                 except PluginError as error:
                     raise _failed(plugin.name, error) from error
+                if timed is not None:
+                    everywhere = refusals is not None and bool(np.all(refusals.codes))
+                    timed.ran(plugin.name, "Filter", began, UNSCHEDULABLE if everywhere else SUCCESS)
+                verdicts.take(rank, refusals)
         if self.nominator and not self.is_local(state):
             self._look_at_nominated(state, pod, nodes, verdicts)
         return verdicts
@@ -118,16 +126,20 @@ class _OneByOne:
     pod: PodInfo
     nodes: Nodes
     verdicts: Verdicts
+    timed: PluginTimes | None
 
     def refuse(self, filters: Sequence[tuple[int, NodeFilter]], place: int) -> bool:
         """Ask about the node at a place; say whether a filter refused it."""
         node = self.nodes.table.infos[self.nodes.row(place)]
         assert node is not None
         for rank, plugin in filters:
+            began = self.timed.now() if self.timed is not None else 0.0
             try:
                 unfit = plugin.filter_node(self.state, self.pod, node)
             except PluginError as error:
                 raise _failed(plugin.name, error) from error
+            if self.timed is not None:
+                self.timed.ran(plugin.name, "Filter", began, SUCCESS if unfit is None else UNSCHEDULABLE)
             if unfit is not None:
                 self.verdicts.set(place, rank, unfit)
                 return True

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from sagong.api.exposition import Counts, Histogram, Metric, exposition
+from sagong.api.exposition import Counts, Histogram, Metric, exponential, exposition
 
 SUCCESS, UNSCHEDULABLE, UNRESOLVABLE, WAIT, ERROR = "Success", "Unschedulable", "UnschedulableAndUnresolvable", "Wait", "Error"
-"""What an extension point came to, as upstream's labels spell it."""
+SKIPPED = "Skip"
+"""What an extension point, or a plugin, came to, as upstream's labels spell it."""
+SAMPLED = 10
+"""Plugins are timed in each tenth attempt, as many as upstream's."""
 
 
 def _doubling(first: float, count: int) -> list[float]:
@@ -31,6 +34,17 @@ class Observed(Protocol):
     def incoming(self) -> Mapping[tuple[str, str], int]:
         """How many pods came into each place, by (place, event)."""
         ...
+
+
+class PluginTimes:
+    """Times plugins of an attempt by `now`, in seconds."""
+
+    def __init__(self, seconds: Histogram, now: Callable[[], float]) -> None:
+        self._seconds, self.now = seconds, now
+
+    def ran(self, plugin: str, point: str, began: float, status: str) -> None:
+        """Count a plugin that began then."""
+        self._seconds.observe(self.now() - began, (plugin, point, status))
 
 
 class Metrics:
@@ -66,11 +80,32 @@ class Metrics:
             ("extension_point", "status", "profile"),
             _doubling(0.0001, 12),
         )
+        self.plugin_seconds = Histogram(
+            "scheduler_plugin_execution_duration_seconds",
+            "How long plugins take at an extension point, a filter for all nodes at once; of every tenth attempt.",
+            ("plugin", "extension_point", "status"),
+            exponential(0.00001, 1.5, 20),
+        )
+        self.event_seconds = Histogram(
+            "scheduler_event_handling_duration_seconds",
+            "How long it takes to follow a change in the cluster.",
+            ("event",),
+            _doubling(0.0001, 12),
+        )
+        self.eviction_seconds = Histogram(
+            "scheduler_preemption_goroutines_duration_seconds", "How long evictions of a preemption take.", ("result",), _doubling(0.01, 20)
+        )
         self.permit_seconds = Histogram(
             "scheduler_permit_wait_duration_seconds", "Duration of waiting on permit.", ("result",), _doubling(0.001, 15)
         )
         self.evaluations: Counter[tuple[str, str, tuple[str, ...]]] = Counter()
         self.victims = Histogram("scheduler_preemption_victims", "Number of selected preemption victims", (), _doubling(1, 7))
+
+    def evicted(self, seconds: float, *, well: bool) -> None:
+        """Count the evictions of a preemption."""
+        result = "success" if well else "error"
+        self.evictions[result] += 1
+        self.eviction_seconds.observe(seconds, (result,))
 
     def attempted(self, result: str, profile: str, seconds: float) -> None:
         """Count an attempt: scheduled, unschedulable or error."""
@@ -144,6 +179,9 @@ class Metrics:
                 self.victims,
                 self.point_seconds,
                 self.permit_seconds,
+                self.plugin_seconds,
+                self.event_seconds,
+                self.eviction_seconds,
                 self._evaluated(),
                 _gauge("scheduler_goroutines", "Number of tasks that run beside the scheduling loop, by what they do.", "operation", tasks),
             ]
