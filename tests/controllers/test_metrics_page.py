@@ -14,6 +14,10 @@ from sagong.api.resources import resource_of
 from sagong.api.types.batch import CronJob, CronJobSpec, Job, JobSpec, JobTemplateSpec
 from sagong.api.types.core import (
     Container,
+    EndpointAddress,
+    EndpointPort,
+    Endpoints,
+    EndpointSubset,
     EphemeralVolumeSource,
     HostPathVolumeSource,
     Namespace,
@@ -29,21 +33,23 @@ from sagong.api.types.core import (
     Service,
     ServicePort,
     ServiceSpec,
+    Taint,
+    Toleration,
     Volume,
     VolumeResourceRequirements,
 )
 from sagong.api.types.discovery import EndpointSlice
 from sagong.api.types.meta import ObjectMeta
 from sagong.client.client import Client
-from sagong.client.plan import Outcome, Patch, Written
-from sagong.controllers import node_ipam
+from sagong.client.plan import Delete, Outcome, Patch, Written
+from sagong.controllers import node_ipam, taint_eviction
 from sagong.controllers.catalog import Settings, controllers, parts
 from sagong.controllers.declaration import Key
 from sagong.controllers.meter import Attempt
 from sagong.controllers.queue_names import QUEUES, queue_of
 
 _WORK = "workqueue_"
-_JOB, _SLICE = "job_controller_", "endpoint_slice_controller_"
+_JOB, _SLICE, _MIRROR = "job_controller_", "endpoint_slice_controller_", "endpoint_slice_mirroring_controller_"
 TABLE: dict[str, Exposed] = {
     f"{_WORK}adds_total": ("counter", {"name"}),
     f"{_WORK}depth": ("gauge", {"name"}),
@@ -76,6 +82,12 @@ TABLE: dict[str, Exposed] = {
     "pv_collector_unbound_pv_count": ("gauge", {"storage_class"}),
     "pv_collector_bound_pvc_count": ("gauge", {"namespace", "storage_class", "volume_attributes_class"}),
     "pv_collector_unbound_pvc_count": ("gauge", {"namespace", "storage_class", "volume_attributes_class"}),
+    f"{_SLICE}endpointslices_changed_per_sync": ("histogram", {"topology", "traffic_distribution"}),
+    f"{_MIRROR}num_endpoint_slices": ("gauge", set()),
+    f"{_MIRROR}endpoints_added_per_sync": ("histogram", set()),
+    f"{_MIRROR}endpoints_sync_duration": ("histogram", set()),
+    f"{_MIRROR}changes": ("counter", {"operation"}),
+    "node_collector_update_node_health_duration_seconds": ("histogram", set()),
     "node_collector_zone_size": ("gauge", {"zone"}),
     "node_collector_zone_health": ("gauge", {"zone"}),
     "node_collector_unhealthy_nodes_in_zone": ("gauge", {"zone"}),
@@ -100,7 +112,7 @@ def _template(seconds: str) -> PodTemplateSpec:
 LOOPS = frozenset(
     {
         *("cronjob", "job", "endpointslice", "node-lifecycle", "serviceaccount", "root-ca-certificate-publisher"),
-        *("persistentvolume-binder", "ephemeral-volume", "pod-garbage-collector"),
+        *("persistentvolume-binder", "ephemeral-volume", "pod-garbage-collector", "endpointslice-mirroring"),
     }
 )
 
@@ -150,6 +162,27 @@ def test_networks_of_nodes_are_counted_as_they_are_taken_and_come_back() -> None
         assert [samples[f'{prefix}{name}{{clusterCIDR="{network}"}}'] for name in names] == [2, 1, 4, 0.25]
 
 
+def test_pods_that_leave_tainted_nodes_are_timed_from_when_they_have_to() -> None:
+    tainted = node("n1")
+    tainted.spec.taints = [Taint(key="k", effect="NoExecute")]
+    tolerant = [Toleration(key="k", operator="Exists", tolerationSeconds=30)]
+    pod = Pod(metadata=ObjectMeta(name="p", namespace="default"), spec=PodSpec(nodeName="n1", tolerations=tolerant))
+    world = World(tainted, pod)
+    loop = taint_eviction.controller()
+    meter = loop.meter()
+    for seconds in (0, 42):
+        world.pass_time(seconds)
+        before = meter.before(world, Key("default", "p"))
+        plan = world.reconcile(loop, "p")
+        written = [Written(resource_of(Pod), "default", "p", "", "", action) for action in plan.actions if isinstance(action, Delete)]
+        meter.after(Attempt(Key("default", "p"), before, plan, Outcome(written), 0.0, world.now))
+    found, samples = exposed(exposition(meter.families(world)))
+    name = "taint_eviction_controller_pod_deletion_duration_seconds"
+    assert found[name] == ("histogram", set())
+    assert (samples[f"{name}_count"], samples[f"{name}_sum"]) == (1, 12)
+    assert samples["taint_eviction_controller_pod_deletions_total"] == 1
+
+
 def test_the_page_shows_what_happened(tmp_path: Path) -> None:
     async def main() -> str:
         async with cluster(tmp_path) as made:
@@ -168,6 +201,9 @@ def test_the_page_shows_what_happened(tmp_path: Path) -> None:
             await made.admin.create(CronJob(metadata=ObjectMeta(name="c", namespace="ns"), spec=cron))
 
             await volumes(made.admin)
+            await made.admin.create(Service(metadata=ObjectMeta(name="m", namespace="ns"), spec=ServiceSpec(ports=ports)))
+            subsets = [EndpointSubset(addresses=[EndpointAddress(ip="192.0.2.1")], ports=[EndpointPort(name="p", port=80)])]
+            await made.admin.create(Endpoints(metadata=ObjectMeta(name="m", namespace="ns"), subsets=subsets))
             meta = ObjectMeta(name="held", namespace="ns", finalizers=["example.com/held"])
             await made.admin.create(Pod(metadata=meta, spec=PodSpec(schedulerName="none", containers=[Container(name="c", image="i")])))
             await made.admin.delete(Pod, "held", "ns")
@@ -176,7 +212,7 @@ def test_the_page_shows_what_happened(tmp_path: Path) -> None:
                 jobs = {job.metadata.name: job for job in (await made.admin.list(Job, "ns")).items}
                 slices = (await made.admin.list(EndpointSlice, "ns")).items
                 bound = (await made.admin.get(PersistentVolumeClaim, "a", "ns")).status.phase == "Bound"
-                return bound and len(jobs) > 1 and jobs["j"].status.succeeded == 2 and bool(slices) and any(s.endpoints for s in slices)
+                return bound and len(jobs) > 1 and jobs["j"].status.succeeded == 2 and len(slices) > 1 and all(s.endpoints for s in slices)
 
             await until(made.clock, done, 600)
             await made.clock.sleep(5)
@@ -190,14 +226,19 @@ def test_the_page_shows_what_happened(tmp_path: Path) -> None:
     assert samples[f'{_JOB}job_pods_finished_total{{completion_mode="NonIndexed",result="succeeded"}}'] == 2
     assert samples[f"{_SLICE}num_endpoint_slices"] == 1
     assert samples[f'{_SLICE}services_count_by_traffic_distribution{{traffic_distribution="PreferSameZone"}}'] == 1
+    changed = 'endpointslices_changed_per_sync_sum{topology="Disabled",traffic_distribution="PreferSameZone"}'
+    assert samples[_SLICE + changed] >= 1
+    assert samples[f"{_MIRROR}num_endpoint_slices"] == samples[f'{_MIRROR}changes{{operation="create"}}'] == 1
+    assert samples[f"{_MIRROR}endpoints_added_per_sync_sum"] == 1
+    assert samples[f"{_MIRROR}endpoints_sync_duration_count"] >= 1
+    assert samples["node_collector_update_node_health_duration_seconds_count"] >= 1
     assert samples['root_ca_cert_publisher_sync_total{code="200"}'] > 1
     assert samples['pod_gc_collector_force_delete_pods_total{namespace="ns",reason="unscheduled"}'] >= 1
     assert samples["ephemeral_volume_controller_create_total"] == 1
     assert samples['pv_collector_total_pv_count{plugin_name="kubernetes.io/host-path",volume_mode="Filesystem"}'] == 2
-    for state in ("bound", "unbound"):
+    for state, name in (("bound", "fast"), ("unbound", "none")):
         assert samples[f'pv_collector_{state}_pv_count{{storage_class="fast"}}'] == 1
-    assert samples['pv_collector_bound_pvc_count{namespace="ns",storage_class="fast",volume_attributes_class=""}'] == 1
-    assert samples['pv_collector_unbound_pvc_count{namespace="ns",storage_class="none",volume_attributes_class=""}'] == 1
+        assert samples[f'pv_collector_{state}_pvc_count{{namespace="ns",storage_class="{name}",volume_attributes_class=""}}'] == 1
     assert samples["cronjob_controller_job_creation_skew_duration_seconds_count"] >= 1
     assert samples['node_collector_zone_size{zone=""}'] == 1
     assert samples['workqueue_adds_total{name="job"}'] >= samples['workqueue_queue_duration_seconds_count{name="job"}'] > 0

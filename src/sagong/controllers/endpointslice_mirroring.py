@@ -13,6 +13,7 @@ from sagong.client.plan import Action, Create, Delete, Emit, Plan, Update
 from sagong.controllers.declaration import Controller, Key, Watch, own_key, writes
 from sagong.controllers.endpoints import repack
 from sagong.controllers.endpointslice import MANAGED_BY, SERVICE_NAME, Ports, ports_key
+from sagong.controllers.endpointslice_meter import MirrorMeter
 from sagong.controllers.ownership import controller_reference
 from sagong.controllers.service_pods import TRIGGER_TIME
 from sagong.controllers.view import View
@@ -155,4 +156,5 @@ CONTROLLER = Controller(
     watches=(Watch(Endpoints, own_key), Watch(Service, own_key), Watch(EndpointSlice, _of_slice)),
     writes=writes(("create update delete", EndpointSlice)),
     reconcile=reconcile,
+    meter=MirrorMeter,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sagong.api.clock import parse_time
 from sagong.api.errors import ApiError
@@ -72,21 +72,34 @@ class ExpiryMeter(Meter):
 
 
 class TaintEvictionMeter(Meter):
-    """How many pods had to leave tainted nodes."""
+    """How many pods had to leave tainted nodes, and how late; `due` tells when a key's pod has to, None for not at all."""
 
-    def __init__(self) -> None:
+    def __init__(self, due: Callable[[View, Key], datetime | None]) -> None:
+        self._due = due
+        self._late = Histogram(
+            "taint_eviction_controller_pod_deletion_duration_seconds",
+            "Seconds from when a pod may no longer stay on its node until it is deleted.",
+            (),
+            (0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 60, 120, 180, 240),
+        )
         self._deleted = Counts(
             "taint_eviction_controller_pod_deletions_total", "Total number of Pods deleted by TaintEvictionController since its start."
         )
+
+    def before(self, view: View, key: Key) -> datetime | None:
+        """Return when the pod has to leave."""
+        return self._due(view, key)
 
     def after(self, attempt: Attempt) -> None:
         """Count a deletion."""
         if any(isinstance(write.action, Delete) for write in attempt.outcome.written):
             self._deleted.add()
+            if attempt.before is not None:
+                self._late.observe(max((attempt.now - attempt.before).total_seconds(), 0.0))
 
     def families(self, view: View) -> Iterable[Family]:  # noqa: ARG002 - a meter's signature
-        """Return it."""
-        return (self._deleted,)
+        """Return them."""
+        return self._deleted, self._late
 
 
 class PublisherMeter(Meter):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sagong.api.nodes import tolerates
 from sagong.api.types.core import Node, ObjectReference, Pod, Taint
@@ -63,6 +63,12 @@ def controller() -> Controller:
             since.setdefault(str(key), view.now)
         return plan(pod, taints, began, view.now)
 
+    def due(view: View, key: Key) -> datetime | None:
+        pod = view.get(Pod, *key)
+        node = view.get(Node, "", pod.spec.nodeName) if pod is not None else None
+        wait = tolerated_seconds(pod, _no_execute(node)) if pod is not None else None
+        return since.get(str(key), view.now) + timedelta(seconds=wait) if wait is not None else None
+
     def of_tainted(view: View, pod: Pod) -> Iterable[Key]:
         key = Key(pod.metadata.namespace, pod.metadata.name)
         node = view.get(Node, "", pod.spec.nodeName) if pod.spec.nodeName else None
@@ -79,7 +85,7 @@ def controller() -> Controller:
         writes=writes(("patch", Pod, "status"), ("delete", Pod)),
         reconcile=reconcile,
         workers=8,
-        meter=TaintEvictionMeter,
+        meter=lambda: TaintEvictionMeter(due),
     )
 
 

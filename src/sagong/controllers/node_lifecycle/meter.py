@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from sagong.api import nodes
-from sagong.api.exposition import Counts, Family, Metric
+from sagong.api.exposition import Counts, Family, Histogram, Metric, exponential
 from sagong.api.types.core import Node
 from sagong.client.plan import Patch
 from sagong.controllers.declaration import Key
@@ -27,12 +27,17 @@ class NodeMeter(Meter):
             ("zone",),
         )
 
+        self._seconds = Histogram(
+            "node_collector_update_node_health_duration_seconds", "How long a look at a node takes.", (), exponential(0.001, 4, 8)
+        )
+
     def before(self, view: View, key: Key) -> Node | None:
         """Return the node."""
         return view.get(Node, "", key.name)
 
     def after(self, attempt: Attempt) -> None:
-        """Count a node that got a NoExecute taint."""
+        """Count a look, and a node that got a NoExecute taint."""
+        self._seconds.observe(attempt.seconds)
         node: Node | None = attempt.before
         if node is None or has_no_execute(node):
             return
@@ -56,7 +61,7 @@ class NodeMeter(Meter):
             size.add(len(found), zone=zone)
             health.add(100 * (len(found) - silent) / len(found), zone=zone)
             unhealthy.add(silent, zone=zone)
-        return self._evictions, size, health, unhealthy
+        return self._evictions, self._seconds, size, health, unhealthy
 
 
 def _label(node: Node) -> str:
