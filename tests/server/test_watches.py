@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from tests.server.harness import MERGE, TABLE, config_map, pod, running
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -123,3 +124,41 @@ async def test_a_client_that_goes_leaves_no_watch_behind(tmp_path: Path) -> None
         async with asyncio.timeout(20):
             while len(api.server.http.connections) >= before:
                 await api.ok("GET", MAPS)
+
+
+async def test_a_watch_from_anywhere_tells_where_the_present_ends(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.ok("POST", MAPS, config_map("a"))
+        for query in ("", "&resourceVersion=0"):
+            watch = await api.watch(f"{MAPS}?watch=1&allowWatchBookmarks=true{query}")
+            first, end = await watch.event(), await watch.event()
+            assert first
+            assert end
+            assert (first["type"], end["type"]) == ("ADDED", "BOOKMARK")
+            assert end["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+            assert "creationTimestamp" not in end["object"]["metadata"]
+        refused = await api("GET", f"{MAPS}?watch=1&continue=x")
+        assert (refused.status, "forbidden when continue" in refused.body["message"]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "status", "message"),
+    [
+        ("?watch=1", "application/yaml", 406, "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"),
+        ("?includeObject=X", TABLE, 400, 'Unable to convert to Table as requested: includeObject: Invalid value: "X": must be'),
+        ("?continue=abc", "*/*", 400, "continue key is not valid: invalid character 'i' looking for beginning of value"),
+        ("/a?resourceVersion=x", "*/*", 500, 'strconv.ParseUint: parsing "x": invalid syntax'),
+    ],
+)
+async def test_what_is_asked_for_wrongly(tmp_path: Path, query: str, accept: str, status: int, message: str) -> None:
+    async with running(tmp_path) as api:
+        await api.ok("POST", MAPS, config_map("a"))
+        answer = await api("GET", MAPS + query, Accept=accept)
+        assert answer.status == status
+        assert message in " ".join(answer.raw.decode().replace('\\"', '"').split())
+
+
+async def test_a_table_without_objects_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.ok("POST", MAPS, config_map("a"))
+        assert (await api.ok("GET", f"{MAPS}?includeObject=None", Accept=TABLE))["rows"][0]["object"] is None

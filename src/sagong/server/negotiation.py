@@ -6,7 +6,8 @@ import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sagong.api.errors import NotAcceptableError, UnsupportedMediaTypeError
+from sagong.api.errors import BadRequestError, NotAcceptableError, UnsupportedMediaTypeError
+from sagong.api.field_errors import quote
 from sagong.server.messages import JSON, Request
 
 YAML = "application/yaml"
@@ -15,6 +16,7 @@ MEDIA = (JSON, YAML, PROTOBUF)
 _CACHED, _LONGEST = 512, 16_384
 _AGENTS = ("curl", "Wget", "Mozilla/5.0")
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_INCLUDED = ("", "Metadata", "Object", "None")
 _TARGETS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 
@@ -48,13 +50,19 @@ def wants_pretty(request: Request) -> bool:
 
 
 def representation_of(request: Request, *, custom: bool) -> Representation:
-    """Choose the answer's representation; custom resources have no protobuf, and tables neither. Raises NotAcceptableError."""
+    """Choose the answer's representation; custom resources have no protobuf, and tables neither.
+
+    Raises NotAcceptableError, BadRequestError for a table of nothing that there is.
+    """
     try:
         chosen = representation(request)
     except NotAcceptableError:
         if not custom:
             raise
     else:
+        if chosen.target == "Table" and request.query_string and (said := request.param("includeObject")) not in _INCLUDED:
+            problem = f"includeObject: Invalid value: {quote(said)}: must be 'Metadata', 'Object', 'None', or empty"
+            raise BadRequestError(f"Unable to convert to Table as requested: {problem}")
         if chosen.media != PROTOBUF or not (chosen.target == "Table" or (custom and not chosen.target)):
             return chosen
     raise NotAcceptableError(f"only the following media types are accepted: {', '.join(MEDIA)}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import binascii
 import posixpath
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from sagong.api.errors import ApiError, BadRequestError, Cause, GoneError, TimeoutApiError, invalid
 from sagong.api.field_errors import Errors, quote
 from sagong.api.go_values import parse_int, parse_uint
+from sagong.api.json_syntax import parse
 from sagong.api.types.meta import ListMeta, Status
 from sagong.server.messages import Request
 
@@ -56,6 +57,8 @@ def list_options(request: Request, *, watch: bool) -> ListOptions:
         bookmarks=request.flag("allowWatchBookmarks"),
         send_initial_events=request.flag("sendInitialEvents") if initial else None,
     )
+    if watch and not options.revision and not options.match and not initial:
+        options = replace(options, match=NOT_OLDER, send_initial_events=True)  # a watch from anywhere begins with all that there is
     errors = Errors()
     (_check_watch if watch else _check_list)(options, errors)
     if errors:
@@ -134,7 +137,9 @@ def decode_continue(token: str, prefix: str) -> tuple[str, int]:
     """Return the key to go on from and the revision of the list. Raises BadRequestError."""
     invalid_key = "invalid continue token: continue key is not valid"
     try:
-        data = msgspec.json.decode(urlsafe_b64decode(token + "=" * (-len(token) % 4)), type=_Token)
+        decoded = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        parse(decoded)
+        data = msgspec.json.decode(decoded, type=_Token)
     except (ValueError, binascii.Error, msgspec.MsgspecError) as error:
         raise BadRequestError(f"{invalid_key}: {error}") from error
     if data.v != _CONTINUE_VERSION:

@@ -190,8 +190,8 @@ class Renderer:
                 shown["conditions"] = conditions
         if self._include == "Object":
             shown["object"] = msgspec.Raw(self._storage.whole(self._row, value, revision))
-        elif self._include != "None":
-            shown["object"] = msgspec.Raw(self.metadata_only(value, revision))
+        else:
+            shown["object"] = None if self._include == "None" else msgspec.Raw(self.metadata_only(value, revision))
         return shown
 
 

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sagong.api.errors import ApiError, GoneError, ServiceUnavailableError
+from sagong.api.errors import ApiError, GoneError, NotAcceptableError, ServiceUnavailableError
 from sagong.api.resources import Resource
 from sagong.server import status
 from sagong.server.exchange import Exchange, Seat
 from sagong.server.messages import JSON, Answer, Sink, Stream
-from sagong.server.negotiation import PROTOBUF
+from sagong.server.negotiation import PROTOBUF, YAML
 from sagong.server.registry.groups import Member, View, shutting_down
 from sagong.server.registry.options import ListOptions, list_options
 from sagong.server.registry.read import list_prefix
@@ -39,8 +39,10 @@ FLUSH = 64 * 1024
 async def watch(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
     """Answer with a stream of events."""
     info, request = exchange.info, exchange.request
-    options = list_options(request, watch=True)
     renderer = registry.renderer(exchange, row)
+    if renderer.representation.media == YAML:
+        raise NotAcceptableError(f"only the following media types are accepted: {JSON};stream=watch, {PROTOBUF};stream=watch")
+    options = list_options(request, watch=True)
     chosen = registry.selection(exchange, row)
     prefix = list_prefix(row, info.namespace)
     if chosen.name is not None and (info.namespace or not row.namespaced):
