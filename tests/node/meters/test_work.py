@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from tests.exposed import Exposed, exposed
 from tests.node.builders import HandClock, MemoryApi, pod
-from tests.node.server.test_requests import RealSleep, World, get
+from tests.node.server.test_requests import RealSleep, Reviewer, World, get
 from tests.node.test_status_manager import Server, settle
 from tests.node.volumes.test_manager import Node as VolumeNode
 from tests.node.volumes.test_manager import config_map
 
+from sagong.api.errors import ServiceUnavailableError
 from sagong.api.exposition import exposition
 from sagong.api.types.core import Pod, PodStatus
 from sagong.node import cgroup_fs
@@ -269,3 +270,33 @@ def test_probes_that_pass_are_timed_until_their_pod_is_gone() -> None:
     assert samples[f"prober_probe_duration_seconds_sum{{{labels}}}"] == pytest.approx(0.05)
     meter.forget("u1")
     assert exposition(meter.page_of_probes()) == ""
+
+
+async def test_questions_to_the_api_server_are_counted_by_their_answers(tmp_path: Path) -> None:
+    clock = HandClock()
+    meter = KubeletMeter(clock)
+    reviewer = Reviewer("metrics")
+    gate = Gatekeeper(reviewer, "n1", clock, AuthSettings(anonymous=False, webhook=True), meter=meter.requests)
+    world: Any = World(tmp_path)
+    server = KubeletServer(world, world, gate, RealSleep(), None, tmp_path)
+    listening = await asyncio.start_server(server.connected, "127.0.0.1", 0)
+    async with listening:
+        port = listening.sockets[0].getsockname()[1]
+        for token in ("good", "good", "bad"):
+            await get(port, "/metrics/slis", Authorization=f"Bearer {token}")
+        reviewer.create = refuse  # type: ignore[method-assign, assignment]  # the server has gone
+        await get(port, "/metrics/slis", Authorization="Bearer other")
+    found, samples = exposed(exposition(meter.families()))
+    for kind, code, count in (("authn", "201", 2), ("authn", "503", 1), ("authz", "201", 1)):
+        name = f"apiserver_delegated_{kind}_request"
+        assert samples[f'{name}_total{{code="{code}"}}'] == samples[f'{name}_duration_seconds_count{{code="{code}"}}'] == count, (
+            kind,
+            code,
+        )
+        assert (found[f"{name}_total"], found[f"{name}_duration_seconds"]) == (("counter", {"code"}), ("histogram", {"code"}))
+    cache = 'authentication_token_cache_request_total{{status="{}"}}'
+    assert (samples[cache.format("hit")], samples[cache.format("miss")]) == (1, 3)
+
+
+async def refuse(_: Any) -> Any:
+    raise ServiceUnavailableError("gone")

@@ -17,9 +17,9 @@ class Ledger:
         self.families: list[Family] = []
         self._prefix = prefix
 
-    def count(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counts:
+    def count(self, name: str, text: str, labels: tuple[str, ...] = (), *, prefix: str | None = None) -> Counts:
         """Return a new counter."""
-        self.families.append(made := Counts(self._prefix + name, text, labels))
+        self.families.append(made := Counts(self._whole(name, prefix), text, labels))
         return made
 
     def gauge(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
@@ -31,8 +31,7 @@ class Ledger:
         self, name: str, text: str, labels: tuple[str, ...] = (), bounds: Iterable[float] = DEFAULT_BOUNDS, *, prefix: str | None = None
     ) -> Histogram:
         """Return a new histogram."""
-        whole = (self._prefix if prefix is None else prefix) + name
-        self.families.append(made := Histogram(whole, text, labels, tuple(bounds)))
+        self.families.append(made := Histogram(self._whole(name, prefix), text, labels, tuple(bounds)))
         return made
 
     @contextmanager
@@ -43,3 +42,6 @@ class Ledger:
             yield
         finally:
             histogram.observe(self.clock.monotonic() - began, labels)
+
+    def _whole(self, name: str, prefix: str | None) -> str:
+        return (self._prefix if prefix is None else prefix) + name

@@ -11,6 +11,8 @@ from sagong.api.clock import Clock
 from sagong.api.errors import ApiError
 from sagong.api.types.authentication import TokenReview, TokenReviewSpec, UserInfo
 from sagong.api.types.authorization import ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec
+from sagong.node.meters.ledger import Ledger
+from sagong.node.meters.requests import RequestMeter
 from sagong.node.server.http import Exchange, HttpError, Request
 
 T = TypeVar("T")
@@ -61,8 +63,11 @@ class _Cache(Generic[T]):
 class Gatekeeper:
     """Lets callers in or turns them away."""
 
-    def __init__(self, reviewer: Reviewer | None, node: str, clock: Clock, settings: AuthSettings) -> None:
+    def __init__(
+        self, reviewer: Reviewer | None, node: str, clock: Clock, settings: AuthSettings, *, meter: RequestMeter | None = None
+    ) -> None:
         """Without a `reviewer` (a node of its own) only certificates identify, and only always_allow allows."""
+        self._meter = meter or RequestMeter(Ledger(clock))
         self._reviewer = reviewer
         self._node = node
         self._settings = settings
@@ -97,11 +102,13 @@ class Gatekeeper:
     async def _review(self, token: str) -> UserInfo | None:
         key = hashlib.sha256(token.encode()).digest()
         known = self._users.get(key)
+        self._meter.tokens.add(("hit" if known is not None else "miss",))
         if known is not None:
             return known
         assert self._reviewer is not None
         try:
-            answer = await self._reviewer.create(TokenReview(spec=TokenReviewSpec(token=token)))
+            with self._meter.reviewing("authn"):
+                answer = await self._reviewer.create(TokenReview(spec=TokenReviewSpec(token=token)))
         except (ApiError, OSError) as error:
             raise HttpError(500, f"Internal Server Error: {error}") from error
         if not answer.status.authenticated:
@@ -121,7 +128,8 @@ class Gatekeeper:
             resourceAttributes=attributes, user=user.username, groups=user.groups, extra=user.extra, uid=user.uid
         )
         try:
-            answer = await self._reviewer.create(SubjectAccessReview(spec=spec))
+            with self._meter.reviewing("authz"):
+                answer = await self._reviewer.create(SubjectAccessReview(spec=spec))
         except (ApiError, OSError) as error:
             text = f"Authorization error (user={user.username}, verb={verb}, resource=nodes, subresource={subresource})"
             raise HttpError(500, text) from error

@@ -81,7 +81,7 @@ async def serve(
 
         certificate, key = self_signed(Path(config.rootDir) / "pki", host.node_name, addresses, clock.now())
     preferred = str(Path(config.rootDir) / "pki" / "kubelet-server-current.pem") if config.serverTLSBootstrap else ""
-    gatekeeper = Gatekeeper(reviewer, host.node_name, clock, settings)
+    gatekeeper = Gatekeeper(reviewer, host.node_name, clock, settings, meter=meter)
     server = KubeletServer(
         host,
         runtime,
