@@ -361,3 +361,37 @@ async def test_the_data_of_a_revision_keeps_its_order(tmp_path: Path) -> None:
         for data, status in (({"b": 1, "a": {"c": 1}}, 200), ({"a": {"c": 1}, "b": 1}, 422), ({"b": 1.0, "a": {"c": 1}}, 422)):
             answer = await api("PUT", f"{path}/r", {"metadata": {"name": "r"}, "revision": 2, "data": data})
             assert answer.status == status
+
+
+async def test_lists_and_objects_are_told_apart(tmp_path: Path) -> None:
+    partial = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
+    async with running(tmp_path) as api:
+        assert (await api.ok("GET", MAPS, Accept=partial.format("List")))["items"] is None
+        await api.ok("POST", MAPS, config_map("a"))
+        for path, kind, message in (
+            (MAPS, "", "you requested PartialObjectMetadata, but the requested object is a list (*core.ConfigMapList)"),
+            (f"{MAPS}/a", "List", "you requested PartialObjectMetadataList, but the requested object is not a list (*core.ConfigMap)"),
+        ):
+            answer = await api("GET", path, Accept=partial.format(kind))
+            assert (answer.status, answer.body["message"]) == (406, message)
+
+
+async def test_scales_are_shown_as_tables_too(tmp_path: Path) -> None:
+    path = "/apis/apps/v1/namespaces/default/deployments"
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    async with running(tmp_path) as api:
+        spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template, "replicas": 2}
+        await api.ok("POST", path, {"metadata": {"name": "d"}, "spec": spec})
+        table = await api.ok("GET", f"{path}/d/scale", Accept=TABLE)
+        assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
+        assert table["rows"][0]["cells"][:3] == ["d", 2, 0]
+        assert table["rows"][0]["object"]["metadata"]["name"] == "d"
+        partial = await api.ok("GET", f"{path}/d/scale", Accept="application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1")
+        assert (partial["kind"], "spec" in partial) == ("PartialObjectMetadata", False)
+
+
+async def test_odd_paths_are_not_found(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        for path in ("//api/v1", "//", "/apis//", "//apis/apps/v1"):
+            assert (await api("GET", path)).status in (200, 404)
+        assert (await api("POST", "/healthz")).raw == b"ok"

@@ -13,6 +13,7 @@ from sagong.server.registry.registry import Registry
 from sagong.server.registry.serving import CONNECTED, PROXY, not_allowed, sub_verb, verb_of
 
 Page = Callable[[Exchange], Awaitable[Answer] | Answer]
+_ANY_METHOD = ("/healthz", "/livez", "/readyz", "/metrics")
 _BY_NAME = ("get", "update", "patch", "delete")
 _WRITING = ("create", "update", "patch", "delete", "deletecollection")
 _SELECTING = ("list", "watch")
@@ -36,7 +37,7 @@ class Dispatch:
         page = self._find(exchange.info.path)
         if page is None:
             return _no_page(exchange)
-        if exchange.request.method not in ("GET", "HEAD"):
+        if exchange.request.method not in ("GET", "HEAD") and not exchange.info.path.startswith(_ANY_METHOD):
             raise not_allowed()
         answer = page(exchange)
         return await answer if isinstance(answer, Awaitable) else answer
@@ -66,8 +67,7 @@ class Dispatch:
 
     def _find(self, path: str) -> Page | None:
         page = self._pages.get(path.rstrip("/")) or self._pages.get(path)
-        while page is None and path.count("/") > 1:
-            path = path.rstrip("/")
+        while page is None and (path := path.rstrip("/")).count("/") > 1:
             path = path[: path.rindex("/") + 1]
             page = self._pages.get(path) if path != "/" else None
         return page

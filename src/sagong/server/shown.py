@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -13,9 +14,9 @@ from sagong.server.negotiation import PROTOBUF, YAML, Representation
 _encoder = msgspec.json.Encoder()
 
 
-def shown(obj: ApiStruct, chosen: Representation, code: int = 200, headers: Sequence[tuple[str, str]] = ()) -> Response:
-    """Answer with a typed object that says its kind."""
-    if chosen.media == PROTOBUF:
+def shown(obj: ApiStruct | dict[str, Any], chosen: Representation, code: int = 200, headers: Sequence[tuple[str, str]] = ()) -> Response:
+    """Answer with a typed object that says its kind, or with a table, which has no protobuf."""
+    if chosen.media == PROTOBUF and isinstance(obj, ApiStruct):
         from sagong.api import protobuf  # noqa: PLC0415 - rarely asked for
 
         return Response(protobuf.encode(obj), code, PROTOBUF, headers)

@@ -183,7 +183,7 @@ async def test_a_log_is_streamed_from_the_nodes_kubelet(certificate: Path) -> No
         ("/log?tailLines=-1", pod(), InvalidError, 'PodLogOptions "web" is invalid: tailLines: Invalid value: -1: must be greater'),
         ("/log?tailLines=x", pod(), BadRequestError, 'strconv.ParseInt: parsing "x": invalid syntax'),
         ("/log?stream=Both", pod(), InvalidError, 'stream: Unsupported value: "Both"'),
-        ("/log", pod(node="other"), NotFoundError, 'nodes "other" not found'),
+        ("/log", pod(node="other"), NotFoundError, 'pods "other" not found'),
         ("/log", pod(), ApiError, r'Get "https://127.0.0.1:1/containerLogs/ns/web/app\?stream=All": dial tcp 127.0.0.1:1: .* refused'),
     ],
 )

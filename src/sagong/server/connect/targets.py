@@ -72,7 +72,7 @@ class Targets:
         """Return a place on a node's kubelet. Raises NotFoundError, ApiError."""
         node = self._objects.get(Node, node_name)
         if node is None:
-            raise not_found("", "nodes", node_name)
+            raise not_found("", "pods", node_name)  # as upstream: what is looked up for a pod is said to be one
         port = node.status.daemonEndpoints.kubeletEndpoint.Port if node.status.daemonEndpoints.kubeletEndpoint else 0
         return Location(_node_address(node), port or KUBELET_PORT, path, query, self._tls.kubelet if verify else self._tls.lax)
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from sagong.api.clock import Clock
+from sagong.api.errors import NotAcceptableError
 from sagong.api.resources import Resource
 from sagong.api.types.base import ApiStruct
 from sagong.api.types.meta import PartialObjectMetadata
@@ -24,6 +25,7 @@ from sagong.store.base import Entry
 GZIP_FROM = 128 * 1024
 STEP = 32
 RENDERED = 1024
+_NO_ITEMS = b'{"kind":"PartialObjectMetadataList","apiVersion":"%b","metadata":%b,"items":null}'
 _encoder = msgspec.json.Encoder()
 
 
@@ -76,12 +78,20 @@ class Renderer:
         return event_line(kind, obj)
 
     def answer(self, value: bytes, revision: int, *, status: int = 200) -> Response:
-        """Answer with one object."""
+        """Answer with one object. Raises NotAcceptableError."""
+        if self.representation.target == "PartialObjectMetadataList":
+            raise self._other("is not a list", self._row.kind, "Unstructured")
         if self.representation.media == PROTOBUF:
             from sagong.api import protobuf  # noqa: PLC0415 - rarely asked for
 
             return Response(protobuf.encode(self._struct(value, revision)), status, PROTOBUF)
         return self._response(self.one(value, revision), status=status)
+
+    def _other(self, what: str, kind: str, custom: str) -> NotAcceptableError:
+        """Return the error for a list that is asked for as an object, or the other way round, with the name of Go's type."""
+        package = "core" if self._row.module == "events" else (self._row.module or "").partition("_")[0]
+        name = f"*{package}.{kind}" if package else f"*unstructured.{custom}"
+        return NotAcceptableError(f"you requested {self.representation.target}, but the requested object {what} ({name})")
 
     def _struct(self, value: bytes, revision: int) -> ApiStruct:
         """Return an object as what is written as protobuf."""
@@ -91,7 +101,9 @@ class Renderer:
         return obj
 
     async def list(self, entries: Sequence[Entry], parts: ListParts) -> Response:
-        """Answer with a list. What is large is made while it is sent, and zipped if the client takes that."""
+        """Answer with a list. What is large is made while it is sent, and zipped if the client takes that. Raises NotAcceptableError."""
+        if self.representation.target == "PartialObjectMetadata":
+            raise self._other("is a list", self._row.list_kind, "UnstructuredList")
         media, size = self.representation.media, sum(len(entry.value) for entry in entries)
         if media == PROTOBUF:
             return Response(content_type=PROTOBUF, pieces=await self._protobuf_list(entries, parts), gzip=size >= GZIP_FROM and self._zips)
@@ -104,13 +116,15 @@ class Renderer:
     def _zips(self) -> bool:
         return "gzip" in self._request.header("accept-encoding")
 
-    def _pieces(self, entries: Iterable[Entry], parts: ListParts) -> Iterator[bytes]:
+    def _pieces(self, entries: Sequence[Entry], parts: ListParts) -> Iterator[bytes]:
         row, target = self._row, self.representation.target
         if not target:
             item = self._storage.item
             return listing(row.api_version, row.list_kind, parts, (item(row, entry.value, entry.revision) for entry in entries))
         if target == "Table":
             return self._table(((entry.value, entry.revision) for entry in entries), parts, columns=True)
+        if not entries and self.representation.media != PROTOBUF:
+            return iter([_NO_ITEMS % (self._version.encode(), parts.encode())])
         items = (self.metadata_only(entry.value, entry.revision) for entry in entries)
         return listing(self._version, "PartialObjectMetadataList", parts, items)
 

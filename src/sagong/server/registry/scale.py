@@ -36,7 +36,7 @@ async def get_scale(registry: Registry, exchange: Exchange, row: Resource) -> An
         raise registry.missing(row, info.name)
     if row.module is None:
         (entry,) = await row.extra.read([entry])
-    return answer.typed(exchange, scale_at(row, registry.storage.decode(row, entry.value, entry.revision)))
+    return answer.viewed(exchange, scale_at(row, registry.storage.decode(row, entry.value, entry.revision)), registry.clock.now())
 
 
 async def update_scale(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
@@ -102,7 +102,7 @@ async def _write(registry: Registry, exchange: Exchange, row: Resource, call: Ca
     written = await update_object(registry, row, call, transform)
     obj: Any = decode(row, written.value)
     obj.metadata.resourceVersion = str(written.revision)
-    return answer.typed(exchange, scale_at(row, obj))
+    return answer.viewed(exchange, scale_at(row, obj), registry.clock.now())
 
 
 def scale_at(row: Resource, obj: Any, *, before: bool = False) -> Scale:
