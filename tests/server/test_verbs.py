@@ -82,7 +82,7 @@ async def test_what_is_wrong_is_told(tmp_path: Path) -> None:
                 "GET",
                 f"{MAPS}/a?resourceVersion=x",
                 None,
-                500,
+                400,
                 'resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax',
             ),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sagong.api.errors import ApiError, BadRequestError, GoneError
+from sagong.api.errors import BadRequestError, GoneError
 from sagong.api.resources import Resource
 from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
@@ -46,7 +46,7 @@ def _revision(said: str) -> int:
     try:
         return parse_revision(said)
     except ValueError as error:
-        raise ApiError(str(error), reason="") from error
+        raise BadRequestError(str(error)) from error
 
 
 async def list_(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
