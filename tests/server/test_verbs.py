@@ -10,8 +10,10 @@ import pytest
 from tests.server.harness import APPLY, JSON_PATCH, MERGE, STRATEGIC, TABLE, config_map, pod, running
 
 from sagong.api import protobuf
+from sagong.api.resources import BUILT_IN, Resource
 from sagong.api.types.authentication import SelfSubjectReview
-from sagong.api.types.meta import Status
+from sagong.api.types.meta import ObjectMeta, Status
+from sagong.server.registry.body import finish
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 
@@ -147,6 +149,59 @@ async def test_patches(tmp_path: Path) -> None:
         patched = await api.ok("PATCH", f"{pods}/p", change, Content_Type=STRATEGIC)
         assert [c["image"] for c in patched["spec"]["containers"]] == ["app:2"]
         assert patched["metadata"]["generation"] == 2
+
+
+@pytest.mark.parametrize("media", [MERGE, STRATEGIC])
+async def test_a_patch_of_metadata_changes_nothing_else(tmp_path: Path, media: str) -> None:
+    pods = "/api/v1/namespaces/metadata/pods"
+    async with running(tmp_path) as api:
+        await api.namespace("metadata")
+        made = await api.ok("POST", pods, pod("p"))
+        patched = await api.ok(
+            "PATCH", f"{pods}/p", {"metadata": {"labels": {"app": None, "b": "2"}, "annotations": {"c": "3"}}}, Content_Type=media
+        )
+        assert (patched["metadata"]["labels"], patched["metadata"]["annotations"]) == ({"b": "2"}, {"c": "3"})
+        assert (patched["spec"], patched["status"]) == (made["spec"], made["status"])
+        assert patched["metadata"]["generation"] == made["metadata"]["generation"]
+        again = await api.ok("PATCH", f"{pods}/p", {"kind": "Pod", "metadata": {"labels": {"b": "2"}}}, Content_Type=media)
+        assert again == patched, "what changes nothing writes nothing"
+        for wrong, status in (
+            ({"metadata": {"labels": {"b": 2}}}, (400, 422)),
+            ({"metadata": {"labels": {"b": "?"}}}, (422,)),
+            ({"metadata": {"name": "q"}}, (400,)),
+            ({"metadata": {"resourceVersion": "1"}}, (409,)),
+        ):
+            assert (await api("PATCH", f"{pods}/p", wrong, Content_Type=media)).status in status, wrong
+        emptied = await api("PATCH", f"{pods}/p", {"metadata": {"labels": {"b": "3"}}, "spec": None}, Content_Type=media)
+        assert emptied.status == 422, "a spec that is named is not left alone"
+        assert await api.ok("GET", f"{pods}/p") == patched
+
+
+async def test_a_strategic_patch_that_replaces_all_leaves_nothing_alone(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        await api.ok("POST", MAPS, config_map("a", x="1"))
+        replaced = await api.ok("PATCH", f"{MAPS}/a", {"$patch": "replace", "metadata": {"name": "a"}}, Content_Type=STRATEGIC)
+        assert "data" not in replaced
+
+
+async def test_a_job_without_labels_has_those_of_its_pods_again(tmp_path: Path) -> None:
+    jobs = "/apis/batch/v1/namespaces/default/jobs"
+    template = {"metadata": {"labels": {"a": "1"}}, "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}
+    async with running(tmp_path) as api:
+        made = await api.ok("POST", jobs, {"metadata": {"name": "j", "labels": {"b": "2"}}, "spec": {"template": template}})
+        assert made["metadata"]["labels"] == {"b": "2"}
+        patched = await api.ok("PATCH", f"{jobs}/j", {"metadata": {"labels": None}}, Content_Type=MERGE)
+        assert patched["metadata"]["labels"] == made["spec"]["template"]["metadata"]["labels"]
+        assert patched["metadata"]["labels"]["a"] == "1"
+        assert patched["spec"] == made["spec"]
+
+
+@pytest.mark.parametrize("row", [row for row in BUILT_IN if "patch" in row.verbs], ids=lambda row: f"{row.plural}.{row.group}")
+def test_objects_of_all_kinds_can_be_read_by_their_metadata_alone(row: Resource) -> None:
+    alone = row.type(apiVersion=row.api_version, kind=row.kind, metadata=ObjectMeta(name="a", labels={"b": "c"}))
+    found = finish(row, alone).metadata
+    assert {"b": "c"}.items() <= found.labels.items()
+    assert (found.name, found.namespace, found.finalizers, found.ownerReferences) == ("a", "", [], [])
 
 
 async def test_concurrent_patches_are_all_kept(tmp_path: Path) -> None:

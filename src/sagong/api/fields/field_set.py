@@ -169,7 +169,16 @@ _decode_known = functools.lru_cache(maxsize=128)(_decode)
 def encode(fields: Fields) -> bytes:
     """Write FieldsV1, in the order in which upstream writes it: that of the text, but numbers in keys by size."""
     raw = _encode_sorted(fields)
-    return _encode(_ordered(fields)) if _NUMBER_IN_KEY.search(raw) else raw
+    return _encode(_ordered(fields)) if _has_numbers(raw) else raw
+
+
+def _has_numbers(raw: bytes) -> bool:
+    return _known_to_have(raw) if len(raw) <= _LONGEST_KNOWN else _NUMBER_IN_KEY.search(raw) is not None
+
+
+@functools.lru_cache(maxsize=128)
+def _known_to_have(raw: bytes) -> bool:
+    return _NUMBER_IN_KEY.search(raw) is not None
 
 
 def _needs_care(node: Any) -> bool:

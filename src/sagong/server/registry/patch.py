@@ -42,16 +42,22 @@ async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     strict: Any = request.param("fieldValidation") or "Warn"
     coerce = row.extra.coerce if row.module is None else None
 
-    def transform(old: Any, _: Entry | None) -> Any:
-        if old is None:  # of a kind that PUT and apply may create
+    def transform(old: Any, entry: Entry | None) -> Any:
+        if old is None or entry is None:  # of a kind that PUT and apply may create
             raise registry.missing(row, call.name)
-        kept = _kept(row, call, request.body) if patch_type == "strategic" else ()
+        kept = _kept(row, call, request.body) if patch_type != "json" else ()
         original = to_dict(_without(old, kept) if kept else versions.to_served(row, old))
         decoded = patch_object(original, request.body, patch_type, row, strict=strict, coerce=coerce)
         call.warnings += (warning for warning in decoded.warnings if warning not in call.warnings)
-        obj = finish(row, from_dict(decoded.obj) if row.module is None else decoded.obj)
-        for name in kept:
-            setattr(obj, name, getattr(old, name))
+        obj = from_dict(decoded.obj) if row.module is None else decoded.obj
+        if not kept:
+            obj = finish(row, obj)
+        elif call.subresource:
+            obj = _with(kept, old, finish(row, obj))
+        else:  # not the old one's own parts: these may be changed before the old one is compared
+            source = registry.storage.decode(row, entry.value, entry.revision)
+            # labels that are missing may follow from the rest
+            obj = _with(kept, source, finish(row, obj)) if obj.metadata.labels else finish(row, _with(kept, source, obj))
         check_name(obj.metadata, call.name)
         return obj
 
@@ -60,14 +66,21 @@ async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
 
 
 def _kept(row: Resource, call: Call, body: bytes) -> tuple[str, ...]:
-    """Return what of a built-in object a patch of its status leaves alone, such as the spec: it need not be taken apart for that."""
-    if call.subresource != "status" or row.module is None or not versions.is_stored(row):
+    """Return what of a built-in object a patch leaves alone that is about its metadata or status: it need not be taken apart for that."""
+    patched = _PATCHED.get(call.subresource)
+    if patched is None or row.module is None or not versions.is_stored(row):
         return ()
     try:
         named = _members.decode(body).keys()
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ()
-    return tuple(name for name in row.type.__struct_fields__ if name not in _STATUS_PARTS) if named <= _STATUS_PARTS else ()
+    return tuple(name for name in row.type.__struct_fields__ if name not in patched) if named <= patched else ()
+
+
+def _with(names: tuple[str, ...], source: Any, obj: Any) -> Any:
+    for name in names:
+        setattr(obj, name, getattr(source, name))
+    return obj
 
 
 def _without(obj: Any, names: tuple[str, ...]) -> Any:
@@ -75,7 +88,8 @@ def _without(obj: Any, names: tuple[str, ...]) -> Any:
     return msgspec.structs.replace(obj, **{name: getattr(empty, name) for name in names})
 
 
-_STATUS_PARTS = {"apiVersion", "kind", "metadata", "status"}
+_PATCHED = {"": {"apiVersion", "kind", "metadata"}, "status": {"apiVersion", "kind", "metadata", "status"}}
+"""What a patch may be about that leaves the rest alone, by subresource."""
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
