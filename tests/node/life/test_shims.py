@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 
@@ -24,6 +25,8 @@ async def test_a_forgotten_shim_ends_and_that_of_a_running_pod_does_not(rig: Rig
         bundle = rig.base / "lost"
         bundle.mkdir()
         (bundle / "config.json").write_text("{}")
+        os.mkfifo(bundle / "log")
+        log = os.open(bundle / "log", os.O_RDWR)  # as containerd does; without a reader a shim ends by itself
         words = ["containerd-shim-runc-v2", "-namespace", "k8s.io", "-address", str(rig.socket), "-publish-binary", "true", "-id", "lost"]
         subprocess.run([*words, "start"], cwd=bundle, check=True, env=os.environ | {"TTRPC_ADDRESS": f"{rig.socket}.ttrpc"})
         before = shims_of(str(rig.socket))
@@ -35,4 +38,20 @@ async def test_a_forgotten_shim_ends_and_that_of_a_running_pod_does_not(rig: Rig
         await shims.prune(())
         await here.until(lambda: "lost" not in shims_of(str(rig.socket)))
         await channel.close()
+        os.close(log)
         assert shims_of(str(rig.socket)) == {container: pids for container, pids in before.items() if container != "lost"}
+
+
+async def test_pods_that_are_ended_while_they_start_leave_no_shim(rig: Rig) -> None:
+    before = shims_of(str(rig.socket))
+    async with node(rig) as here:
+        spec = "hostNetwork: true\ncontainers: [{name: c, image: sagong.local/hello:1.0}]\nterminationGracePeriodSeconds: 0"
+        for first in range(0, 48, 8):
+            names = [f"p{number}" for number in range(first, first + 8)]
+            for name in names:
+                here.put(name, spec)
+            for name in names:
+                await asyncio.sleep(0.04)
+                here.drop(name)
+        await here.until(lambda: here.kubelet.pods.idle, 60)
+        assert shims_of(str(rig.socket)) == before

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -129,6 +130,23 @@ class Channel:
         await self._channel.close()
 
 
+async def _to_the_end(call: Coroutine[Any, Any, R]) -> R:
+    """Wait for a call until it is answered, also when cancelled meanwhile.
+
+    A runtime whose client leaves gives up what it is doing: containerd 1.6 kills a shim's start, and forgets the shim that it has started.
+    """
+    task, cancelled = asyncio.ensure_future(call), None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # nobody is there any more to be told
+        raise cancelled
+    return task.result()
+
+
 def _encode(message: Message) -> bytes:
     data: bytes = message.SerializeToString()
     return data
@@ -156,15 +174,15 @@ class Runtime:
     async def run_sandbox(self, config: cri.PodSandboxConfig, handler: str = "") -> str:
         """Create and start a sandbox; return its id."""
         request = cri.RunPodSandboxRequest(config=config, runtime_handler=handler)
-        return (await self._runtime("RunPodSandbox", request, cri.RunPodSandboxResponse, CALL_TIMEOUT * 2)).pod_sandbox_id
+        return (await self._change("RunPodSandbox", request, cri.RunPodSandboxResponse, CALL_TIMEOUT * 2)).pod_sandbox_id
 
     async def stop_sandbox(self, sandbox: str) -> None:
         """Stop the sandbox with everything in it and take its network down. Idempotent."""
-        await self._runtime("StopPodSandbox", cri.PodSandboxRequest(pod_sandbox_id=sandbox), cri.Nothing)
+        await self._change("StopPodSandbox", cri.PodSandboxRequest(pod_sandbox_id=sandbox), cri.Nothing)
 
     async def remove_sandbox(self, sandbox: str) -> None:
         """Remove the sandbox and its containers. Idempotent."""
-        await self._runtime("RemovePodSandbox", cri.PodSandboxRequest(pod_sandbox_id=sandbox), cri.Nothing)
+        await self._change("RemovePodSandbox", cri.PodSandboxRequest(pod_sandbox_id=sandbox), cri.Nothing)
 
     async def sandbox_status(self, sandbox: str) -> cri.PodSandboxStatus:
         """Return one sandbox."""
@@ -179,11 +197,11 @@ class Runtime:
     async def create_container(self, sandbox: str, config: cri.ContainerConfig, sandbox_config: cri.PodSandboxConfig) -> str:
         """Create a container; return its id."""
         request = cri.CreateContainerRequest(pod_sandbox_id=sandbox, config=config, sandbox_config=sandbox_config)
-        return (await self._runtime("CreateContainer", request, cri.CreateContainerResponse)).container_id
+        return (await self._change("CreateContainer", request, cri.CreateContainerResponse)).container_id
 
     async def start_container(self, container: str) -> None:
         """Start a created container."""
-        await self._runtime("StartContainer", cri.ContainerRequest(container_id=container), cri.Nothing)
+        await self._change("StartContainer", cri.ContainerRequest(container_id=container), cri.Nothing)
 
     async def stop_container(self, container: str, grace_seconds: int) -> None:
         """Signal the container, wait, then kill it; return when it has ended."""
@@ -192,7 +210,7 @@ class Runtime:
 
     async def remove_container(self, container: str) -> None:
         """Remove the container, running or not. Idempotent."""
-        await self._runtime("RemoveContainer", cri.ContainerRequest(container_id=container), cri.Nothing)
+        await self._change("RemoveContainer", cri.ContainerRequest(container_id=container), cri.Nothing)
 
     async def list_containers(self, labels: Mapping[str, str] | None = None) -> list[cri.Container]:
         """List containers, ended ones too, that carry the labels."""
@@ -322,6 +340,10 @@ class Runtime:
 
     async def _runtime(self, method: str, request: Message, answer: type[R], deadline: float | None = CALL_TIMEOUT) -> R:
         return await self._call.unary(_RUNTIME + method, request, answer, deadline)
+
+    async def _change(self, method: str, request: Message, answer: type[R], deadline: float | None = CALL_TIMEOUT) -> R:
+        """Call a method that makes or removes something: one that is not left half done."""
+        return await _to_the_end(self._runtime(method, request, answer, deadline))
 
     async def _image(self, method: str, request: Message, answer: type[R], deadline: float | None = CALL_TIMEOUT) -> R:
         return await self._call.unary(_IMAGE + method, request, answer, deadline)
