@@ -54,7 +54,8 @@ class NodeLease:
             try:
                 await self.renew()
             except (ApiError, OSError) as error:
-                _log.warning("node lease of %s not renewed: %s", self._node, error)
+                tell = _log.info if isinstance(error, NotFoundError) else _log.warning
+                tell("node lease of %s not renewed: %s", self._node, error)
                 await self._clock.sleep(wait)
                 wait = min(wait * 2, _MAX_RETRY)
             else:
@@ -62,29 +63,28 @@ class NodeLease:
                 await self._clock.sleep(self._seconds / _RENEWALS_A_LIFE)
 
     async def renew(self) -> None:
-        """Make or renew the Lease. Raises ApiError, OSError; the next call starts from what the server has."""
+        """Make or renew the Lease. Raises ApiError, OSError; the next call starts from what the server has.
+
+        NotFoundError: there is no node yet that it could be of.
+        """
         held, self._held = self._held, None
-        if held is None:
-            held = await self._find()
-        if held is None:
-            self._held = await self._create()
-            return
+        if held is not None:
+            try:
+                self._held = await self._update(held)
+            except (ConflictError, NotFoundError):  # someone else has changed or removed it
+                pass
+            else:
+                return
+        held = await self._find()
+        self._held = await (self._create() if held is None else self._update(held))
+
+    async def _update(self, held: Lease) -> Lease:
+        if not held.metadata.ownerReferences:
+            held.metadata.ownerReferences = await self._owners()
         held.spec.holderIdentity = self._node
         held.spec.leaseDurationSeconds = self._seconds
         held.spec.renewTime = format_micro_time(self._clock.now())
-        try:
-            self._held = await self._client.update(held)
-        except (ConflictError, NotFoundError):
-            await self.renew_found()
-
-    async def renew_found(self) -> None:
-        """Renew what the server has now, after someone else changed or removed it."""
-        held = await self._find()
-        if held is None:
-            self._held = await self._create()
-            return
-        held.spec.renewTime = format_micro_time(self._clock.now())
-        self._held = await self._client.update(held)
+        return await self._client.update(held)
 
     async def _find(self) -> Lease | None:
         try:
@@ -94,14 +94,13 @@ class NodeLease:
 
     async def _create(self) -> Lease | None:
         spec = LeaseSpec(holderIdentity=self._node, leaseDurationSeconds=self._seconds, renewTime=format_micro_time(self._clock.now()))
-        lease = Lease(metadata=ObjectMeta(name=self._node, namespace=NAMESPACE), spec=spec)
+        metadata = ObjectMeta(name=self._node, namespace=NAMESPACE, ownerReferences=await self._owners())
         try:
-            node = await self._client.get(Node, self._node)
-            # the garbage collector removes the Lease with its node
-            lease.metadata.ownerReferences = [OwnerReference(apiVersion="v1", kind="Node", name=self._node, uid=node.metadata.uid)]
-        except NotFoundError:
-            pass
-        try:
-            return await self._client.create(lease)
+            return await self._client.create(Lease(metadata=metadata, spec=spec))
         except AlreadyExistsError:
             return None
+
+    async def _owners(self) -> list[OwnerReference]:
+        """Name the node as owner: the garbage collector removes its Lease with it. Raises NotFoundError: the Lease waits for the node."""
+        node = await self._client.get(Node, self._node)
+        return [OwnerReference(apiVersion="v1", kind="Node", name=self._node, uid=node.metadata.uid)]
