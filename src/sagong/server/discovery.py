@@ -15,17 +15,25 @@ import msgspec
 
 from sagong.api.errors import NotFoundError
 from sagong.api.resources import Resource, ResourceTable, Sub
+from sagong.api.types.base import ApiStruct
+from sagong.api.types.meta import APIGroup, APIGroupList, APIResourceList, APIVersions
 from sagong.server.aggregation.documents import VersionDocument
 from sagong.server.exchange import Exchange
 from sagong.server.messages import JSON, Answer, Response, page_not_found
-from sagong.server.negotiation import YAML, wants_pretty
+from sagong.server.negotiation import PROTOBUF, YAML, representation
 from sagong.server.registry import versions
 from sagong.server.registry.render import to_yaml
+from sagong.server.shown import shown
 
 _AGGREGATED = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _NOT_STORED = ("componentstatuses",)
 
 
+class _Kind(msgspec.Struct):
+    kind: str
+
+
+_TYPES: Mapping[str, type[ApiStruct]] = {kind.__name__: kind for kind in (APIVersions, APIGroupList, APIGroup, APIResourceList)}
 _CUSTOM_PRIORITY = (1000, 100)
 """That of custom resources (and of what has no APIService yet): its group's, its version's."""
 
@@ -97,11 +105,14 @@ class Discovery:
             body = msgspec.json.encode(build())
             self._documents[key] = (body, f'"{hashlib.sha256(body).hexdigest().upper()}"')
         body, etag = self._documents[key]
-        accept = exchange.request.header("accept")
         if not aggregated:
-            if wants_pretty(exchange.request):
-                body = msgspec.json.format(body, indent=2)
-            return Response(to_yaml(body), content_type=YAML) if accept.startswith(YAML) else Response(body)
+            chosen = representation(exchange.request, targets=False)
+            if chosen.media == PROTOBUF:
+                kind = _TYPES[msgspec.json.decode(body, type=_Kind).kind]
+                return shown(msgspec.json.decode(body, type=kind), chosen)
+            if chosen.media == YAML:
+                return Response(to_yaml(body), content_type=YAML)
+            return Response(msgspec.json.format(body, indent=2) if chosen.pretty else body)
         headers = [("Vary", "Accept"), ("ETag", etag)]
         if exchange.request.header("if-none-match") == etag:
             return Response(b"", 304, "", headers)
