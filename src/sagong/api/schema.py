@@ -9,11 +9,10 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Raw
+from msgspec import Meta, Raw, Struct
 from msgspec.structs import fields as struct_fields
 
 from sagong.api.types.base import ApiStruct, Atomic, ListMap, ListSet, Patch, Required, Scalar
@@ -89,8 +88,7 @@ _GRANULAR = frozenset({("PersistentVolumeSpec", "claimRef")})
 _ATOMIC_ANY = frozenset({("ControllerRevision", "data")})
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field of an object.
 
     number      in protobuf, 0 where there is none; `inlined` names the messages around it that JSON leaves out, with numbers

@@ -11,9 +11,11 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from sagong.api.codec import encode, to_builtins
 from sagong.api.errors import ApiError, BadRequestError
@@ -112,11 +114,11 @@ class FieldManager:
             fields = bare(owners[manager].fields)
             owners.pop(manager)
             if fields:
-                owners[manager] = replace(mine, fields=fields, raw=last.raw if last and last.fields == fields else b"")
+                owners[manager] = msgspec.structs.replace(mine, fields=fields, raw=last.raw if last and last.fields == fields else b"")
         if equal(new, live, self.shape):
             return live, owners
         if manager in owners:
-            owners[manager] = replace(owners[manager], time=managing.stamp(now))
+            owners[manager] = msgspec.structs.replace(owners[manager], time=managing.stamp(now))
         return new, owners
 
     def _reconciled(self, managers: Managers) -> Managers:
@@ -128,7 +130,7 @@ class FieldManager:
             version = self._version(managed.version)
             fields = reconcile(managed.fields, version.shape) if version else managed.fields
             if fields is not managed.fields:
-                result[manager] = replace(managed, fields=fields, raw=b"")
+                result[manager] = msgspec.structs.replace(managed, fields=fields, raw=b"")
         return result
 
     def _compare(self, live: dict[str, Any], new: dict[str, Any]) -> Comparison:
@@ -163,7 +165,7 @@ class FieldManager:
             if not rest:
                 del result[manager]
             elif rest is not managed.fields:
-                result[manager] = replace(managed, fields=rest, raw=b"")
+                result[manager] = msgspec.structs.replace(managed, fields=rest, raw=b"")
         if conflicts and not force:
             raise conflict_of(conflicts, managers)
         return result

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
 from msgspec import Raw
 
 from sagong.api.clock import format_time, parse_time
@@ -38,8 +38,7 @@ def updater(name: str, version: str, subresource: str) -> Manager:
     return Manager(name or "unknown", "Update", version, subresource)
 
 
-@dataclass(frozen=True, slots=True)
-class Managed:
+class Managed(msgspec.Struct, frozen=True):
     """What a manager manages: field paths, in the version it wrote, and when it last did; `raw` is their FieldsV1 if known."""
 
     fields: Fields
@@ -116,7 +115,7 @@ def cap(managers: Managers) -> Managers:
         bucket = updater(_ANCIENT, version, "")
         base = result[bucket] if bucket in result else result.pop(first[version])
         old = result.pop(manager)
-        result[bucket] = replace(base, fields=field_set.union_of(old.fields, base.fields), time=old.time, raw=b"")
+        result[bucket] = msgspec.structs.replace(base, fields=field_set.union_of(old.fields, base.fields), time=old.time, raw=b"")
         count -= 1
     return result
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+import msgspec
 
 from sagong.api.fields import managers as managing
 from sagong.api.fields.field_set import fields_of, has, minus
@@ -41,7 +42,7 @@ def to_parent(
             result[manager] = managed
             del after[manager]
         elif rest := minus(managed.fields, counts):
-            result[manager] = replace(managed, fields=rest, raw=b"")
+            result[manager] = msgspec.structs.replace(managed, fields=rest, raw=b"")
     for manager, managed in after.items():
         if has(managed.fields, _PATH):
             known = before.get(manager)
