@@ -188,6 +188,7 @@ def test_changes_of_cgroups_are_timed() -> None:
         cgroups.remove_pod("u1")
     finally:
         cgroups.remove_all()
+        cgroup_fs.remove(cgroup_fs.detect(), f"/sagong-meters-{os.getpid()}")
     samples = read(meter)
     counts = {
         kind: samples[f'kubelet_cgroup_manager_duration_seconds_count{{operation_type="{kind}"}}']
