@@ -19,6 +19,7 @@ pytestmark = pytest.mark.e2e
 
 
 async def test_a_forgotten_shim_ends_and_that_of_a_running_pod_does_not(rig: Rig) -> None:
+    earlier = shims_of(str(rig.socket)).keys()  # some of them may just be ending
     async with node(rig) as here:
         here.put("web", "containers: [{name: c, image: sagong.local/hello:1.0}]\nterminationGracePeriodSeconds: 0")
         await here.ready("web")
@@ -39,11 +40,13 @@ async def test_a_forgotten_shim_ends_and_that_of_a_running_pod_does_not(rig: Rig
         await here.until(lambda: "lost" not in shims_of(str(rig.socket)))
         await channel.close()
         os.close(log)
-        assert shims_of(str(rig.socket)) == {container: pids for container, pids in before.items() if container != "lost"}
+        own = before.keys() - earlier - {"lost"}
+        assert own
+        assert own <= shims_of(str(rig.socket)).keys()
 
 
 async def test_pods_that_are_ended_while_they_start_leave_no_shim(rig: Rig) -> None:
-    before = shims_of(str(rig.socket))
+    before = shims_of(str(rig.socket)).keys()
     async with node(rig) as here:
         spec = "hostNetwork: true\ncontainers: [{name: c, image: sagong.local/hello:1.0}]\nterminationGracePeriodSeconds: 0"
         for first in range(0, 48, 8):
@@ -54,4 +57,4 @@ async def test_pods_that_are_ended_while_they_start_leave_no_shim(rig: Rig) -> N
                 await asyncio.sleep(0.04)
                 here.drop(name)
         await here.until(lambda: here.kubelet.pods.idle, 60)
-        assert shims_of(str(rig.socket)) == before
+        await here.until(lambda: shims_of(str(rig.socket)).keys() <= before, 8)  # a forgotten one is ended by the kubelet later
