@@ -10,7 +10,7 @@ from tests.node.builders import HandClock
 
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import CriError, Runtime
-from sagong.node.shims import GRACE_SECONDS, Shims
+from sagong.node.shims import GRACE_SECONDS, LOOK_SECONDS, Shims
 
 
 class Containerd:
@@ -56,12 +56,14 @@ async def test_a_shim_whose_container_is_not_written_down_is_ended_after_a_while
     ):
         await shims.prune({"known"})
         clock.move(GRACE_SECONDS - 1)
-        await shims.prune({"known"})
-        assert lost.poll() is None, "it may be just ending"
         containerd.recorded.add("back")
         await shims.prune({"known"})
+        assert lost.poll() is None, "it may be just ending"
+        asked = len(containerd.asked)
+        await shims.prune({"known"})
+        assert len(containerd.asked) == asked, "processes are looked through now and then only"
         containerd.recorded.remove("back")
-        clock.move(1)
+        clock.move(LOOK_SECONDS)
         await shims.prune({"known"})
         assert lost.wait(10) == -9
         assert [one.poll() for one in (kept, known, another_client, another_containerd, back)] == [None] * 5

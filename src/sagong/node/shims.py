@@ -20,6 +20,8 @@ from sagong.node.remains import shims_of
 
 GRACE_SECONDS = 10.0
 """Longer than a shim takes to end that containerd has just let go of."""
+LOOK_SECONDS = 5.0
+"""All processes are looked through: not at each of the many looks at the runtime that a busy node takes."""
 log = logging.getLogger(__name__)
 
 
@@ -32,11 +34,15 @@ class Shims:
     clock: Clock
     _strange: Mapping[str, float] = field(default_factory=dict)
     """Since when shims have been of nobody, in seconds of the monotonic clock."""
+    _not_before: float = 0.0
 
     async def prune(self, sandboxes: Collection[str]) -> None:
         """Look once, beside the sandboxes that are known. A runtime that has no containerd's API, and so no shims, is left alone."""
+        now, strange = self.clock.monotonic(), dict[str, float]()
+        if now < self._not_before:
+            return
+        self._not_before = now + LOOK_SECONDS
         shims = await asyncio.to_thread(shims_of, self.socket)
-        now, strange = self.clock.monotonic(), {}
         try:
             for container in shims.keys() - sandboxes:
                 if not await self.runtime.recorded(container):
