@@ -204,14 +204,15 @@ class Bench:
             await asyncio.sleep(0.2)
 
     async def watch(self) -> None:
-        """Note which pods have a node."""
+        """Note which pods have a node. A watch that the server ends, as upstream's does with one that falls behind, is begun again."""
         query = {"watch": "true", "resourceVersion": "0", "timeoutSeconds": "3600"}
-        async with self._client.stream(f"/api/v1/namespaces/{NAMESPACE}/pods", query=query) as stream:
-            async for line in _lines(stream):
-                if b'"nodeName":"' in line:
-                    name = line.partition(b'"name":"')[2].partition(b'"')[0]
-                    self._bound.add(name)
-                    self._changed.set()
+        while True:
+            async with self._client.stream(f"/api/v1/namespaces/{NAMESPACE}/pods", query=query) as stream:
+                async for line in _lines(stream):
+                    if b'"nodeName":"' in line:
+                        name = line.partition(b'"name":"')[2].partition(b'"')[0]
+                        self._bound.add(name)
+                        self._changed.set()
 
     async def wait_bound(self, prefix: bytes, count: int) -> None:
         """Wait until so many pods of a name have a node."""

@@ -45,7 +45,7 @@ class Answering(Transport):
     async def _exchange(self, request: Request, time_limit: float) -> Response:
         del time_limit
         self.times.append(self._at.monotonic())
-        self.encoded.append(self._encode(request, await self._bearer.token()))
+        self.encoded.append(self._encode(request, await self._bearer.token(), None))
         self.now += 1
         self.most = max(self.most, self.now)
         await asyncio.sleep(0.001)

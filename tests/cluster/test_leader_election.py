@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.cluster.control_plane import SECONDS, ControlPlane, Member, control_plane, until
+from tests.cluster.control_plane import SECONDS, SOURCES, ControlPlane, Member, control_plane, until
+from tests.cluster.frozen_writer import LEASE, TIMES
 
+from sagong.api.errors import NotFoundError
 from sagong.api.types.apps import ReplicaSet, ReplicaSetSpec
 from sagong.api.types.batch import Job, JobSpec
 from sagong.api.types.coordination import Lease
 from sagong.api.types.core import (
+    ConfigMap,
     Container,
     Event,
     Node,
@@ -28,7 +34,7 @@ from sagong.api.types.core import (
 )
 from sagong.api.types.meta import LabelSelector, ObjectMeta
 from sagong.client.client import Client
-from sagong.client.leader import LeaseTimes
+from sagong.client.leader import LeaderElector, LeaseTimes
 from sagong.cluster import election
 
 FLAGS = ("--leader-elect-lease-duration=4s", "--leader-elect-renew-deadline=3s", "--leader-elect-retry-period=500ms")
@@ -126,6 +132,35 @@ async def strike(plane: ControlPlane, record: Record, name: str, blow: signal.Si
         await plane.wait_leader(leader.component, other_than=leader)
     await until(lambda: record.made.total() >= before + PODS and not record.unbound)
     return leaders
+
+
+async def test_what_a_frozen_leader_had_begun_is_refused_when_another_leads(tmp_path: Path) -> None:
+    async with control_plane(tmp_path) as plane:
+        said = tmp_path / "said"
+        with said.open("wb") as output:
+            command = [sys.executable, "-m", "tests.cluster.frozen_writer", str(tmp_path / "admin.conf")]
+            paths = os.pathsep.join([SOURCES, str(Path(__file__).parents[2])])
+            process = subprocess.Popen(command, stdout=output, env=os.environ | {"PYTHONPATH": paths})
+        try:
+            await until(lambda: state(process.pid) == "T")
+
+            async def lead() -> None:
+                process.send_signal(signal.SIGCONT)
+                await until(lambda: process.poll() is not None)
+
+            await LeaderElector(plane.client, LEASE, "other", times=TIMES).run(lead)
+            with pytest.raises(NotFoundError):
+                await plane.client.get(ConfigMap, "late", "default")
+            text = 'Operation cannot be fulfilled on leases.coordination.k8s.io "worst": frozen does not hold it'
+            assert said.read_text() == f"Conflict: {text}\n"
+        finally:
+            process.kill()
+            process.wait(SECONDS)
+
+
+def state(pid: int) -> str:
+    """Return the state of a process: T when it is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 async def test_a_leader_that_is_asked_to_stop_gives_the_lease_back(tmp_path: Path) -> None:

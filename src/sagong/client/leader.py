@@ -2,7 +2,7 @@
 
 A holder that stops without releasing keeps others waiting for the lease's duration; one that comes back under the same
 identity goes on at once. A process that was stopped for long may not know yet that another leads: `guard`, which its writes
-ask, knows by the clock alone.
+ask, knows by the clock alone, and the server by the `fence` that they carry.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from sagong.api.clock import Clock, format_micro_time
 from sagong.api.errors import ApiError, ConflictError, NotFoundError
+from sagong.api.fence import Fence
 from sagong.api.types.coordination import Lease, LeaseSpec
 from sagong.api.types.meta import ObjectMeta
 from sagong.client.client import Client
@@ -70,6 +71,11 @@ class LeaderElector:
         self._recorder = recorder
         self._seen: Lease | None = None
         self._seen_at = self._held_until = float("-inf")
+
+    @property
+    def fence(self) -> Fence:
+        """What the server is told to check: it refuses what this process, frozen after `guard` was asked, sends when it wakes up."""
+        return Fence(self._namespace, self._name, self._identity)
 
     @property
     def leading(self) -> bool:

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from sagong.api import fence
 from sagong.api.cause import HEADER, cause_id
 from sagong.api.clock import Clock
 from sagong.api.errors import ApiError, UnauthorizedError, from_status
@@ -17,7 +19,7 @@ from sagong.api.types.meta import Status
 from sagong.client.config import ClientConfig
 from sagong.client.connection import Connection
 from sagong.client.credentials import Bearer, bearer_of
-from sagong.client.pool import Guard, Pool, always
+from sagong.client.pool import Pool, always
 from sagong.client.request_metrics import RequestMetrics
 
 REQUEST_TIMEOUT = 60.0
@@ -27,6 +29,19 @@ IDEMPOTENT = frozenset({"GET", "PUT", "DELETE"})
 BODILESS = frozenset({"GET", "DELETE"})
 
 Query = Mapping[str, str | list[str]]
+
+
+class Leadership(Protocol):
+    """A lease that is held, on which all writes stand."""
+
+    @property
+    def fence(self) -> fence.Fence:
+        """What the server checks before it keeps a write."""
+        ...
+
+    def guard(self) -> None:
+        """Raise OSError when the lease has run out."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +95,18 @@ class Transport:
     """Speaks for one identity. Several may share a pool, if TLS does not name one already."""
 
     def __init__(
-        self, config: ClientConfig, clock: Clock, *, pool: Pool | None = None, bearer: Bearer | None = None, guard: Guard = always
+        self,
+        config: ClientConfig,
+        clock: Clock,
+        *,
+        pool: Pool | None = None,
+        bearer: Bearer | None = None,
+        leadership: Leadership | None = None,
     ) -> None:
-        """`guard` is asked before each write."""
+        """With `leadership`, nothing is written but while a lease is held."""
         self.config = config
         self.pool = pool or Pool(config)
-        self._clock, self.guard = clock, guard
+        self._clock, self.leadership = clock, leadership
         self._bearer = bearer or bearer_of(config, clock)
         self._static = f"Host: {self.pool.authority}\r\nUser-Agent: {config.user_agent}\r\n"
         self.metrics = RequestMetrics()
@@ -145,8 +166,9 @@ class Transport:
                 self.pool.release(connection)
 
     async def _send(self, request: Request) -> Connection:
-        encoded = self._encode(request, await self._bearer.token())
-        guard = always if request.method == "GET" else self.guard
+        leadership = self.leadership if request.method != "GET" else None
+        encoded = self._encode(request, await self._bearer.token(), leadership)
+        guard = leadership.guard if leadership is not None else always
         code = "<error>"
         try:
             connection = await self.pool.send(encoded, again=request.method in IDEMPOTENT, guard=guard)
@@ -155,7 +177,7 @@ class Transport:
             self.metrics.requests.add((code, request.method, self.pool.authority))
         return connection
 
-    def _encode(self, request: Request, token: str) -> bytes:
+    def _encode(self, request: Request, token: str, leadership: Leadership | None) -> bytes:
         target = quote(self.pool.prefix + request.path, safe="/:@!$&'()*+,;=~-._")
         if request.query:
             target += "?" + urlencode(request.query, doseq=True)
@@ -164,6 +186,8 @@ class Transport:
             lines.append(f"Authorization: Bearer {token}\r\n")
         if cause := cause_id.get():
             lines.append(f"{HEADER}: {cause}\r\n")
+        if leadership is not None:
+            lines.append(f"{fence.HEADER}: {leadership.fence}\r\n")
         lines += [f"{name}: {value}\r\n" for name, value in request.headers.items()]
         if request.body or request.method not in BODILESS:
             lines.append(f"Content-Length: {len(request.body)}\r\n")

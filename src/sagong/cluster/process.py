@@ -110,7 +110,7 @@ async def lead(
             recorder = Recorder(own, name)
             elector = LeaderElector(own, election.name, identity, namespace=election.namespace, times=election.times, recorder=recorder)
             leading.append(elector)
-            client.transport.guard = elector.guard
+            client.transport.leadership = elector
             try:
                 async with asyncio.TaskGroup() as group:
                     telling = group.create_task(recorder.run())

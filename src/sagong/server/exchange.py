@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from sagong.api.errors import BadRequestError
+from sagong.api.fence import HEADER, Fence
 from sagong.server.contract import User
 from sagong.server.messages import Request
 from sagong.server.request_info import RequestInfo
 
 ANONYMOUS = User("system:anonymous", groups=("system:unauthenticated",))
 
-
 REQUEST_SECONDS = 60.0
+_FENCE = HEADER.lower()
 
 
 class Seat(Protocol):
@@ -67,6 +69,15 @@ class Exchange:
         self.waited = 0.0
         self.audit_id, self.panic = audit_id, ""
         self.audit: object | None = None
+
+    @property
+    def fence(self) -> Fence | None:
+        """The lease that the client says it holds; None: it says nothing. Raises BadRequestError."""
+        said = self.request.header(_FENCE)
+        try:
+            return Fence.parse(said) if said else None
+        except ValueError as error:
+            raise BadRequestError(str(error)) from error
 
     def wait(self, seconds: float) -> None:
         """Note that it waited for its turn, or for a webhook."""

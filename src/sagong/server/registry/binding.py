@@ -38,7 +38,7 @@ async def bind(registry: Registry, exchange: Exchange, row: Resource) -> Answer:
         if call.dry_run:
             break
         try:
-            await registry.store.write(entry.key, registry.storage.encode(_PODS, pod), entry.revision)
+            await registry.write(call.fence, entry.key, registry.storage.encode(_PODS, pod), entry.revision)
             break
         except RevisionMismatchError as mismatch:
             entry = mismatch.current

@@ -31,7 +31,7 @@ def write_call(exchange: Exchange, kind: str, *, from_agent: bool = True) -> Cal
     """
     info, request = exchange.info, exchange.request
     call = Call(exchange.user, info.namespace, info.name, info.subresource, warnings=exchange.warnings)
-    call.annotations, call.waited = exchange.annotations, exchange.wait
+    call.annotations, call.waited, call.fence = exchange.annotations, exchange.wait, exchange.fence
     if from_agent:
         call.manager = request.header("user-agent").partition("/")[0][:MAX_MANAGER]
     if not request.query_string:

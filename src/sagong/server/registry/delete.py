@@ -71,7 +71,7 @@ async def delete(registry: Registry, exchange: Exchange, row: Resource) -> Answe
     info = exchange.info
     options = delete_options(exchange.request)
     call = Call(exchange.user, info.namespace, info.name, dry_run=bool(options.dryRun), warnings=exchange.warnings, options=options)
-    call.annotations, call.waited = exchange.annotations, exchange.wait
+    call.annotations, call.waited, call.fence = exchange.annotations, exchange.wait, exchange.fence
     _warn(exchange, row, options)
     outcome = await delete_object(registry, row, call, options)
     code = 202 if not outcome.gone and options.orphanDependents is False else 200
@@ -105,7 +105,7 @@ async def delete_object(registry: Registry, row: Resource, call: Call, options: 
             if not _mark(registry, row, obj, options):
                 outcome = await _keep(registry, row, entry, obj, call)
             else:
-                revision = entry.revision if call.dry_run else await registry.store.write(entry.key, None, entry.revision)
+                revision = entry.revision if call.dry_run else await registry.write(call.fence, entry.key, None, entry.revision)
                 outcome = Deleted(registry.storage.encode(row, obj), revision, gone=True)
         except RevisionMismatchError as mismatch:
             entry = mismatch.current
@@ -121,7 +121,7 @@ async def _keep(registry: Registry, row: Resource, entry: Entry, obj: Any, call:
     value = shown if row.module is not None else await row.extra.stored(obj)
     if call.dry_run or value == entry.value:
         return Deleted(shown, entry.revision, gone=False)
-    return Deleted(shown, await registry.store.write(entry.key, value, entry.revision), gone=False)
+    return Deleted(shown, await registry.write(call.fence, entry.key, value, entry.revision), gone=False)
 
 
 def _mark(registry: Registry, row: Resource, obj: Any, options: DeleteOptions) -> bool:
@@ -204,12 +204,12 @@ async def delete_collection(registry: Registry, exchange: Exchange, row: Resourc
     info, request = exchange.info, exchange.request
     options = delete_options(request)
     _warn(exchange, row, options)
-    chosen = registry.selection(exchange, row)
+    chosen, fence = registry.selection(exchange, row), exchange.fence
     found, parts = await page(registry, row, info.namespace, list_options(request, watch=False), chosen)
     for entry in found:
         obj = registry.storage.decode(row, entry.value, entry.revision)
         call = Call(exchange.user, obj.metadata.namespace, obj.metadata.name, dry_run=bool(options.dryRun), warnings=exchange.warnings)
-        call.options, call.annotations, call.waited = options, exchange.annotations, exchange.wait
+        call.options, call.annotations, call.waited, call.fence = options, exchange.annotations, exchange.wait, fence
         try:
             await delete_object(registry, row, call, options.copy())
         except NotFoundError:

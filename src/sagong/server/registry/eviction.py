@@ -55,7 +55,7 @@ async def evict(registry: Registry, exchange: Exchange, row: Resource) -> Answer
         return answer.succeeded(exchange)
     entry, budget = budgets[0]
     if _counts(pod, budget):
-        await _take_disruption(registry, entry, budget, pod.metadata.name, dry_run=call.dry_run)
+        await _take_disruption(registry, entry, budget, pod.metadata.name, call)
         await _delete(registry, row, call, options)
         return answer.succeeded(exchange)
     try:
@@ -97,10 +97,10 @@ def _counts(pod: Pod, budget: PodDisruptionBudget) -> bool:
     return budget.spec.unhealthyPodEvictionPolicy != "AlwaysAllow" and not healthy
 
 
-async def _take_disruption(registry: Registry, entry: Entry | None, budget: PodDisruptionBudget, pod: str, *, dry_run: bool) -> None:
+async def _take_disruption(registry: Registry, entry: Entry | None, budget: PodDisruptionBudget, pod: str, call: Call) -> None:
     for _ in range(WRITE_TRIES):
         _check_budget(budget)
-        if dry_run or entry is None:
+        if call.dry_run or entry is None:
             return
         status = budget.status
         status.disruptionsAllowed -= 1
@@ -109,7 +109,7 @@ async def _take_disruption(registry: Registry, entry: Entry | None, budget: PodD
         if status.disruptionsAllowed == 0:
             _set_disallowed(budget, now)
         try:
-            await registry.store.write(entry.key, registry.storage.encode(_BUDGETS, budget), entry.revision)
+            await registry.write(call.fence, entry.key, registry.storage.encode(_BUDGETS, budget), entry.revision)
         except RevisionMismatchError as mismatch:
             entry = mismatch.current
             if entry is not None:

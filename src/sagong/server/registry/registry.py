@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sagong.api.clock import Clock, Random
-from sagong.api.errors import NotFoundError, not_found
+from sagong.api.errors import NotFoundError, conflict, not_found
 from sagong.api.exposition import Histogram, Metric
-from sagong.api.resources import Resource, ResourceTable
+from sagong.api.fence import Fence
+from sagong.api.resources import Resource, ResourceTable, resource_of
+from sagong.api.types.coordination import Lease
 from sagong.server.admission.chain import Chain
 from sagong.server.cel_metrics import CelMetrics
 from sagong.server.contract import Authorizer, Connector, Issuer, RuleLister, ServiceAllocator, TokenReviewer
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from sagong.store.encryption.encryption import Encryption
 
 FRESH_SECONDS = 3.0
+_LEASES = resource_of(Lease)
 
 
 @dataclass(slots=True)
@@ -94,6 +97,18 @@ class Registry:
                 await self.store.wait_revision(revision)
         except (TimeoutError, StoreWriteError):
             raise too_large_revision(revision, self.store.revision) from None
+
+    async def write(self, fence: Fence | None, key: str, value: bytes | None, expected: int) -> int:
+        """Write for a client, if it still holds the lease that it stands on. Raises ConflictError, RevisionMismatchError."""
+        if fence is not None:
+            self._check_held(fence)
+        return await self.store.write(key, value, expected)
+
+    def _check_held(self, fence: Fence) -> None:
+        entry = self.storage.entry(_LEASES, fence.namespace, fence.name)
+        lease: Lease | None = self.storage.decode(_LEASES, entry.value, entry.revision) if entry else None
+        if lease is None or lease.spec.holderIdentity != fence.holder:
+            raise conflict(_LEASES.group, _LEASES.plural, fence.name, f"{fence.holder} does not hold it")
 
     def stale(self, key: str) -> bool:
         """Tell whether a value is to be written even when it does not change: another key encrypted it."""

@@ -16,6 +16,7 @@ from sagong.api import validation
 from sagong.api.clock import format_time
 from sagong.api.empty_lists import null_empty_lists
 from sagong.api.errors import ApiError, BadRequestError, Cause, already_exists, conflict, forbidden, invalid
+from sagong.api.fence import Fence
 from sagong.api.field_errors import Errors
 from sagong.api.resources import Resource
 from sagong.api.warnings import warnings_of
@@ -47,7 +48,7 @@ class Call:
 
     `options` are those that the client sent: DeleteOptions, or a dict of what create, update and patch have. `admit` False skips
     admission: for the server's own writes. An apply sets `applied` (it tracks managers itself) and `force_create`. `waited` is told
-    of seconds spent waiting for webhooks. `said_empty`: see `said_empty.py`.
+    of seconds spent waiting for webhooks. `said_empty`: see `said_empty.py`. `fence`: the lease that the client must still hold.
     """
 
     user: User
@@ -64,6 +65,7 @@ class Call:
     annotations: dict[str, str] = field(default_factory=dict)
     waited: Callable[[float], None] = _unnoted
     said_empty: bool = False
+    fence: Fence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class _Write:
             meta.name = meta.generateName[:NAME_BASE] + random.suffix()
 
     async def _insert(self, obj: Any, review: Review) -> Written:
-        row, call, store, meta = self._row, self._call, self._registry.store, obj.metadata
+        row, call, registry, meta = self._row, self._call, self._registry, obj.metadata
         self._refuse(await self._judged(obj, None), meta.name)
         await self._validated(review)
         if meta.resourceVersion not in _UNSET:
@@ -151,10 +153,10 @@ class _Write:
         key = row.storage_key(meta.namespace, meta.name)
         try:
             if not call.dry_run:
-                return await self._written(key, value, await store.write(key, value, 0), created=True)
+                return await self._written(key, value, await registry.write(call.fence, key, value, 0), created=True)
         except RevisionMismatchError as mismatch:
             raise self._exists(meta, mismatch.current) from None
-        if live := store.get(key):
+        if live := registry.store.get(key):
             raise self._exists(meta, live)
         return await self._written(key, value, 0, created=True)
 
@@ -243,11 +245,11 @@ class _Write:
         value = await self._encoded(new)
         if self._goes(new, old.metadata):
             if not call.dry_run:
-                revision = await registry.store.write(entry.key, None, entry.revision)
+                revision = await registry.write(call.fence, entry.key, None, entry.revision)
                 await registry.deleted(row, new)
                 return await self._written("", value, revision)
         elif (value != entry.value or registry.stale(entry.key)) and not call.dry_run:
-            return await self._written(entry.key, value, await registry.store.write(entry.key, value, entry.revision))
+            return await self._written(entry.key, value, await registry.write(call.fence, entry.key, value, entry.revision))
         await registry.store.wait_revision(entry.revision)
         return await self._written(entry.key if value == entry.value else "", value, entry.revision)
 
