@@ -21,6 +21,7 @@ from sagong.node.cri.client import CriError, Runtime
 
 _EVERY = 10.0
 _GZIP = ".gz"
+_LEVEL = 6  # upstream's; the highest, Python's own choice, takes several times as long for little
 _log = logging.getLogger(__name__)
 
 
@@ -93,7 +94,7 @@ def _put_back(aside: Path, path: Path) -> None:
 
 def _compress(path: Path) -> None:
     unfinished = path.with_name(path.name + ".tmp")
-    with path.open("rb") as source, gzip.open(unfinished, "wb") as target:
+    with path.open("rb") as source, gzip.open(unfinished, "wb", _LEVEL) as target:
         shutil.copyfileobj(source, target)
     unfinished.rename(path.with_name(path.name + _GZIP))
     path.unlink()

@@ -262,6 +262,7 @@ STAMP = "2026-01-02T03:04:05.00000000"
 def test_many_lines_at_once_are_shown_as_one_after_the_other(wanted: Options, size: int) -> None:
     texts = [
         "stdout F one",
+        "stdout F at once\ron one line",
         "stderr F two",
         "stdout F ",
         "stdout P part ",
@@ -270,11 +271,26 @@ def test_many_lines_at_once_are_shown_as_one_after_the_other(wanted: Options, si
         "stdout F",
         "stderr F last P",
     ]
-    lines = [f"{STAMP}{number}Z {text}\n".encode() for number, text in enumerate(texts)] + [b"no log\n", b"\n"]
+    lines = [f"{STAMP}{number}Z {text}\n".encode() for number, text in enumerate(texts)] + [b"no log\n", b"no time stdout F x\n", b"\n"]
     lines *= 3
     one, many = Renderer(wanted), Renderer(wanted)
     expected = b"".join(one.render(line) for line in lines)
     assert b"".join(many.render(b"".join(lines[at : at + size])) for at in range(0, len(lines), size)) == expected
+
+
+@pytest.mark.parametrize(
+    "wanted", [Options(), Options(timestamps=True), Options(since=datetime(2026, 1, 1, tzinfo=UTC))], ids=["", "times", "since"]
+)
+def test_whole_lines_are_taken_together_though_their_times_end_without_zeros(wanted: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps = [f"2026-01-02T03:04:05.{number:09}".rstrip("0.") + "Z" for number in range(0, 10**9, 12_345_000)]
+    expected = "".join(f"{stamp} {stamp}\n" if wanted.timestamps else f"{stamp}\n" for stamp in stamps).encode()
+    monkeypatch.delattr(Renderer, "_line")
+    assert Renderer(wanted).render("".join(f"{stamp} stdout F {stamp}\n" for stamp in stamps).encode()) == expected
+
+
+def test_a_carriage_return_ends_no_line() -> None:
+    lines = f"{STAMP}1Z stdout P 10 %\r\n{STAMP}2Z stdout F 20 %\r\n".encode()
+    assert Renderer(Options()).render(lines) == b"10 %\r20 %\r\n"
 
 
 def test_plain_lines_lose_their_heads() -> None:

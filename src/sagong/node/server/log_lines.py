@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
 from sagong.api.clock import parse_time
@@ -14,8 +14,15 @@ _BLOCK = 64 << 10
 _PARTS = 4
 _SURELY_LATER = timedelta(seconds=1)
 """by which lines of two streams never come out of order"""
-_PLAIN = frozenset((b" stdout F ", b" stderr F "))
-"""what follows the time of whole lines; both are as long, and runtimes write times of one length"""
+_TAGS = {stream: b" %b F " % stream.encode() for stream in ("stdout", "stderr")}
+"""what follows the time of whole lines"""
+_TAG = 10
+_USUAL = len("2026-01-02T03:04:05.123456789Z")
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class _OddError(Exception):
+    """A row is not the whole line of a wanted stream that those around it are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ class Renderer:
         self._left = wanted.limit
         self._fresh = True
         self._stream = "" if wanted.stream == "All" else wanted.stream.lower()
+        self._tags = frozenset(tag for stream, tag in _TAGS.items() if self._stream in ("", stream))
+        self._width = _USUAL
 
     @property
     def done(self) -> bool:
@@ -67,37 +76,54 @@ class Renderer:
         return self._left == 0
 
     def render(self, lines: bytes) -> bytes:
-        """Return what to send for lines of the file: all at once where they are plain, else one after the other."""
-        shown = self._at_once(lines)
-        return b"".join(map(self._line, lines.splitlines(keepends=True))) if shown is None else self._cut(shown)
-
-    def _at_once(self, lines: bytes) -> bytes | None:
-        """Return the lines without their heads; None when each has to be looked at."""
+        """Return what to send for lines of the file: many at once where they are whole, else one after the other."""
         rows = lines.split(b"\n")
-        end = lines.find(b" ")
-        head = end + 10
-        if rows.pop() or self._stream or not self._fresh or not {row[end:head] for row in rows} <= _PLAIN:
+        last = rows.pop()
+        texts = self._at_once(rows) if rows else ()
+        shown = b"".join(map(self._line, rows)) if texts is None else b"\n".join((*texts, b""))
+        return self._cut(shown + self._line(last) if last else shown)
+
+    def _at_once(self, rows: Sequence[bytes]) -> Sequence[bytes] | None:
+        """Return what rows show, their newlines aside; None when each has to be looked at."""
+        if not self._fresh or not self._surely_wanted(rows[0]):
             return None
-        if self._options.since is not None and parse_time(lines[:end].decode()) < self._options.since + _SURELY_LATER:
+        tags = self._tags
+        end = self._width = max(self._width, rows[0].find(b" "))
+        head = end + _TAG
+        try:
+            if self._options.timestamps:
+                return [row[: end + 1] + row[head:] if row[end:head] in tags else b" ".join(self._parts(row)) for row in rows]
+            return [row[head:] if row[end:head] in tags else self._parts(row)[1] for row in rows]
+        except _OddError:
             return None
-        rows = [row[: end + 1] + row[head:] for row in rows] if self._options.timestamps else [row[head:] for row in rows]
-        return b"\n".join((*rows, b""))
+
+    def _parts(self, row: bytes) -> tuple[bytes, bytes]:
+        """Return time and text of a row whose time is shorter or longer than others': runtimes leave zeros at its end away."""
+        end = row.find(b" ")
+        if row[end : end + _TAG] not in self._tags:
+            raise _OddError
+        return row[:end], row[end + _TAG :]
+
+    def _surely_wanted(self, row: bytes) -> bool:
+        """Tell whether the row and what comes after it are not older than what is wanted."""
+        since = self._options.since
+        return since is None or (_time(row[: row.find(b" ")]) or _NEVER) >= since + _SURELY_LATER
 
     def _line(self, line: bytes) -> bytes:
-        """Return what to send for one line of the file, with its newline; empty for a line that is not wanted or no log line."""
-        parts = line.rstrip(b"\n").split(b" ", _PARTS - 1)
+        """Return what to send for one row of the file, with its newline; empty for one that is not wanted or no log line."""
+        parts = line.split(b" ", _PARTS - 1)
         if len(parts) < _PARTS - 1:
             return b""
         stamp, stream, tags = parts[:3]
         if self._stream and stream.decode() != self._stream:
             return b""
-        if self._options.since is not None and parse_time(stamp.decode()) < self._options.since:
+        if self._options.since is not None and (_time(stamp) or _NEVER) < self._options.since:
             return b""
         text = parts[3] if len(parts) == _PARTS else b""
         shown = stamp + b" " if self._options.timestamps and self._fresh else b""
         partial = tags.split(b":")[0] == b"P"
         self._fresh = not partial
-        return self._cut(shown + text + (b"" if partial else b"\n"))
+        return shown + text + (b"" if partial else b"\n")
 
     def _cut(self, data: bytes) -> bytes:
         if self._left is None:
@@ -105,6 +131,14 @@ class Renderer:
         data = data[: self._left]
         self._left -= len(data)
         return data
+
+
+def _time(stamp: bytes) -> datetime | None:
+    """Return the time that a line begins with; None when it does not."""
+    try:
+        return parse_time(stamp.decode())
+    except ValueError:
+        return None
 
 
 def tail_start(file: BinaryIO, lines: int) -> int:

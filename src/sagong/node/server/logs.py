@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 from sagong.api.clock import Clock
 from sagong.api.pods import all_containers
@@ -16,8 +18,10 @@ from sagong.node.server.http import Exchange, HttpError
 from sagong.node.server.log_lines import Options, Renderer, options, tail_start
 
 _POLL = 0.1
+_SOON = 0.02
+"""how long what grows is left to grow: its writer has the processor meanwhile, and many lines cost little more than one"""
 _LOOK_EVERY = 10  # polls between looks at whether the container still runs
-_BLOCK = 256 << 10
+_BLOCK = 128 << 10  # what becomes of it stays in the processor's cache
 _WAITING = {
     "ErrImagePull": "image can't be pulled",
     "ImagePullBackOff": "trying and failing to pull image",
@@ -62,15 +66,27 @@ class ContainerLogs:
         if wanted.tail is not None:
             log.seek_tail(wanted.tail)
         renderer = Renderer(wanted)
+        if wanted.follow:
+            await self._follow(exchange, log, renderer, container_id)
+            return
+        while log.behind and await self._send(exchange, log, renderer, last=True):
+            pass
+
+    async def _follow(self, exchange: Exchange, log: Follower, renderer: Renderer, container_id: str) -> None:
         polls, ended = 0, False
         while not renderer.done:
-            sent = await self._drain(exchange, log, renderer, last=ended or not wanted.follow)
-            if not wanted.follow or ended or renderer.done:
+            came = False
+            while await self._send(exchange, log, renderer, last=ended):
+                came = True
+                if log.caught_up and not ended:
+                    break
+            if ended:
                 return
-            if sent:
-                continue
             if exchange.reader.at_eof():
                 return
+            if came:
+                await self.clock.sleep(_SOON)
+                continue
             polls += 1
             if polls % _LOOK_EVERY == 0:
                 # what it wrote last may have come after the last look
@@ -78,14 +94,13 @@ class ContainerLogs:
             else:
                 await self.clock.sleep(_POLL)
 
-    async def _drain(self, exchange: Exchange, log: Follower, renderer: Renderer, *, last: bool) -> bool:
-        sent = False
-        while not renderer.done and (lines := log.lines(last=last)):
-            if shown := renderer.render(lines):
-                await exchange.write(shown)
-                sent = True
-            await self.clock.sleep(0)  # a client that reads as fast as this must not keep the node's other work waiting
-        return sent
+    async def _send(self, exchange: Exchange, log: Follower, renderer: Renderer, *, last: bool) -> bool:
+        """Send the next lines; say whether there were any to look at."""
+        if renderer.done or not (lines := log.lines(last=last)):
+            return False
+        await exchange.write(renderer.render(lines))
+        await self.clock.sleep(0)  # a client that reads as fast as this must not keep the node's other work waiting
+        return True
 
     async def _runs(self, container_id: str) -> bool:
         try:
@@ -95,9 +110,9 @@ class ContainerLogs:
         return bool(status.state == cri.CONTAINER_RUNNING)
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path) -> FileIO:
     try:
-        return path.open("rb")
+        return path.open("rb", buffering=0)
     except FileNotFoundError as error:
         raise HttpError(400, f'failed to try resolving symlinks in path "{path}": lstat {path}: no such file or directory') from error
 
@@ -109,8 +124,11 @@ class Follower:
         """Open the file. Raises HttpError with upstream's text."""
         self._path = path
         self._file = _opened(path)
-        self._node = path.stat().st_ino
+        found = os.fstat(self._file.fileno())
+        self._node, self._size = found.st_ino, found.st_size
         self._rest = b""
+        self.caught_up = False
+        """whether the last look came to where the file ended then"""
 
     def __enter__(self) -> Self:
         return self
@@ -122,11 +140,17 @@ class Follower:
         """Go to where the last lines begin."""
         self._file.seek(tail_start(self._file, lines))
 
+    @property
+    def behind(self) -> bool:
+        """Whether some is left of what was in the file when it was opened: one that grows as fast as it is read has no other end."""
+        return self._file.tell() - len(self._rest) < self._size
+
     def lines(self, *, last: bool) -> bytes:
         """Return the next whole lines, a block at most, or b"" when there are none now; the `last` one may lack its newline."""
         while True:
-            more = self._file.read(_BLOCK)
-            data = self._rest + more
+            more = self._file.read(_BLOCK) or b""
+            self.caught_up = len(more) < _BLOCK
+            data = self._rest + more if self._rest else more
             end = data.rfind(b"\n") + 1
             if end == 0 and not more:
                 end = len(data) if last else 0
