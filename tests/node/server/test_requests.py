@@ -314,3 +314,29 @@ def test_a_growing_file_is_read_in_whole_lines_and_after_its_rotation(tmp_path: 
         path.rename(tmp_path / "0.log.old")
         path.write_bytes(b"new\nend")
         assert [log.lines(last=False), log.lines(last=False), log.lines(last=True)] == [b"new\n", b"", b"end"]
+
+
+def test_a_file_that_grows_as_fast_as_it_is_read_is_behind_only_until_where_it_ended_at_first(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    begun = b"x" * 99_999 + b"\n"
+    path.write_bytes(5 * begun + b"un")
+    seen = b""
+    with Follower(path) as log, path.open("ab", buffering=0) as writer:
+        while log.behind:
+            writer.write(b"finished\n" + b"y" * 299_999 + b"\n" + b"un")
+            seen += log.lines(last=True)
+    assert seen.startswith(5 * begun + b"unfinished\n")
+    assert seen.endswith(b"\n")
+
+
+def test_what_was_behind_may_end_without_a_newline(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    path.write_bytes(b"a\nunfinished")
+    with Follower(path) as log:
+        assert [log.behind, log.lines(last=True), log.behind, log.lines(last=True), log.behind] == [
+            True,
+            b"a\n",
+            True,
+            b"unfinished",
+            False,
+        ]
