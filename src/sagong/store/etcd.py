@@ -16,7 +16,6 @@ from sagong.api.clock import Clock
 from sagong.store import etcd_pb2 as pb
 from sagong.store.base import (
     Entry,
-    Interest,
     RevisionMismatchError,
     Seal,
     SealError,
@@ -24,11 +23,11 @@ from sagong.store.base import (
     StoreClosedError,
     StoreOpenError,
     StoreWriteError,
-    Watch,
     Write,
 )
 from sagong.store.etcd_client import TIMEOUT, EtcdClient, EtcdTls
 from sagong.store.log import Log
+from sagong.store.reader import LogReader
 
 _PREFIX = "/registry/"
 _MOST_OPERATIONS = 128  # etcd's --max-txn-ops
@@ -36,14 +35,14 @@ _RETRY_SECONDS = 0.5
 _HISTORY_EVENTS, _HISTORY_BYTES = 100_000, 64 << 20
 
 
-class EtcdStore:
+class EtcdStore(LogReader):
     """A `Store` in an etcd cluster that other API servers may use too. Make it with `open`."""
 
     cluster_id = "etcd-0"
 
     def __init__(self, client: EtcdClient, log: Log, clock: Clock) -> None:
-        self._client, self._log, self._clock = client, log, clock
-        self._closed: StoreClosedError | None = None
+        super().__init__(log)
+        self._client, self._clock = client, clock
         self._follower = asyncio.get_running_loop().create_task(self._follow())
 
     @classmethod
@@ -69,42 +68,6 @@ class EtcdStore:
             await client.close()
             raise StoreOpenError(f"etcd cannot be decrypted ({error}): add the key it was written with") from error
         return cls(client, log, clock)
-
-    @property
-    def revision(self) -> int:
-        """The newest revision that has come back from etcd."""
-        return self._log.revision
-
-    @property
-    def oldest(self) -> int:
-        """The oldest revision kept in memory."""
-        return self._log.oldest
-
-    def get(self, key: str) -> Entry | None:
-        """Return the live entry."""
-        return self._log.get(key)
-
-    def list(self, prefix: str, *, start: str = "", limit: int = 0) -> Sequence[Entry]:
-        """Return live entries in key order."""
-        return self._log.list(prefix, start=start, limit=limit)
-
-    def count(self, prefix: str, *, start: str = "", revision: int = 0) -> int:
-        """Count entries."""
-        return self._log.count(prefix, start, revision)
-
-    def list_at(self, prefix: str, revision: int, *, start: str = "", limit: int = 0) -> Sequence[Entry]:
-        """As `list`, at an earlier revision."""
-        return self._log.list_at(prefix, revision, start=start, limit=limit)
-
-    def watch(self, prefix: str, since: int, *, capacity: int = 10_000, interest: Interest | None = None) -> Watch:
-        """Watch changes after `since`."""
-        self._check_open()
-        return self._log.watch(prefix, since, capacity, interest)
-
-    async def wait_revision(self, revision: int) -> None:
-        """Wait until `revision` is visible."""
-        self._check_open()
-        await self._log.wait_revision(revision)
 
     async def write(self, key: str, value: bytes | None, expected: int) -> int:
         """Compare, swap, make durable."""
@@ -141,10 +104,6 @@ class EtcdStore:
         self._log.fail_waiters(None, self._closed)
         self._log.fanout.close()
         await self._client.close()
-
-    def _check_open(self) -> None:
-        if self._closed is not None:
-            raise self._closed
 
     async def _transaction(self, writes: Sequence[Write]) -> int:
         self._check_open()

@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from sagong.store.base import Entry, Event, Interest, RevisionMismatchError, Seal, StoreClosedError, Watch, Write
+from sagong.store.base import Entry, Event, RevisionMismatchError, Seal, StoreClosedError, Write
 from sagong.store.log import Log
+from sagong.store.reader import LogReader
 from sagong.store.sqlite_file import Row, SqliteFile, damaged
 from sagong.store.sqlite_writer import Compaction, Unit, Writer
 
@@ -20,19 +21,19 @@ HISTORY_BYTES = 64 << 20
 HISTORY_EVENTS = 100_000
 
 
-class SqliteStore:
+class SqliteStore(LogReader):
     """A `Store` in one file. Make it with `open`, on the loop that is to use it."""
 
     cluster_id = "sqlite-0"
 
     def __init__(self, file: SqliteFile, log: Log, needless: Sequence[int]) -> None:
+        super().__init__(log)
         self._loop = asyncio.get_running_loop()
-        self._file, self._log = file, log
+        self._file = file
         self._next = log.revision + 1
         self._accepted: dict[str, tuple[int, Entry | None]] = {}
         self._outbox: list[Unit] = []
         self._epoch = 0
-        self._closed: Exception | None = None
         self._writer = Writer(file, self._loop, self._report)
         self._writer.start()
         if needless:
@@ -49,52 +50,13 @@ class SqliteStore:
             raise
         return cls(file, log, needless)
 
-    @property
-    def revision(self) -> int:
-        """The newest durable revision."""
-        return self._log.revision
-
-    @property
-    def oldest(self) -> int:
-        """The compaction revision."""
-        return self._log.oldest
-
-    def get(self, key: str) -> Entry | None:
-        """Return the live entry."""
-        return self._log.get(key)
-
-    def list(self, prefix: str, *, start: str = "", limit: int = 0) -> Sequence[Entry]:
-        """Return live entries in key order."""
-        return self._log.list(prefix, start=start, limit=limit)
-
-    def count(self, prefix: str, *, start: str = "", revision: int = 0) -> int:
-        """Count entries."""
-        return self._log.count(prefix, start, revision)
-
-    def list_at(self, prefix: str, revision: int, *, start: str = "", limit: int = 0) -> Sequence[Entry]:
-        """As `list`, at an earlier revision."""
-        return self._log.list_at(prefix, revision, start=start, limit=limit)
-
-    def watch(self, prefix: str, since: int, *, capacity: int = 10_000, interest: Interest | None = None) -> Watch:
-        """Watch changes after `since`."""
-        if self._closed is not None:
-            raise self._closed
-        return self._log.watch(prefix, since, capacity, interest)
-
-    async def wait_revision(self, revision: int) -> None:
-        """Wait until `revision` is visible."""
-        if self._closed is not None:
-            raise self._closed
-        await self._log.wait_revision(revision)
-
     async def write(self, key: str, value: bytes | None, expected: int) -> int:
         """Compare, swap, make durable."""
         return await self.write_all((Write(key, value, expected),))
 
     async def write_all(self, writes: Sequence[Write]) -> int:
         """Do all the writes or none; return the last revision."""
-        if self._closed is not None:
-            raise self._closed
+        self._check_open()
         if not writes:
             return self._log.revision
         unit = Unit(self._accept(writes), self._loop.create_future(), self._epoch)
@@ -110,8 +72,7 @@ class SqliteStore:
 
     async def compact(self, revision: int) -> None:
         """Forget history before `revision`."""
-        if self._closed is not None:
-            raise self._closed
+        self._check_open()
         await asyncio.shield(self._forget(revision))
 
     async def close(self) -> None:
