@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from sagong.client.connection import Connection, ServerUnreachableError, connect
 from sagong.client.tls import ResumingContext, client_context
 
 CONNECT_TIMEOUT = 10.0
-MAX_IDLE = 16
+MAX_IDLE = 64  # a connection made anew costs either side more CPU than a request does; the server drops those that rest for long
 REMEMBER_SECONDS = 3600.0
 
 Guard = Callable[[], None]
@@ -33,7 +34,7 @@ class Pool:
         self._secure = parts.scheme == "https"
         self._host = parts.hostname or "localhost"
         self._port = parts.port or (443 if self._secure else 80)
-        self._idle: list[Connection] = []
+        self._idle: deque[Connection] = deque()
         self._busy: set[Connection] = set()
         self._tls: ResumingContext | None = None
         self._tls_stamp: tuple[float, ...] = ()
@@ -60,6 +61,8 @@ class Pool:
     def release(self, connection: Connection) -> None:
         """Keep a connection whose answer was read to the end; drop another."""
         self._busy.discard(connection)
+        while self._idle and self._idle[0].closed:  # the one that rested longest
+            self._idle.popleft()
         if connection.reusable and len(self._idle) < MAX_IDLE:
             self._idle.append(connection)
         else:

@@ -19,11 +19,11 @@ from sagong.api.types.meta import Status
 from sagong.client.config import ClientConfig
 from sagong.client.connection import Connection
 from sagong.client.credentials import Bearer, bearer_of
-from sagong.client.pool import Pool, always
+from sagong.client.pool import MAX_IDLE, Pool, always
 from sagong.client.request_metrics import RequestMetrics
 
 REQUEST_TIMEOUT = 60.0
-MAX_REQUESTS = 64
+MAX_REQUESTS = MAX_IDLE  # so that a burst leaves all its connections for the next one
 MAX_RETRIES = 10  # as client-go's, of answers that carry Retry-After
 IDEMPOTENT = frozenset({"GET", "PUT", "DELETE"})
 BODILESS = frozenset({"GET", "DELETE"})
