@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from tests.node.observed import pod
 
 from sagong.api.types.core import Node, NodeSpec, Taint
 from sagong.api.types.meta import ObjectMeta
-from sagong.node.admission import admit, lacking
+from sagong.node.admission import Rejection, admit, lacking
+from sagong.node.apparmor import admit_apparmor, enabled
 
 ALLOCATABLE = {"cpu": "2", "memory": "1Gi", "pods": "3"}
 NODE = Node(metadata=ObjectMeta(name="n", labels={"disk": "ssd"}), spec=NodeSpec(taints=[Taint(key="out", effect="NoExecute")]))
@@ -71,3 +73,29 @@ def test_a_label_that_names_another_system() -> None:
 def test_what_is_lacking_is_told_for_every_resource() -> None:
     found = lacking(asks("2", "2Gi"), [asks("500m")] * 3, ALLOCATABLE)
     assert {lack.resource: lack.missing for lack in found} == {"pods": 1, "cpu": 1500, "memory": (1 << 30) + 3 * (1 << 20)}
+
+
+@pytest.mark.parametrize(
+    ("spec", "note", "refused"),
+    [
+        ("securityContext: {appArmorProfile: {type: RuntimeDefault}}", "", True),
+        ("containers: [{name: a, securityContext: {appArmorProfile: {type: Localhost, localhostProfile: p}}}]", "", True),
+        ("securityContext: {appArmorProfile: {type: Unconfined}}", "unconfined", False),
+        ("{}", "runtime/default", True),
+        ("{}", "", False),
+    ],
+)
+def test_a_profile_that_the_kernel_cannot_enforce_keeps_a_pod_out(spec: str, note: str, refused: bool) -> None:  # noqa: FBT001 - a table's column
+    of = pod(spec)
+    if note:
+        of.metadata.annotations["container.apparmor.security.beta.kubernetes.io/a"] = note
+    wanted = Rejection("AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host") if refused else None
+    assert (admit_apparmor(of, able=False), admit_apparmor(of, able=True)) == (wanted, None)
+
+
+def test_the_kernel_tells_whether_it_enforces_profiles(tmp_path: Path) -> None:
+    switch = tmp_path / "enabled"
+    assert not enabled(tmp_path, switch)
+    switch.write_text("Y\n")
+    assert enabled(tmp_path, switch)
+    assert not enabled(tmp_path / "absent", switch)

@@ -10,7 +10,6 @@ from tests.node.observed import SANDBOX, T0, NoHolds, dead, observed, pod, run
 
 from sagong.api.types.core import Pod
 from sagong.node.decide import Decision, Health, decide
-from sagong.node.kills import kill_order
 from sagong.node.observe import ContainerRun, Observed
 
 ONE = "containers: [{name: a}]"
@@ -208,9 +207,3 @@ def test_one_container_can_have_all_restarted_in_place() -> None:
     halfway = observed(run(of, "i", "exited"))
     assert judge(of, halfway, restarting_all=True).summary() == "reset i"
     assert judge(of, observed(), restarting_all=True).summary() == "start i"
-
-
-def test_sidecars_end_after_the_rest_and_in_reverse() -> None:
-    of = pod("initContainers: [{name: s, restartPolicy: Always}, {name: t, restartPolicy: Always}]\ncontainers: [{name: a}, {name: b}]")
-    running = [run(of, name) for name in ("s", "t", "a", "b")]
-    assert [[found.name for found in step] for step in kill_order(of, running)] == [["a", "b"], ["t"], ["s"]]

@@ -100,6 +100,15 @@ def test_every_source_of_a_variable() -> None:
     assert found["KUBERNETES_PORT_443_TCP"] == "tcp://10.96.0.1:443"
 
 
+def test_a_limit_that_a_container_lacks_is_its_pods() -> None:
+    fields = ", ".join(
+        f"{{name: {name.upper()}, valueFrom: {{resourceFieldRef: {{resource: limits.{name}}}}}}}" for name in ("cpu", "memory")
+    )
+    text = "resources: {limits: {cpu: '3', memory: 200Mi}}\ncontainers: [{name: c, resources: {limits: {cpu: '2'}}, env: [" + fields + "]}]"
+    found = environment(pod(text))
+    assert (found["CPU"], found["MEMORY"]) == ("2", str(200 << 20))
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

@@ -61,6 +61,23 @@ def test_those_who_use_more_than_they_asked_for_go_first_then_low_priority_then_
     assert order == ["large", "small", "dear", "modest"]
 
 
+def test_where_inodes_run_out_he_goes_who_has_most_of_them() -> None:
+    lack = Met("nodefs.inodesFree", 100, 40)
+    many, large = PodUse(named("many"), disk=4096, inodes=9000), PodUse(named("large"), disk=900 * MIB, inodes=3)
+    eviction = victim(lack, [large, many])
+    assert eviction is not None
+    assert (eviction.pod.metadata.name, eviction.message) == (
+        "many",
+        "The node was low on resource: inodes. Threshold quantity: 100, available: 40. ",
+    )
+
+
+def test_a_pod_with_a_request_of_its_own_is_told_of_that_too() -> None:
+    eviction = victim(LOW_MEMORY, [PodUse(named("a", "resources: {requests: {memory: 10Mi}}"), memory=50 * MIB)])
+    assert eviction is not None
+    assert eviction.message.endswith(". Pod a was using 50Mi, request is 10Mi, has larger consumption of memory. ")
+
+
 def test_the_message_is_upstreams() -> None:
     use = PodUse(named("a"), memory=50 * MIB, containers={"c": (50 * MIB, 0)})
     eviction = victim(LOW_MEMORY, [use])
@@ -140,14 +157,15 @@ async def test_one_pod_goes_and_the_pressure_is_told_for_a_while(tmp_path: Path)
     manager = managed(world, clock, tmp_path, thresholds({"memory.available": "100%"}))
     ages: list[tuple[str, float]] = []
     manager.aged = lambda signal, seconds: ages.append((signal, seconds))
+    manager.reclaiming = world.evicted.append
     assert manager.pressures() == []
     await manager.look(own_limits=True)
     assert ages == [("memory.available", 0.0)]
-    assert (world.evicted, world.graces, list(manager.pressures())) == (["b"], [1], ["MemoryPressure"])
+    assert (world.evicted, world.graces, list(manager.pressures())) == (["memory", "b"], [1], ["MemoryPressure"])
     manager.thresholds = []
     clock.move(299)
     await manager.look(own_limits=False)
-    assert (world.evicted, list(manager.pressures())) == (["b"], ["MemoryPressure"])
+    assert (world.evicted, list(manager.pressures())) == (["memory", "b"], ["MemoryPressure"])
     clock.move(2)
     assert manager.pressures() == []
 

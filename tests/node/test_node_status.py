@@ -186,6 +186,29 @@ def test_a_node_registers_and_reports_changes() -> None:
     assert recorded.events[-1][0] == "NodeHasInsufficientMemory"
 
 
+def test_a_reboot_and_a_cordon_are_told_once_each() -> None:
+    clock = HandClock()
+    api, observer, recorded = Api(clock), Observer(), Recorded()
+    reporter = NodeReporter(api, observer, SETTINGS, recorded, clock)  # type: ignore[arg-type] # looks at no machine
+
+    async def scenario() -> None:
+        await reporter.register()
+        node = api.objects[Node, "", "n1"]
+        node.status.nodeInfo.bootID, node.spec.unschedulable = "another", True
+        recorded.events.clear()
+        await reporter.report()
+        await reporter.report()
+        api.objects[Node, "", "n1"].spec.unschedulable = False
+        await reporter.report()
+
+    asyncio.run(scenario())
+    assert recorded.events == [
+        ("NodeNotSchedulable", "Node n1 status is now: NodeNotSchedulable"),
+        ("Rebooted", f"Node n1 has been rebooted, boot id: {BOX.boot_id}"),
+        ("NodeSchedulable", "Node n1 status is now: NodeSchedulable"),
+    ]
+
+
 def test_a_node_that_is_there_is_adopted() -> None:
     clock = HandClock()
     api = Api(clock, Node(metadata=ObjectMeta(name="n1", labels={"mine": "kept"})))

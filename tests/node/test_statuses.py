@@ -259,3 +259,11 @@ def test_restarting_all_is_a_condition_and_a_reason() -> None:
     assert {found.state.waiting.reason for found in reset.containerStatuses if found.state.waiting} == {"RestartingAllContainers"}
     assert {found.restartCount for found in reset.containerStatuses} == {1}
     assert reset.phase == "Running"
+
+
+def test_the_last_words_of_many_containers_share_a_room() -> None:
+    of = pod("initContainers: [{name: i}]\ncontainers: [{name: a}, {name: b}, {name: c}]")
+    seen = observed(*(replace(run(of, name, "exited"), message="\N{EURO SIGN}" * 1365) for name in "ab"), run(of, "c", "exited"))
+    status = show(of, seen)
+    ends = [found.state.terminated for found in status.containerStatuses]
+    assert [len(end.message.encode()) for end in ends if end is not None] == [3072, 3072, 0]

@@ -24,6 +24,7 @@ from sagong.api.types.core import (
     VolumeMountStatus,
 )
 from sagong.node.allocations import Granted, with_actuated
+from sagong.node.downward import every_container
 from sagong.node.observe import ContainerRun, Observed
 from sagong.node.restarts import restarts_after
 
@@ -32,6 +33,8 @@ AnyContainer = Container | EphemeralContainer
 UNKNOWN = "ContainerStatusUnknown"
 KILLED = 137
 RESTARTING_ALL = "RestartingAllContainers"
+MESSAGES_LIMIT = 12 * 1024
+"""Bytes that the termination messages of one pod's containers may have together; each has its equal part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ class _Maker:
                 terminated=ContainerStateTerminated(
                     exitCode=run.exit_code,
                     reason=run.reason,
-                    message=run.message,
+                    message=self._cut(run.message),
                     startedAt=_time(run.started_at),
                     finishedAt=_time(run.finished_at),
                     containerID=f"{self._context.runtime}://{run.id}",
@@ -145,6 +148,10 @@ class _Maker:
         if run.state == "unknown" and self._before and self._before.state.running:
             return ContainerState(terminated=_lost("The container could not be located when the pod was terminated"))
         return ContainerState(waiting=ContainerStateWaiting())
+
+    def _cut(self, message: str) -> str:
+        part = MESSAGES_LIMIT // max(1, len(every_container(self._pod)))
+        return message if len(message) * 4 <= part else message.encode()[:part].decode(errors="ignore")
 
     def _without_runs(self) -> ContainerStatus:
         before = self._before

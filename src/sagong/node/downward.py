@@ -62,7 +62,7 @@ def field_value(pod: Pod, path: str, facts: Facts) -> str:
 
 
 def resource_value(selector: ResourceFieldSelector, pod: Pod, container: AnyContainer | None, facts: Facts) -> str:
-    """Return the value of a resourceFieldRef, divided and rounded up. Limits that are missing are the node's allocatable."""
+    """Return the value of a resourceFieldRef, divided and rounded up. A limit that is missing is the pod's, or the node's allocatable."""
     if selector.containerName:
         container = next((c for c in (*pod.spec.containers, *pod.spec.initContainers) if c.name == selector.containerName), None)
     if container is None:
@@ -74,9 +74,15 @@ def resource_value(selector: ResourceFieldSelector, pod: Pod, container: AnyCont
     amounts = container.resources.limits if side == "limits" else container.resources.requests
     text = amounts.get(resource, "")
     if side == "limits" and resource in _DEFAULTED_TO_NODE and (not text or quantity.parse(text).value() == 0):
-        text = facts.allocatable.get(resource, "")
+        text = _pod_limit(pod, resource) or facts.allocatable.get(resource, "")
     divisor = selector.divisor if selector.divisor and quantity.parse(selector.divisor).milli_value() else "1"
     return str(_ratio_up(text or "0", divisor, milli=resource == "cpu"))
+
+
+def _pod_limit(pod: Pod, resource: str) -> str:
+    """Return the limit of the pod as a whole, "" without one (KEP-2837)."""
+    text = pod.spec.resources.limits.get(resource, "") if pod.spec.resources and resource in ("cpu", "memory") else ""
+    return text if text and quantity.parse(text).value() else ""
 
 
 def _ratio_up(text: str, divisor: str, *, milli: bool) -> int:

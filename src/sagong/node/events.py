@@ -1,10 +1,10 @@
-"""Events about pods and their containers, with the references that `kubectl describe` looks for."""
+"""Events about pods, their containers and the node, with the references that `kubectl describe` looks for."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from sagong.api.types.core import Container, EphemeralContainer, ObjectReference, Pod
+from sagong.api.types.core import Container, EphemeralContainer, Node, ObjectReference, Pod
 
 Kind = Literal["Normal", "Warning"]
 
@@ -30,6 +30,17 @@ class PodEvents:
     def container(self, pod: Pod, container: Container | EphemeralContainer, kind: Kind, reason: str, message: str) -> None:
         """Record an event about one container of the pod."""
         self._recorder.event(reference(pod, container), kind, reason, message)
+
+    def node(self, name: str, kind: Kind, reason: str, message: str) -> None:
+        """Record an event about the node."""
+        self._recorder.event(node_reference(name), kind, reason, message)
+
+
+def node_reference(name: str) -> Node:
+    """Return what events of the node are about: they are filed under the name, as upstream's, so the uid is the name too."""
+    node = Node(apiVersion="v1", kind="Node")
+    node.metadata.name = node.metadata.uid = name
+    return node
 
 
 def reference(pod: Pod, container: Container | EphemeralContainer | None = None) -> ObjectReference:

@@ -39,11 +39,12 @@ class Observation:
 
 @dataclass(frozen=True)
 class PodUse:
-    """What a pod uses: bytes of memory and disk, processes; memory and disk also by container, disk by volume."""
+    """What a pod uses: bytes of memory and disk, inodes, processes; memory and disk also by container, disk by volume."""
 
     pod: Pod
     memory: int = 0
     disk: int = 0
+    inodes: int = 0
     processes: int = 0
     containers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     volumes: Mapping[str, int] = field(default_factory=dict)
@@ -151,7 +152,7 @@ def admit_under_pressure(pod: Pod, pressures: Sequence[str]) -> Rejection | None
 _MEASURES: Mapping[str, Callable[[PodUse], int]] = {
     "memory": lambda use: use.memory,
     _EPHEMERAL: lambda use: use.disk,
-    "inodes": lambda use: use.disk,
+    "inodes": lambda use: use.inodes,
     "pids": lambda use: use.processes,
 }
 
@@ -166,6 +167,9 @@ def _rank(use: PodUse, resource: str, measure: Callable[[PodUse], int]) -> tuple
 def _message(lack: Met, use: PodUse) -> str:
     parts = [f"The node was low on resource: {lack.resource}. Threshold quantity: {_shown(lack, lack.threshold)}, "]
     parts.append(f"available: {_shown(lack, lack.available)}. ")
+    whole = use.pod.spec.resources.requests.get("memory") if use.pod.spec.resources else None
+    if lack.resource == "memory" and whole:
+        parts.append(f"Pod {use.pod.metadata.name} was using {_bytes(use.memory)}, request is {whole}, has larger consumption of memory. ")
     if lack.resource in ("memory", _EPHEMERAL):
         for container in (*use.pod.spec.containers, *use.pod.spec.initContainers):
             used = use.containers.get(container.name, (0, 0))[0 if lack.resource == "memory" else 1]

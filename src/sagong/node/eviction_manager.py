@@ -15,6 +15,7 @@ from sagong.node.cgroups import Cgroups
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError, Runtime
 from sagong.node.eviction import Eviction, Met, Observation, PodUse, Threshold, met, over_own_limits, victim
+from sagong.node.usage import Disk
 from sagong.node.volumes.layout import NodeFiles
 
 _EVERY, _SOON = 10.0, 1.0
@@ -47,6 +48,8 @@ class EvictionManager:
     """seconds a pod has at most that goes for a soft threshold"""
     evicted: Callable[[str], None] = lambda _: None
     """told the signal for which a pod was evicted"""
+    reclaiming: Callable[[str], None] = lambda _: None
+    """told the resource that is to be won back, before anything is done for it"""
     aged: Callable[[str, float], None] = lambda _signal, _seconds: None
     """told the signal of each threshold for which a pod is chosen, and how many seconds ago it was read"""
     _seen: dict[str, float] = field(default_factory=dict)
@@ -79,11 +82,12 @@ class EvictionManager:
                 self._evict(eviction, _HARD_GRACE)
         await self._find_images()
         lacks = self._met()
+        if due := self._due(lacks):
+            self.reclaiming(due[0].resource)
         if lacks and lacks[0].condition == "DiskPressure" and self.reclaim is not None:
             await self.reclaim()
             lacks = self._met()
-        now = self.clock.monotonic()
-        due = [lack for lack in lacks if lack.source is not None and now - self._since[lack.source] >= (lack.source.grace or 0.0)]
+        due = self._due(lacks)
         chosen = victim(due[0], await self._uses(self.pods())) if due else None
         for lack in due if chosen is not None else ():
             self.aged(lack.source.signal if lack.source else "", self.clock.monotonic() - self._read_at)
@@ -91,6 +95,11 @@ class EvictionManager:
             own = chosen.pod.spec.terminationGracePeriodSeconds
             soft = self.longest_grace if own is None else min(self.longest_grace, own)
             self._evict(chosen, _HARD_GRACE if due[0].source.grace is None else soft)
+
+    def _due(self, lacks: Sequence[Met]) -> Sequence[Met]:
+        """Return those that have been met for as long as their thresholds bear it."""
+        now = self.clock.monotonic()
+        return [lack for lack in lacks if lack.source is not None and now - self._since[lack.source] >= (lack.source.grace or 0.0)]
 
     def _met(self) -> Sequence[Met]:
         """Return the thresholds that are met now, and remember since when."""
@@ -144,23 +153,32 @@ class EvictionManager:
         self.evicted(eviction.signal)
 
     async def _uses(self, pods: Sequence[Pod]) -> Sequence[PodUse]:
-        containers: dict[str, dict[str, tuple[int, int]]] = {}
+        containers: dict[str, dict[str, tuple[int, Disk]]] = {}
         for stats in await self.runtime.list_stats():
             own = containers.setdefault(stats.attributes.labels.get(labels.POD_UID, ""), {})
-            own[stats.attributes.metadata.name] = (stats.memory.working_set_bytes.value, stats.writable_layer.used_bytes.value)
+            layer = Disk(stats.writable_layer.used_bytes.value, stats.writable_layer.inodes_used.value)
+            own[stats.attributes.metadata.name] = (stats.memory.working_set_bytes.value, layer)
         return [await self._use(pod, containers.get(pod.metadata.uid, {})) for pod in pods]
 
-    async def _use(self, pod: Pod, containers: Mapping[str, tuple[int, int]]) -> PodUse:
+    async def _use(self, pod: Pod, containers: Mapping[str, tuple[int, Disk]]) -> PodUse:
         meta = pod.metadata
         files = self.files.pod(meta.uid)
         volumes = {volume.name: files.volume("empty-dir", volume.name) for volume in pod.spec.volumes if volume.emptyDir is not None}
-        sizes = {name: (await asyncio.to_thread(usage.disk_usage, path)).used for name, path in volumes.items()}
-        on_disk = sum(sizes[volume.name] for volume in pod.spec.volumes if volume.emptyDir is not None and not volume.emptyDir.medium)
+        sizes = {name: await asyncio.to_thread(usage.disk_usage, path) for name, path in volumes.items()}
+        on_disk = [sizes[volume.name] for volume in pod.spec.volumes if volume.emptyDir is not None and not volume.emptyDir.medium]
         log = self.logs / f"{meta.namespace}_{meta.name}_{meta.uid}"
-        with_logs = {name: (memory, disk + usage.disk_usage(log / name).used) for name, (memory, disk) in containers.items()}
+        with_logs = {name: (memory, layer + usage.disk_usage(log / name)) for name, (memory, layer) in containers.items()}
         used = self.cgroups.pod_usage(meta.uid)
-        disk = on_disk + sum(part for _, part in with_logs.values())
-        return PodUse(pod, used.working_set, disk, used.processes, with_logs, sizes)
+        disk = sum((*on_disk, *(part for _, part in with_logs.values())), Disk())
+        return PodUse(
+            pod,
+            used.working_set,
+            disk.used,
+            disk.inodes,
+            used.processes,
+            {name: (memory, part.used) for name, (memory, part) in with_logs.items()},
+            {name: size.used for name, size in sizes.items()},
+        )
 
 
 def _has_disk_limit(pod: Pod) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sagong.api.pods import is_critical
 from sagong.api.types.core import Node, Pod
 from sagong.node.admission import Rejection, admit, lacking, misplaced, unsuited
+from sagong.node.apparmor import admit_apparmor
 from sagong.node.eviction import admit_under_pressure
 from sagong.node.preemption import NoRoomError, victims
 from sagong.node.runtime_features import RuntimeFeatures
@@ -28,10 +29,13 @@ class Gate:
     """those that are allowed nevertheless"""
     preempted: Callable[[str], None] = lambda _: None
     """told which resource a pod had to go for"""
+    apparmor: bool = True
+    """the kernel enforces AppArmor profiles"""
 
     def admit(self, pod: Pod, others: list[Pod]) -> Rejection | None:
         """Return why the pod is not let in beside the others, or None; for a critical pod others may have to go."""
         refused = self.going_down() or admit_under_pressure(pod, self.pressures()) or admit_sysctls(pod, self.unsafe_sysctls)
+        refused = refused or admit_apparmor(pod, able=self.apparmor)
         node, allocatable, strict = self.node(), self.allocatable(), self.features.strict_groups
         if refused is not None or not is_critical(pod):
             return refused or admit(pod, others, allocatable, node, strict_groups=strict)

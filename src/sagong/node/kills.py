@@ -1,9 +1,12 @@
-"""Ends containers and pods: preStop hook, signal, grace period, kill; sidecars after the rest (KEP-753)."""
+"""Ends containers and pods: preStop hook, signal, grace period, kill; sidecars after the rest (KEP-753).
+
+The preStop hooks of a pod's containers all begin at once, those of its sidecars too: only the signal waits for its turn.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,8 +42,9 @@ class Killer:
         reason: KillReason = "",
         grace_override: int | None = None,
         pod_ip: str = "",
+        turns: Turns | None = None,
     ) -> None:
-        """End one container and return when it has ended. Raises CriError."""
+        """End one container and return when it has ended; its signal waits for its turn, as long as it has. Raises CriError."""
         container = container_named(pod, run.name)
         if container is not None:
             self.events.container(pod, container, "Normal", "Killing", message or f"Stopping container {run.name}")
@@ -49,21 +53,23 @@ class Killer:
             grace, failure = await self.hooks.before_stop(pod, container, run.id, pod_ip, grace)
             if failure is not None:
                 self.events.container(pod, container, "Warning", "FailedPreStopHook", "PreStopHook failed")
+        if turns is not None and grace > 0:
+            begun = self.clock.monotonic()
+            await turns.wait(run.name, grace)
+            grace -= int(self.clock.monotonic() - begun)
         try:
             await self.runtime.stop_container(run.id, max(grace, MINIMUM_GRACE))
         except CriError as error:
             if not error.missing:
                 raise
+        if turns is not None:
+            turns.ended(run.name)
 
     async def kill_pod(self, pod: Pod, observed: Observed, grace_override: int | None = None) -> None:
         """End all containers, then stop all sandboxes. Raises CriError when something could not be ended."""
         ip = observed.ips[0] if observed.ips else ""
-        begun = self.clock.monotonic()
-        for step in kill_order(pod, observed.running):
-            spent = int(self.clock.monotonic() - begun)
-            total = grace_period(pod, None, "") if grace_override is None else grace_override
-            left = grace_override if spent == 0 else max(0, total - spent)
-            await together(self.kill(pod, run, grace_override=left, pod_ip=ip) for run in step)
+        turns = Turns(pod, observed.running)
+        await together(self.kill(pod, run, grace_override=grace_override, pod_ip=ip, turns=turns) for run in observed.running)
         for sandbox in observed.sandboxes:
             await self.stop_sandbox(sandbox.id)
 
@@ -74,6 +80,36 @@ class Killer:
         except CriError as error:
             if not error.missing:
                 raise
+
+
+class Turns:
+    """The order in which the containers of one pod end: its sidecars when all regular containers have, the last declared first."""
+
+    def __init__(self, pod: Pod, running: Sequence[ContainerRun]) -> None:
+        self._ends = {run.name: asyncio.Event() for run in running}
+        self._before = predecessors(pod)
+
+    async def wait(self, name: str, seconds: float) -> None:
+        """Return when all those have ended that a container waits for, or after so many seconds."""
+        ends = [self._ends[other] for other in self._before.get(name, ()) if other in self._ends]
+        try:
+            async with asyncio.timeout(seconds):
+                for end in ends:
+                    await end.wait()
+        except TimeoutError:
+            return
+
+    def ended(self, name: str) -> None:
+        """Take note that a container has ended."""
+        if name in self._ends:
+            self._ends[name].set()
+
+
+def predecessors(pod: Pod) -> Mapping[str, Sequence[str]]:
+    """Return for each sidecar which containers end before it; others wait for nothing, and nothing waits for ephemeral containers."""
+    regular = [container.name for container in pod.spec.containers]
+    sidecars = [container.name for container in pod.spec.initContainers if is_sidecar(container)]
+    return {name: [*regular, *reversed(sidecars[index + 1 :])] for index, name in enumerate(sidecars)}
 
 
 async def together(kills: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -101,11 +137,3 @@ def grace_period(pod: Pod, container: Container | EphemeralContainer | None, rea
     if probe is not None and probe.terminationGracePeriodSeconds is not None:
         return probe.terminationGracePeriodSeconds
     return pod.spec.terminationGracePeriodSeconds
-
-
-def kill_order(pod: Pod, running: Sequence[ContainerRun]) -> Sequence[Sequence[ContainerRun]]:
-    """Return the runs to end, in steps: everything but sidecars at once, then sidecars, the last declared first (KEP-753)."""
-    sidecars = [container.name for container in pod.spec.initContainers if is_sidecar(container)]
-    first = [run for run in running if run.name not in sidecars]
-    steps = [first, *([run for run in running if run.name == name] for name in reversed(sidecars))]
-    return [step for step in steps if step]

@@ -15,7 +15,7 @@ from sagong.api.quantity import parse
 from sagong.api.slis import Slis
 from sagong.api.types.core import Pod, PodStatus, Taint
 from sagong.client.client import Client
-from sagong.node import cgroup_fs, machine, node_metrics
+from sagong.node import apparmor, cgroup_fs, machine, node_metrics
 from sagong.node.act import Actor
 from sagong.node.admission import Rejection
 from sagong.node.allocations import Allocations
@@ -295,6 +295,9 @@ class Kubelet:
             transition=seconds(config.evictionPressureTransitionPeriod),
             longest_grace=config.evictionMaxPodGracePeriod,
             evicted=lambda signal: self.meter.evictions.add((signal,)),
+            reclaiming=lambda resource: self.events.node(
+                config.node_name, "Warning", "EvictionThresholdMet", f"Attempting to reclaim {resource}"
+            ),
             aged=lambda signal, seconds: self.meter.eviction_ages.observe(seconds, (signal,)),
         )
         self.node_observer.pressures = self.evictions.pressures
@@ -320,6 +323,7 @@ class Kubelet:
             self.endings.preempt,
             config.allowedUnsafeSysctls,
             lambda resource: self.meter.preemptions.add((resource,)),
+            apparmor=apparmor.enabled(),
         )
 
     def _tasks(self) -> list[Coroutine[Any, Any, None]]:

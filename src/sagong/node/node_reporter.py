@@ -14,6 +14,7 @@ from sagong.api.errors import AlreadyExistsError, ApiError, NotFoundError
 from sagong.api.types.core import Node, NodeStatus
 from sagong.node import machine, node_status, resources
 from sagong.node.cri.client import CriError, Runtime
+from sagong.node.events import node_reference
 from sagong.node.meters.ledger import Ledger
 from sagong.node.meters.startup import StartupMeter
 from sagong.node.node_status import NodeFacts, NodeSettings, Reports
@@ -127,6 +128,7 @@ class NodeReporter:
         self._every = every
         self._reports = Reports(clock, full)
         self._node: Node | None = None
+        self._cordoned = False
         self._wake = asyncio.Event()
 
     @property
@@ -140,6 +142,7 @@ class NodeReporter:
 
     async def run(self) -> None:
         """Register, then report for ever."""
+        self._event("Normal", "Starting", "Starting kubelet.")
         await self._until_it_works(self.register)
         _log.info("node %s is registered", self._settings.name)
         while True:
@@ -180,6 +183,7 @@ class NodeReporter:
         except NotFoundError:
             await self.register()
             return
+        self._tell_cordoned(cordoned=node.spec.unschedulable)
         old = node.status
         new = node_status.node_status(self._settings, facts, old, format_time(self._clock.now()))
         if not self._reports.due(old, new):
@@ -201,13 +205,19 @@ class NodeReporter:
 
     def _tell(self, old: NodeStatus, new: NodeStatus) -> None:
         for reason, message in node_status.changes(old, new):
-            self._events.event(self._reference(), "Normal", reason, f"Node {self._settings.name} {message}")
+            self._event("Normal", reason, f"Node {self._settings.name} {message}")
+        before, boot = old.nodeInfo.bootID, new.nodeInfo.bootID
+        if before and before != boot:
+            self._event("Warning", "Rebooted", f"Node {self._settings.name} has been rebooted, boot id: {boot}")
 
-    def _reference(self) -> Node:
-        # events of nodes are filed under the name, as upstream's: the uid is the name too
-        node = Node(apiVersion="v1", kind="Node")
-        node.metadata.name = node.metadata.uid = self._settings.name
-        return node
+    def _tell_cordoned(self, *, cordoned: bool) -> None:
+        if cordoned is not self._cordoned:
+            self._cordoned = cordoned
+            reason = "NodeNotSchedulable" if cordoned else "NodeSchedulable"
+            self._event("Normal", reason, f"Node {self._settings.name} status is now: {reason}")
+
+    def _event(self, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        self._events.event(node_reference(self._settings.name), kind, reason, message)
 
     async def _until_it_works(self, step: Callable[[], Any]) -> None:
         wait = _FIRST_RETRY
