@@ -161,6 +161,25 @@ def test_memory_medium_is_bounded_by_its_limit(tmp_path: Path) -> None:
 
 
 @root
+def test_volumes_in_memory_are_sticky_and_parts_of_them_too(tmp_path: Path) -> None:
+    node = Node(tmp_path, secret("s", password=b"hunter2"))
+    wanted = pod("""
+        securityContext: {fsGroup: 123}
+        containers: [{name: c, volumeMounts: [{name: v, mountPath: /v, subPath: a/b}]}]
+        volumes:
+        - {name: v, emptyDir: {medium: Memory}}
+        - {name: s, secret: {secretName: s}}
+    """)
+    try:
+        paths = node.mount(wanted)
+        node.mounts(wanted)
+        made = (paths["v"], paths["v"] / "a", paths["v"] / "a/b", paths["s"])
+        assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o3777}
+    finally:
+        node.unmount()
+
+
+@root
 def test_a_sub_path_is_made_and_pinned(tmp_path: Path) -> None:
     node = Node(tmp_path, config_map("settings", a="1"))
     wanted = pod("""

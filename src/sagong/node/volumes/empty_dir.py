@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def _mounted(path: Path, kind: str, options: str) -> bool:
     if mounting.is_mount_point(path):
         return False
     mounting.mount(kind, path, kind, options)
-    path.chmod(_MODE)
+    if stat.S_IMODE(path.stat().st_mode) & _MODE != _MODE:  # a tmpfs keeps its sticky bit, as upstream's: files of others stay
+        path.chmod(_MODE)
     return True
 
 
