@@ -74,6 +74,16 @@ def test_a_command_reads_writes_and_ends(protocol: str) -> None:
     assert play.done
 
 
+def test_what_comes_in_many_frames_leaves_in_one_message() -> None:
+    play = command()
+    out, err = (play.streams[name] for name in ("stdout", "stderr"))
+    frames = [(out, b"a"), (out, b"b"), (err, b"c"), (out, b"d"), (out, b"e")]
+    play.take(
+        play.bridge.from_server(b"".join(play.server.data(stream, data) for stream, data in frames) + play.server.data(out, b"f", fin=True))
+    )
+    assert play.seen == [(1, b"ab"), (2, b"c"), (1, b"de"), (1, b"f")]
+
+
 def test_the_fifth_version_can_close_stdin() -> None:
     play = command()
     play.say(channels.STDIN, b"last")

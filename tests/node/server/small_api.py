@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from sagong.node.server.app import KubeletServer
+from sagong.node.server.ends import StreamEnd
 from sagong.node.server.host import Host
 from sagong.node.server.http import Exchange, serve_connection
 from sagong.node.server.streaming import PassThrough, pump
@@ -67,6 +68,6 @@ async def forward(exchange: Exchange, port: int, parts: list[str]) -> None:
     writer.write(f"{request.method} {target}?{urllib.parse.urlencode(query)} HTTP/1.1\r\n{lines}\r\n".encode())
     exchange.taken = exchange.started = True
     try:
-        await pump((exchange.reader, exchange.writer), (reader, writer), PassThrough())
+        await pump(StreamEnd(exchange.reader, exchange.writer), StreamEnd(reader, writer), PassThrough())
     finally:
         writer.close()

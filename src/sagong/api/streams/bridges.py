@@ -5,8 +5,9 @@ Each bridge takes the bytes of either side and returns what to send to both. The
 
 from __future__ import annotations
 
+import itertools
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -119,7 +120,7 @@ class _SpdySide(_WebSocketSide):
         if not data:
             return self._end()
         try:
-            return self._sum(map(self._server_event, self._spdy.feed(data)))
+            return self._sum(map(self._server_event, _joined(self._spdy.feed(data))))
         except spdy.SpdyError as error:
             return self._end(websocket.INTERNAL, str(error))
 
@@ -219,6 +220,20 @@ class PortForward(_SpdySide):
 
     def _server_data(self, channel: int, event: spdy.Data) -> Out:
         return self._to_client(channel, event.data) if event.data else Out()
+
+
+def _joined(events: Sequence[spdy.Event]) -> Iterator[spdy.Event]:
+    """Yield events with what follows one another on a stream as one: a long output comes in many frames, and leaves in one message."""
+    for key, group in itertools.groupby(events, _data_of):
+        if key is None:
+            yield from group
+        else:
+            parts = [event.data for event in group if isinstance(event, spdy.Data)]
+            yield spdy.Data(key[0], parts[0] if len(parts) == 1 else b"".join(parts), key[1])
+
+
+def _data_of(event: spdy.Event) -> tuple[int, bool] | None:
+    return (event.stream, event.fin) if isinstance(event, spdy.Data) else None
 
 
 def _message_of(status: bytes) -> bytes:

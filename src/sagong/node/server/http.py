@@ -203,9 +203,8 @@ class Answer:
     headers: Mapping[str, str]
 
 
-async def read_answer(reader: asyncio.StreamReader) -> Answer:
-    """Read an answer's head as a client. Raises OSError, EOFError, httptools' errors."""
-    head = await reader.readuntil(b"\r\n\r\n")
+def parse_answer(head: bytes) -> Answer:
+    """Read an answer's head as a client. Raises httptools' errors."""
     request = Request()
     parser = httptools.HttpResponseParser(_Collector(request))
     with contextlib.suppress(httptools.HttpParserUpgrade):

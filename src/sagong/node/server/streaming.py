@@ -21,15 +21,15 @@ from sagong.api.types.core import Pod
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError, Runtime
+from sagong.node.server.ends import End, SocketEnd, StreamEnd
 from sagong.node.server.host import Host
-from sagong.node.server.http import Answer, Exchange, HttpError, Request, read_answer
+from sagong.node.server.http import Answer, Exchange, HttpError, Request, parse_answer
 
 SPDY = "spdy/3.1"
-_CHUNK = 256 << 10
+_MAX_HEAD = 64 << 10
+_SWITCHING = 101
 _PROTOCOL_HEADER = "x-stream-protocol-version"
 _STREAM_PROTOCOL = "X-Stream-Protocol-Version"
-
-Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class PassThrough:
@@ -117,9 +117,9 @@ class Streaming:
         server, answer = await _open(address, plan.server_protocols)
         try:
             await _switch(exchange, plan, answer)
-            await pump((exchange.reader, exchange.writer), server, plan.bridge)
+            await pump(StreamEnd(exchange.reader, exchange.writer), server, plan.bridge)
         finally:
-            server[1].close()
+            server.close()
 
 
 @dataclass(frozen=True)
@@ -151,27 +151,27 @@ def _plan(request: Request, wanted: Streams | Sequence[int]) -> _Plan:
     raise HttpError(400, f"unable to upgrade: none of the subprotocols {offered} is spoken")
 
 
-async def _open(address: str, protocols: Sequence[str]) -> tuple[Connection, Answer]:
+async def _open(address: str, protocols: Sequence[str]) -> tuple[SocketEnd, Answer]:
     """Connect to the runtime's streaming server and ask for SPDY. Raises HttpError when it refuses."""
     url = urlsplit(address)
     try:
-        reader, writer = await asyncio.open_connection(url.hostname, url.port, limit=_CHUNK)
+        server = await SocketEnd.connect(url.hostname or "", url.port or 80)
     except OSError as error:
         raise HttpError(502, f"error dialing backend: {error}") from error
     target = url.path + (f"?{url.query}" if url.query else "")
     offered = "".join(f"{_STREAM_PROTOCOL}: {protocol}\r\n" for protocol in protocols)
     head = f"POST {target} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nContent-Length: 0\r\n{offered}\r\n"
-    writer.write(head.encode())
     try:
-        answer = await read_answer(reader)
+        await server.write(head.encode())
+        answer = parse_answer(await server.read_until(b"\r\n\r\n", _MAX_HEAD))
+        refusal = b"" if answer.status == _SWITCHING else await server.read()
     except (OSError, EOFError, httptools.HttpParserError) as error:
-        writer.close()
+        server.close()
         raise HttpError(502, f"error dialing backend: {error}") from error
-    if answer.status != 101:  # noqa: PLR2004 - Switching Protocols
-        body = await reader.read(_CHUNK)
-        writer.close()
-        raise HttpError(answer.status, body.decode(errors="replace").strip())
-    return (reader, writer), answer
+    if answer.status != _SWITCHING:
+        server.close()
+        raise HttpError(answer.status, refusal.decode(errors="replace").strip())
+    return server, answer
 
 
 async def _switch(exchange: Exchange, plan: _Plan, answer: Answer) -> None:
@@ -185,29 +185,27 @@ async def _switch(exchange: Exchange, plan: _Plan, answer: Answer) -> None:
     await exchange.switch({"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Accept": key, **extra})
 
 
-async def pump(client: Connection, server: Connection, bridge: Bridge) -> None:
+async def pump(client: End, server: End, bridge: Bridge) -> None:
     """Carry bytes both ways until the bridge says that it is over."""
 
     async def send(out: Out) -> bool:
-        for (_, writer), data in ((client, out.client), (server, out.server)):
+        for end, data in ((client, out.client), (server, out.server)):
             if data:
-                writer.write(data)
-                await writer.drain()
+                await end.write(data)
         return out.done
 
-    async def carry(reader: asyncio.StreamReader, take: Callable[[bytes], Out]) -> None:
+    async def carry(end: End, take: Callable[[bytes], Out]) -> None:
         over = False
         while not over:
             try:
-                data = await reader.read(_CHUNK)
-                over = await send(take(data))
+                over = await send(take(await end.read()))
             except ConnectionError:
                 # an end that is gone without a word is an end all the same
                 over = await _quietly(send, take(b""))
 
     await send(bridge.start())
     async with asyncio.TaskGroup() as group:
-        ways = [group.create_task(carry(client[0], bridge.from_client)), group.create_task(carry(server[0], bridge.from_server))]
+        ways = [group.create_task(carry(client, bridge.from_client)), group.create_task(carry(server, bridge.from_server))]
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         for way in ways:
             way.cancel()
