@@ -48,6 +48,21 @@ async def test_a_probe_s_request_and_its_answer() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("", "/"),
+        ("a b/é", "/a%20b/%C3%A9"),
+        ("/a%20b;v=1(x)", "/a%20b;v=1(x)"),
+        ("/q?a=1&b=x y?", "/q?a=1&b=x%20y?"),
+        ("/page#part", "/page"),
+        ('/"quoted"\r\nX: 1', "/%22quoted%22%0D%0AX:%201"),
+    ],
+)
+def test_a_path_is_sent_as_urls_are_written(path: str, sent: str) -> None:
+    assert target_of(HTTPGetAction(path=path, port=80), Container(), "10.0.0.5", "probe").path == sent
+
+
 async def test_a_server_without_tls_is_told_from_one_that_fails() -> None:
     reader_sees: list[bytes] = []
 

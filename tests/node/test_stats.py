@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.node.builders import HandClock, pod
 
+from sagong.api.clock import format_time
 from sagong.api.exposition import Metric, exposition
 from sagong.api.types.core import ContainerState, ContainerStateRunning, ContainerStatus, Pod
 from sagong.node import cgroup_fs, machine, usage
@@ -76,6 +77,10 @@ async def test_a_summary_of_node_and_pods(world: World, tmp_path: Path) -> None:
     assert summary["node"]["nodeName"] == "n1"
     assert summary["node"]["memory"]["workingSetBytes"] > 0
     assert summary["node"]["fs"]["capacityBytes"] > 0
+    booted = machine.booted()
+    assert booted is not None
+    assert summary["node"]["startTime"] == format_time(booted)
+    assert set(summary["node"]["runtime"]) == {"imageFs", "containerFs"}
     few: Any = await found.summary(only_cpu_and_memory=True)
     assert set(few["node"]) == {"nodeName", "startTime", "systemContainers", "cpu", "memory"}
 
@@ -130,6 +135,34 @@ async def test_metrics_are_prometheus_text(world: World, tmp_path: Path) -> None
     assert 'kubelet_metrics_provider{provider="cri"} 1\n' in own
     used = own.partition('kubelet_container_log_filesystem_used_bytes{container="c",namespace="ns",pod="p",uid="u1"} ')[2]
     assert int(used.partition("\n")[0]) >= 9000
+
+
+LOST = "some avg10=1.50 avg60=0.25 avg300=0.00 total=2500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1000000\n"
+
+
+async def test_the_time_that_tasks_wait_is_told_where_cgroups_are_v2(world: World, tmp_path: Path) -> None:
+    for folder in ("", "kubepods", "kubepods/besteffort/podu1", "kubepods/besteffort/podu1/1"):
+        (tmp_path / "v2" / folder).mkdir(parents=True, exist_ok=True)
+        for name in ("cpu", "io"):
+            (tmp_path / "v2" / folder / f"{name}.pressure").write_text(LOST)
+    found = statistics(world, tmp_path, HandClock())
+    found.cgroups = Cgroups(cgroup_fs.CgroupV2(tmp_path / "v2"))
+    summary: Any = await found.summary(only_cpu_and_memory=False)
+    pod_stats = summary["pods"][0]
+    wanted = {
+        "some": {"avg10": 1.5, "avg60": 0.25, "avg300": 0.0, "total": 2500000},
+        "full": {"avg10": 0.0, "avg60": 0.0, "avg300": 0.0, "total": 1000000},
+    }
+    for part in (summary["node"], summary["node"]["systemContainers"][0], pod_stats, pod_stats["containers"][0]):
+        assert (part["cpu"]["psi"], part["io"]["psi"]) == (wanted, wanted)
+        assert "psi" not in part["memory"]
+    few: Any = await found.summary(only_cpu_and_memory=True)
+    assert ("psi" in few["node"]["cpu"], "io" in few["node"]) == (True, False)
+    cadvisor = await found.metrics("cadvisor")
+    container = 'container="c",id="/kubepods/besteffort/podu1/1",image="",name="1",namespace="ns",pod="p"'
+    assert f"container_pressure_cpu_waiting_seconds_total{{{container}}} 2.5\n" in cadvisor
+    assert f"container_pressure_io_stalled_seconds_total{{{container}}} 1\n" in cadvisor
+    assert "container_pressure_memory_stalled_seconds_total{" not in cadvisor
 
 
 async def test_a_container_that_has_ended_does_not_hide_the_one_that_runs(world: World, tmp_path: Path) -> None:

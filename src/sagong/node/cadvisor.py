@@ -17,7 +17,7 @@ from sagong.node.cri import api_pb2 as cri
 from sagong.node.machine import Machine
 from sagong.node.qos import CPU_PERIOD
 
-_NANO = 1e9
+_NANO, _MICRO = 1e9, 1e6
 Kind = Literal["counter", "gauge"]
 _FAMILIES: dict[str, tuple[Kind, str]] = {
     "cpu_usage_seconds_total": ("counter", "Cumulative cpu time consumed in seconds."),
@@ -48,6 +48,24 @@ _FAMILIES: dict[str, tuple[Kind, str]] = {
     "network_transmit_packets_total": ("counter", "Cumulative count of packets transmitted"),
     "network_transmit_packets_dropped_total": ("counter", "Cumulative count of packets dropped while transmitting"),
     "network_transmit_errors_total": ("counter", "Cumulative count of errors encountered while transmitting"),
+    "pressure_cpu_waiting_seconds_total": ("counter", "Total time duration tasks in the container have waited due to CPU congestion."),
+    "pressure_cpu_stalled_seconds_total": (
+        "counter",
+        "Total time duration no tasks in the container could make progress due to CPU congestion.",
+    ),
+    "pressure_memory_waiting_seconds_total": (
+        "counter",
+        "Total time duration tasks in the container have waited due to memory congestion.",
+    ),
+    "pressure_memory_stalled_seconds_total": (
+        "counter",
+        "Total time duration no tasks in the container could make progress due to memory congestion.",
+    ),
+    "pressure_io_waiting_seconds_total": ("counter", "Total time duration tasks in the container have waited due to IO congestion."),
+    "pressure_io_stalled_seconds_total": (
+        "counter",
+        "Total time duration no tasks in the container could make progress due to IO congestion.",
+    ),
 }
 Labels = Mapping[str, str]
 Containers = Mapping[str, Sequence[cri.ContainerStats]]
@@ -82,6 +100,7 @@ class _Page:
         self._cpu_and_memory(one, used.cpu_nanoseconds, used.working_set, used.memory, used.rss)
         self._add(one, processes=used.processes)
         self._details(one, details)
+        self._pressures(one)
 
     def pod(self, pod: Pod, containers: Sequence[cri.ContainerStats]) -> None:
         """Add the rows of a pod and of its containers."""
@@ -106,6 +125,7 @@ class _Page:
             self._cpu_and_memory(one, total, memory.working_set_bytes.value, memory.usage_bytes.value, memory.rss_bytes.value)
             self._add(one, fs_usage_bytes=stats.writable_layer.used_bytes.value)
             self._details(one, self._cgroups.details(one["id"]))
+            self._pressures(one)
         process = None if pod.spec.hostNetwork else usage.first_process(self._cgroups.pod_folders(meta.uid))
         for found in usage.interfaces(process) if process is not None else ():
             self._add(
@@ -146,6 +166,11 @@ class _Page:
                 fs_reads_bytes_total=io.read_bytes,
                 fs_writes_bytes_total=io.written_bytes,
             )
+
+    def _pressures(self, labels: Labels) -> None:
+        for resource, found in self._cgroups.pressures(labels["id"]).items():
+            for name, stall in (("waiting", found.some), ("stalled", found.full)):
+                self._add(labels, **{f"pressure_{resource}_{name}_seconds_total": stall.total / _MICRO})
 
     def _add(self, labels: Labels, **values: float) -> None:
         for name, value in values.items():

@@ -8,15 +8,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from sagong.api.pods import qos_class
 from sagong.api.types.core import Pod
-from sagong.node import cgroup_fs, qos
+from sagong.node import cgroup_fs, pressure, qos
 from sagong.node.cgroup_fs import CgroupFs, Details, Resource, Traits, Usage
+from sagong.node.pressure import Pressure
 from sagong.node.qos import Amounts
 
 _CLASS_FOLDERS = {"Guaranteed": "", "Burstable": "burstable", "BestEffort": "besteffort"}
@@ -134,6 +135,15 @@ class Cgroups:
     def details(self, path: str) -> Details | None:
         """Return what more is known of any cgroup, None when it is not there."""
         return self._fs.details(path)
+
+    def pressures(self, path: str) -> Mapping[str, Pressure]:
+        """Return how long tasks of any cgroup have waited, by resource; nothing on v1."""
+        return next((pressure.read(folder) for folder in self._fs.folders(path)), {}) if self._fs.version > 1 else {}
+
+    @property
+    def root(self) -> str:
+        """Return the path of the cgroup of all pods."""
+        return str(self._root)
 
     def pods_usage(self) -> Usage:
         """Return what all pods use together."""

@@ -9,7 +9,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httptools
 
@@ -19,6 +19,8 @@ BODY_LIMIT = 10 * 1024
 REDIRECTS = 10
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
 """OpenSSL's reasons, of several versions, for an answer that is no TLS"""
+_PLAIN = "%/:@!$&'()*+,;=~[]"
+"""What stands in a URL's path for itself, besides letters and digits."""
 _REDIRECT_CODES = (301, 302, 303, 307, 308)
 
 
@@ -76,7 +78,6 @@ class Answer:
 
 def target_of(action: HTTPGetAction, container: Container | EphemeralContainer, pod_ip: str, agent: str) -> Target:
     """Return what a probe or hook asks for; `agent` is probe or lifecycle. Raises GetError for a port that has no number."""
-    path = action.path if action.path.startswith("/") else f"/{action.path}"
     headers = [(header.name, header.value) for header in action.httpHeaders]
     given = {name.lower() for name, _ in headers}
     if "user-agent" not in given:
@@ -87,9 +88,16 @@ def target_of(action: HTTPGetAction, container: Container | EphemeralContainer, 
         scheme=(action.scheme or "HTTP").lower(),
         host=action.host or pod_ip,
         port=resolve_port(action.port, container),
-        path=path,
+        path=_wire_path(action.path),
         headers=tuple((name, value) for name, value in headers if value or name.lower() not in ("user-agent", "accept")),
     )
+
+
+def _wire_path(path: str) -> str:
+    """Return the path as it is sent: from the root, what URLs do not hold is escaped, and a fragment stays at home."""
+    before, mark, query = path.partition("#")[0].partition("?")
+    escaped = quote(before if before.startswith("/") else f"/{before}", safe=_PLAIN)
+    return f"{escaped}{mark}{quote(query, safe=_PLAIN + '?')}"
 
 
 def resolve_port(port: int | str, container: Container | EphemeralContainer) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,18 +74,21 @@ class NodeStatistics:
         return exposition(cadvisor.families(pods, stats, self.cgroups, self.machine))
 
     async def _node(self, *, few: bool) -> Stats:
-        used = self._node_usage()
+        used, pods = self._node_usage(), self._use("pods", self.cgroups.pods_usage())
+        booted = machine.booted()
         node: Stats = {
             "nodeName": self.host.node_name,
-            "startTime": self._started,
-            "systemContainers": [{"name": "pods", "startTime": self._started, **self._use("pods", self.cgroups.pods_usage())}],
+            "startTime": format_time(booted) if booted else self._started,
+            "systemContainers": [self._pressed({"name": "pods", "startTime": self._started, **pods}, self.cgroups.root, few=few)],
             **self._use("node", used, limit=self.machine.memory),
         }
+        self._pressed(node, "/", few=few)
         if few:
             return node
         node["network"] = self._network(usage.interfaces())
         node["fs"] = self._file_system(self.files.root)
-        node["runtime"] = {"imageFs": await self._image_fs()}
+        images = await self._image_fs()
+        node["runtime"] = {"imageFs": images, "containerFs": images}
         node["rlimit"] = {"time": self._now(), "maxpid": self.machine.max_pid, "curproc": machine.processes()}
         return node
 
@@ -98,6 +101,7 @@ class NodeStatistics:
             "containers": [await self._container(pod, stats, few=few) for stats in containers],
             **self._use(f"pod/{meta.uid}", used),
         }
+        self._pressed(found, self.cgroups.parent(pod), few=few)
         if few:
             return found
         process = None if pod.spec.hostNetwork else usage.first_process(self.cgroups.pod_folders(meta.uid))
@@ -133,6 +137,7 @@ class NodeStatistics:
                 ),
             },
         }
+        self._pressed(found, f"{self.cgroups.parent(pod)}/{stats.attributes.id}", few=few)
         if few:
             return found
         log = await self._log(pod, name)
@@ -162,6 +167,15 @@ class NodeStatistics:
                 "majorPageFaults": used.major_page_faults,
             },
         }
+
+    def _pressed(self, found: Stats, path: str, *, few: bool) -> Stats:
+        """Add how long tasks of the cgroup have waited, where the kernel tells."""
+        for resource, pressure in self.cgroups.pressures(path).items():
+            if resource in found:
+                found[resource]["psi"] = asdict(pressure)
+            elif not few:
+                found[resource] = {"time": self._now(), "psi": asdict(pressure)}
+        return found
 
     def _cpu(self, key: str, total: int) -> Stats:
         now = self.clock.monotonic()
