@@ -34,9 +34,21 @@ def limited(name: str, storage: str) -> str:
 def test_thresholds_are_amounts_or_parts_of_the_whole() -> None:
     observed = {"memory.available": Observation(40 * MIB, 1000 * MIB), "nodefs.available": Observation(90, 1000)}
     wanted = thresholds({"nodefs.available": "10%", "memory.available": "100Mi", "pid.available": "10%", "nodefs.inodesFree": "0%"})
-    assert len(wanted) == 3
+    assert len(wanted) == 4
     assert met(observed, wanted) == [LOW_MEMORY, Met("nodefs.available", 100, 90)]
     assert met(observed, thresholds({"memory.available": "10Mi"})) == []
+
+
+def test_what_pods_may_have_together_is_watched_as_the_nodes_memory_is() -> None:
+    wanted = thresholds({"memory.available": "10%"}, reclaim={"memory.available": "50Mi"})
+    assert wanted == [Threshold("memory.available", "10%", None, "50Mi"), Threshold("allocatableMemory.available", "10%", None, "50Mi")]
+    observed = {"memory.available": Observation(900, 1000), "allocatableMemory.available": Observation(40 * MIB, 500 * MIB)}
+    [found] = met(observed, wanted)
+    assert (found, found.condition, found.resource) == (
+        Met("allocatableMemory.available", 50 * MIB, 40 * MIB),
+        "MemoryPressure",
+        "memory",
+    )
 
 
 def test_a_threshold_that_was_met_lasts_until_enough_is_reclaimed() -> None:
@@ -121,12 +133,16 @@ class World:
         self.known = [named("a"), named("b")]
         self.evicted: list[str] = []
         self.graces: list[int] = []
+        self.for_pods = 0
 
     async def image_filesystems(self) -> cri.ImageFsInfoResponse:
         return cri.ImageFsInfoResponse()
 
     async def list_stats(self) -> list[Any]:
         return []
+
+    def pods_usage(self) -> Usage:
+        return Usage(working_set=30, memory_limit=self.for_pods)
 
     def pod_usage(self, uid: str) -> Usage:
         return Usage(working_set={"a": 10, "b": 20}[uid])
@@ -168,6 +184,15 @@ async def test_one_pod_goes_and_the_pressure_is_told_for_a_while(tmp_path: Path)
     assert (world.evicted, list(manager.pressures())) == (["memory", "b"], ["MemoryPressure"])
     clock.move(2)
     assert manager.pressures() == []
+
+
+async def test_pods_that_fill_what_they_have_together_are_evicted_before_the_kernel_kills(tmp_path: Path) -> None:
+    world, clock = World(), HandClock()
+    manager = managed(world, clock, tmp_path, thresholds({"memory.available": "10"}))
+    for limit, evicted in ((0, []), (41, []), (39, ["b"])):
+        world.for_pods = limit
+        await manager.look(own_limits=False)
+        assert world.evicted == evicted
 
 
 async def test_a_soft_threshold_gives_time_and_grace(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def test_capacity_and_allocatable_are_written_as_upstream_writes_them() -> None:
     }
     reserved = Reservations(kube={"cpu": "100m", "memory": "1Gi"}, max_pods=110, pods_per_core=10)
     assert resources.allocatable(BOX, DISK, reserved)["cpu"] == "1900m"
+    assert resources.for_pods(BOX, reserved)[0] == 1900
     assert resources.capacity(BOX, DISK, reserved)["pods"] == "20"
 
 

@@ -20,6 +20,7 @@ from sagong.node.resources import threshold
 # signal: (node condition, resource that is starved)
 _SIGNALS = {
     "memory.available": ("MemoryPressure", "memory"),
+    "allocatableMemory.available": ("MemoryPressure", "memory"),
     "nodefs.available": ("DiskPressure", "ephemeral-storage"),
     "nodefs.inodesFree": ("DiskPressure", "inodes"),
     "imagefs.available": ("DiskPressure", "ephemeral-storage"),
@@ -97,7 +98,13 @@ def thresholds(
     grace: Mapping[str, float] = MappingProxyType({}),
     reclaim: Mapping[str, str] = MappingProxyType({}),
 ) -> Sequence[Threshold]:
-    """Return the thresholds of KubeletConfiguration's maps by signal; none is left of one that is 0 or 0%."""
+    """Return the thresholds of KubeletConfiguration's maps by signal; none is left of one that is 0 or 0%.
+
+    What all pods together may have is watched as the node's whole memory is: they shall not fill it up to where the kernel kills.
+    """
+    if "memory.available" in hard:
+        hard = {**hard, "allocatableMemory.available": hard["memory.available"]}
+        reclaim = {"allocatableMemory.available": reclaim.get("memory.available", ""), **reclaim}
     listed = [
         *(Threshold(signal, least, None, reclaim.get(signal, "")) for signal, least in hard.items()),
         *(Threshold(signal, least, grace.get(signal, 0.0), reclaim.get(signal, "")) for signal, least in soft.items()),

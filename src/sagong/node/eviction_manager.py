@@ -11,6 +11,7 @@ from pathlib import Path
 from sagong.api.clock import Clock
 from sagong.api.types.core import Pod
 from sagong.node import machine, usage
+from sagong.node.cgroup_fs import UNLIMITED
 from sagong.node.cgroups import Cgroups
 from sagong.node.cri import labels
 from sagong.node.cri.client import CriError, Runtime
@@ -139,6 +140,9 @@ class EvictionManager:
             "memory.available": Observation(machine.memory_available(), self.machine.memory),
             "pid.available": Observation(self.machine.max_pid - machine.processes(), self.machine.max_pid),
         }
+        pods = self.cgroups.pods_usage()
+        if 0 < pods.memory_limit < UNLIMITED:
+            known["allocatableMemory.available"] = Observation(max(pods.memory_limit - pods.working_set, 0), pods.memory_limit)
         for name, path in (("nodefs", self.files.root), ("imagefs", self._images or self.files.root)):
             disk = machine.file_system(path)
             known[f"{name}.available"] = Observation(disk.available, disk.capacity)

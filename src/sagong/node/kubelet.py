@@ -65,7 +65,7 @@ from sagong.node.probe_checks import Checker
 from sagong.node.probes import Prober
 from sagong.node.pull_records import PullRecords
 from sagong.node.resizer import Resizer
-from sagong.node.resources import Reservations
+from sagong.node.resources import Reservations, for_pods
 from sagong.node.runtime_classes import RuntimeClasses
 from sagong.node.sandbox_config import SandboxBuilder
 from sagong.node.security import Seccomp
@@ -153,7 +153,8 @@ class Kubelet:
         allocatable = self.node_observer.allocatable
         # a tenth of the process numbers is the node's own, so that no pod can keep it from starting anything
         pids = self.node_observer.machine.max_pid * 9 // 10
-        self.cgroups.ensure_node(parse(allocatable["cpu"]).milli_value(), parse(allocatable["memory"]).value(), pids)
+        self.cgroups.ensure_node(*for_pods(self.node_observer.machine, self.node_observer.reserved), pids)
+        self.events.node(config.node_name, "Normal", "NodeAllocatableEnforced", "Updated Node Allocatable limit across pods")
         images = Images(
             self.runtime,
             self.events,

@@ -47,6 +47,15 @@ def allocatable(machine: Machine, disk: FileSystem, reserved: Reservations) -> d
     return found
 
 
+def for_pods(machine: Machine, reserved: Reservations) -> tuple[int, int]:
+    """Return what all pods together are held to: thousandths of a CPU, and bytes.
+
+    Eviction thresholds are not taken off as for allocatable: pods are evicted before they come to where the kernel kills.
+    """
+    milli = machine.cpus * 1000 - _reserved(reserved, "cpu", milli=True)
+    return max(milli, 0), max(machine.memory - _reserved(reserved, "memory"), 0)
+
+
 def threshold(text: str, whole: int) -> int:
     """Return an eviction threshold in the unit of `whole`: `100Mi`, or a percentage of it, rounded as upstream does."""
     if not text:

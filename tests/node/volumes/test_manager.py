@@ -15,6 +15,7 @@ from sagong.api.types.meta import ObjectMeta
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.volumes import image, mounting
 from sagong.node.volumes.container_mounts import ContainerMounts
+from sagong.node.volumes.empty_dir import memory_size
 from sagong.node.volumes.errors import MountError, VolumeError
 from sagong.node.volumes.layout import Mounted, NodeFiles
 from sagong.node.volumes.manager import VolumeManager
@@ -158,6 +159,25 @@ def test_memory_medium_is_bounded_by_its_limit(tmp_path: Path) -> None:
         assert space.f_blocks * space.f_frsize == 1 << 20
     finally:
         node.unmount()
+
+
+def bounded(name: str, memory: str) -> str:
+    return f"{{name: {name}, resources: {{limits: {{memory: '{memory}'}}}}}}"
+
+
+@pytest.mark.parametrize(
+    ("spec", "limit", "size"),
+    [
+        ("containers: [{name: c}]", None, 1000),
+        ("containers: [{name: c}]", "700", 700),
+        (f"containers: [{bounded('c', '300')}, {{name: d}}]", None, 1000),
+        (f"containers: [{bounded('c', '300')}, {bounded('d', '200')}]", "700", 500),
+        (f"initContainers: [{bounded('i', '400')}]\ncontainers: [{bounded('c', '300')}]", None, 400),
+        ("resources: {limits: {memory: '250'}}\ncontainers: [{name: c}]", None, 250),
+    ],
+)
+def test_a_volume_in_memory_is_no_larger_than_what_its_pod_may_have(spec: str, limit: str | None, size: int) -> None:
+    assert memory_size(pod(spec), limit, {"memory": "1000"}) == size
 
 
 @root

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sagong.api import quantity
 from sagong.api.types.core import EmptyDirVolumeSource, Pod
+from sagong.node import qos
 from sagong.node.volumes import mounting
 from sagong.node.volumes.errors import VolumeError
 
@@ -43,11 +44,10 @@ def set_up_wrapped(path: Path, size: int | None) -> None:
 
 
 def memory_size(pod: Pod, limit: str | None, allocatable: Mapping[str, str]) -> int:
-    """Return the least of the node's memory, the containers' memory limits together and the volume's own limit, in bytes."""
+    """Return the least of the node's memory, what the pod as a whole is held to, and the volume's own limit, in bytes."""
     bounds = [quantity.parse(allocatable["memory"]).value()] if "memory" in allocatable else []
-    limits = [container.resources.limits.get("memory", "") for container in (*pod.spec.initContainers, *pod.spec.containers)]
-    if limits and all(limits):
-        bounds.append(sum(quantity.parse(text).value() for text in limits))
+    if (whole := qos.pod_amounts(pod).memory) is not None:
+        bounds.append(whole)
     if limit and (own := quantity.parse(limit).value()) > 0:
         bounds.append(own)
     return min(bounds, default=0)
