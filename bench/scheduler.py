@@ -43,6 +43,13 @@ HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 PRIORITIES = {"bench-low": 1, "bench-high": 10}
 PINNED = "bench-node-0"
 JSON_PATCH, MERGE = "application/json-patch+json", "application/merge-patch+json"
+PROFILED = """
+import cProfile, runpy, sys
+file, *sys.argv = sys.argv[1:]
+cProfile.run("runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)", file)
+"""
+"""what runs a module under cProfile in such a way that its types find their names"""
+
 Body = dict[str, Any]
 PROFILED = """
 import cProfile, importlib, sys

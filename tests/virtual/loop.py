@@ -81,13 +81,10 @@ class VirtualClock:
     """The loop's time as a Clock; the wall clock begins at START."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.monotonic = loop.time
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self._loop.time())
-
-    def monotonic(self) -> float:
-        return self._loop.time()
+        return START + timedelta(seconds=self.monotonic())
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

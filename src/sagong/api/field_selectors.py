@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sagong.api.field_errors import quote
@@ -95,6 +96,27 @@ def field_value(obj: Any, path: str) -> str:
     value = obj
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+    return _text(value)
+
+
+def field_reader(kind: str, path: str) -> Callable[[Any], str]:
+    """Return what `field_value` is for one field of all Structs of a kind."""
+    if special := _SPECIAL.get((kind, path)):
+        return special.value
+    get = attrgetter(path)
+
+    def read(obj: Any) -> str:
+        try:
+            return _text(get(obj))
+        except AttributeError:  # what it is in is absent
+            return ""
+
+    return read
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)

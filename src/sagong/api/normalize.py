@@ -29,10 +29,10 @@ class NormalizeError(ValueError):
     """A quantity or time that is none; the message is the one upstream's decoder gives."""
 
 
-def normalize(obj: Any) -> None:
-    """Bring a typed object into canonical form. Raises NormalizeError (or its kin QuantityError)."""
+def normalize(obj: Any, but: tuple[str, ...] = ()) -> None:
+    """Bring a typed object into canonical form, `but` for those of its fields. Raises NormalizeError (or its kin QuantityError)."""
     kind: type[ApiStruct] = type(obj)
-    walk = _compile(kind)
+    walk = _compile(kind, but)
     if walk is not None:
         walk(obj)
 
@@ -82,13 +82,15 @@ _SCALARS: dict[str, Walk] = {
 
 
 @functools.cache
-def _compile(kind: type[ApiStruct]) -> Callable[[Any], None] | None:
+def _compile(kind: type[ApiStruct], but: tuple[str, ...] = ()) -> Callable[[Any], None] | None:
     """Return a function that normalizes the fields of a Struct, or None where there is nothing to do."""
     steps = _Steps()
     if not _reaches(kind, frozenset()):
         return None
     hints = get_type_hints(kind, include_extras=True)
     for field in msgspec.structs.fields(kind):
+        if field.name in but:
+            continue
         walk = _walk(hints[field.name], rounded=kind.__module__.endswith(".core"))
         if walk is not None:
             present = field.default == "" or field.default_factory is str

@@ -45,6 +45,19 @@ class Identity(NamedTuple):
     resource_version: str
 
 
+class _Names(msgspec.Struct):
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+    resourceVersion: str = ""
+
+
+class Named(msgspec.Struct):
+    """An object of which nothing was read but what names it."""
+
+    metadata: _Names
+
+
 class _Frame(msgspec.Struct):
     type: str
     object: msgspec.Raw
@@ -81,7 +94,7 @@ class Endpoint(Generic[T]):
     @functools.cached_property
     def decode(self) -> Callable[[bytes | msgspec.Raw], T]:
         """Decode one object."""
-        return _tolerant(self.type)
+        return _tolerant(cast("Hashable", self.type))
 
     @functools.cached_property
     def decode_list(self) -> Callable[[bytes | msgspec.Raw], ListOf[T]]:
@@ -132,6 +145,11 @@ def metadata_only(resource: Resource) -> Endpoint[PartialObjectMetadata]:
     return Endpoint(resource, PartialObjectMetadata, AS_METADATA.format(""), AS_METADATA.format("List"))
 
 
+def names_only(kind: Any) -> Endpoint[Named]:
+    """Write objects of a kind, and read nothing of the answers but what names them."""
+    return Endpoint(endpoint_of(kind).resource, Named)
+
+
 def endpoint_of(kind: type[T] | Resource | Endpoint[T]) -> Endpoint[T]:
     """Return how to reach a kind. Raises LookupError for a Struct that is no resource."""
     return kind if isinstance(kind, Endpoint) else _endpoint(cast("Hashable", kind))
@@ -144,6 +162,7 @@ def _endpoint(kind: Any) -> Endpoint[Any]:
     return Endpoint(resource_of(kind), kind)
 
 
+@functools.cache
 def _tolerant(kind: Any) -> Callable[[bytes | msgspec.Raw], Any]:
     """Decode into `kind`; when that fails, as for Go's `null` lists, without the nulls and with unknown fields dropped."""
     strict = msgspec.json.Decoder(kind).decode

@@ -15,7 +15,7 @@ from typing import Any
 from sagong.api.errors import ApiError, ConflictError, NotFoundError
 from sagong.api.resources import Resource
 from sagong.client.client import Client, PatchType
-from sagong.client.endpoint import Endpoint, endpoint_of, identity, metadata_only
+from sagong.client.endpoint import Endpoint, endpoint_of, identity, metadata_only, names_only
 from sagong.client.events import EventType, Recorder
 
 NAMESPACE_TERMINATING = "NamespaceTerminating"
@@ -316,7 +316,7 @@ class _Applier:
             result = await self._client.update(action.obj, action.subresource, resource=action.resource)
         else:
             result = await self._client.patch(
-                action.kind,
+                names_only(action.kind),
                 action.name,
                 action.namespace,
                 action.patch,

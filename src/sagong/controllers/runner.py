@@ -131,6 +131,7 @@ class Loop:
         self.queue = WorkQueue(client.clock, limiter, name=queue_of(controller.name))
         self.recorder = Recorder(client, controller.component or f"{controller.name}-controller")
         self.reconciled = self.failed = 0
+        self._run = client.random.suffix(8)
         self.meter = controller.meter()
 
     @property
@@ -182,7 +183,7 @@ class Loop:
 
     async def _reconcile(self, key: Key) -> float:
         """Look at a key once; return how long it may rest."""
-        cause_id.set(f"{self.controller.name}:{key}:{self._client.random.suffix(8)}")
+        cause_id.set(f"{self.controller.name}:{key}:{self._run}-{self.reconciled}")
         self.reconciled += 1
         try:
             outcome = await self._attempt(key)

@@ -10,6 +10,7 @@ from sagong.api.clock import Clock, format_time
 from sagong.api.errors import ApiError, NotFoundError
 from sagong.api.types.core import Pod, PodCondition
 from sagong.client.client import Client
+from sagong.client.endpoint import names_only
 from sagong.client.events import Recorder
 from sagong.scheduler.plugins.default_preemption import REASON
 from sagong.scheduler.pod_info import PodInfo
@@ -88,7 +89,9 @@ class Evictor:
         patch = status_patch(victim.pod, condition, None, format_time(self._clock.now()))
         try:
             if patch is not None:
-                await self._client.patch(Pod, victim.name, victim.namespace, patch, patch_type="strategic", subresource="status")
+                await self._client.patch(
+                    names_only(Pod), victim.name, victim.namespace, patch, patch_type="strategic", subresource="status"
+                )
             await self._client.delete(Pod, victim.name, victim.namespace, uid=victim.uid)
         except NotFoundError:
             return True

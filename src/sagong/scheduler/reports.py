@@ -12,6 +12,7 @@ from sagong.api.clock import Clock, format_time
 from sagong.api.errors import ApiError
 from sagong.api.types.core import Pod, PodCondition
 from sagong.client.client import Client
+from sagong.client.endpoint import names_only
 
 log = logging.getLogger(__name__)
 NOTE_LIMIT = 1024
@@ -64,7 +65,7 @@ class Reports:
     async def _patch(self, pod: Pod, patch: dict[str, Any]) -> None:
         meta = pod.metadata
         try:
-            await self._client.patch(Pod, meta.name, meta.namespace, patch, patch_type="strategic", subresource="status")
+            await self._client.patch(names_only(Pod), meta.name, meta.namespace, patch, patch_type="strategic", subresource="status")
         except (ApiError, OSError) as error:
             log.info("status of %s/%s: %s", meta.namespace, meta.name, error)
 

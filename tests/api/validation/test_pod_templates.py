@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.api.validation.support import META, complaints, merged
+from tests.api.validation.support import META, complaints, make, merged
 
-from sagong.api.types import core
-from sagong.api.validation import pod_templates
+from sagong.api.field_errors import Errors
+from sagong.api.types import apps, core
+from sagong.api.types.meta import ObjectMeta
+from sagong.api.validation import pod_templates, pods
 
 TOKEN = {"sources": [{"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}}], "defaultMode": 420}
 
@@ -62,6 +64,24 @@ def test_where_the_pods_name_counts_nothing_is_remembered() -> None:
     assert not pod_templates._sound
     long = merged(body, {"metadata": {"name": "n" * 250}})
     assert any("PVC name" in text for text in judged(long))
+
+
+def test_the_template_of_a_workload_is_remembered_for_itself() -> None:
+    body = {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": pod()["spec"]}}
+    for _ in range(2):
+        assert complaints(apps.Deployment, {"metadata": META, "spec": body}) == []
+        assert len(pod_templates._sound) == 1
+    assert judged(pod()) == []
+    assert len(pod_templates._sound) == 2
+
+
+def test_what_is_sound_in_a_template_may_not_be_in_a_pod() -> None:
+    spec = make(core.Pod, pod()).spec
+    spec.hostNetwork, spec.containers[0].ports = True, [core.ContainerPort(containerPort=80, protocol="TCP")]
+    for meta, expected in ((None, []), (ObjectMeta(name="x"), ["spec.containers[0].ports[0].hostPort"])):
+        errors = Errors()
+        pods.pod_spec(errors, "spec", spec, meta)
+        assert [cause.field for cause in errors] == expected
 
 
 def test_memory_is_bounded() -> None:

@@ -70,6 +70,21 @@ async def test_subjects_are_users_groups_and_service_accounts(opened: Opened) ->
         )
 
 
+async def test_a_decision_is_kept_for_all_names_that_no_rule_speaks_of(opened: Opened) -> None:
+    async with opened() as policy:
+        await policy.put(role("reader", rule("get", "pods"), rule("get", "configmaps", names="only")))
+        await policy.put(binding("b", "Role/reader", user("jane")))
+        kept = policy.authorizer._decisions
+        assert all(policy.may(JANE, "get", "pods", namespace="ns", name=name) for name in ("a", "b", "c", ""))
+        assert len(kept) == 1
+        for _ in range(2):
+            found = [policy.may(JANE, "get", "configmaps", namespace="ns", name=name) for name in ("a", "only", "b", "")]
+            assert found == [False, True, False, False]
+        assert len(kept) == 3
+        await policy.put(role("reader", rule("get", "pods", names="b")))
+        assert [policy.may(JANE, "get", "pods", namespace="ns", name=name) for name in ("a", "b", "only")] == [False, True, False]
+
+
 async def test_a_missing_role_is_named_in_the_refusal(opened: Opened) -> None:
     async with opened() as policy:
         await policy.put(binding("b", "ClusterRole/none", user("jane")))

@@ -17,13 +17,18 @@ _encode = msgspec.json.Encoder().encode
 _sound: OrderedDict[bytes, None] = OrderedDict()
 
 
-def text_of(spec: core.PodSpec) -> bytes:
-    """Return what a pod's spec has in common with others of its template; empty where the pod's own name counts."""
+def text_of(spec: core.PodSpec, *, in_pod: bool) -> bytes:
+    """Return what a pod's spec has in common with others of its template; empty where the pod's own name counts.
+
+    That of a template is another text: there, other rules hold.
+    """
     own = [volume.name for volume in spec.volumes if _TOKEN_VOLUME.fullmatch(volume.name)]
     if len(own) > 1 or spec.resourceClaims or any(volume.ephemeral is not None for volume in spec.volumes):
         return b""
     text = _encode(spec)
-    return text.replace(f'"{own[0]}"'.encode(), b'"\0"') if own else text  # no JSON has a NUL
+    if not in_pod:
+        return b"\0" + text  # no JSON has a NUL
+    return text.replace(f'"{own[0]}"'.encode(), b'"\0"') if own else text
 
 
 def is_sound(text: bytes) -> bool:

@@ -54,12 +54,7 @@ _NOT_IN_WINDOWS_CONTAINER = (
 def pod(errors: Errors, new: core.Pod, _: core.Pod | None) -> None:
     """Check a pod, on create and update."""
     _annotations(errors, "metadata.annotations", new.metadata.annotations, new.spec)
-    text = pod_templates.text_of(new.spec)
-    if not pod_templates.is_sound(text):
-        before = len(errors)
-        pod_spec(errors, "spec", new.spec, new.metadata)
-        if len(errors) == before:
-            pod_templates.remember(text)
+    pod_spec(errors, "spec", new.spec, new.metadata)
     if not new.spec.serviceAccountName:
         for i, volume in enumerate(new.spec.volumes):
             for j, source in enumerate(volume.projected.sources or () if volume.projected else ()):
@@ -92,7 +87,17 @@ def template(errors: Errors, path: str, found: core.PodTemplateSpec) -> None:
 
 
 def pod_spec(errors: Errors, path: str, spec: core.PodSpec, meta: ObjectMeta | None) -> None:
-    """Check a pod's spec; `meta` is there when it is a pod's and not a template's."""
+    """Check a pod's spec, unless it was sound lately; `meta` is there when it is a pod's and not a template's."""
+    text = pod_templates.text_of(spec, in_pod=meta is not None)
+    if pod_templates.is_sound(text):
+        return
+    before = len(errors)
+    _pod_spec(errors, path, spec, meta)
+    if len(errors) == before:
+        pod_templates.remember(text)
+
+
+def _pod_spec(errors: Errors, path: str, spec: core.PodSpec, meta: ObjectMeta | None) -> None:
     if spec.terminationGracePeriodSeconds is None:
         errors.required(f"{path}.terminationGracePeriodSeconds")
     sound = volumes.volumes(errors, f"{path}.volumes", spec.volumes, meta) if spec.volumes else {}

@@ -82,7 +82,8 @@ class ChainAuthorizer:
             self._decisions.clear()
             self._version = self._index.version
         asked = attributes
-        what = (asked.group, asked.resource, asked.subresource, asked.namespace, asked.name) if asked.resource_request else (asked.path,)
+        name = asked.name if asked.name in self._index.names else None  # to all other names the same applies
+        what = (asked.group, asked.resource, asked.subresource, asked.namespace, name) if asked.resource_request else (asked.path,)
         key = (asked.user.name, asked.user.groups, asked.verb, *what)
         decision = self._decisions.get(key)
         if decision is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 from msgspec import Struct
@@ -44,6 +44,7 @@ class RbacIndex:
 
     def __init__(self, store: Store) -> None:
         self.version = 0
+        self._names: frozenset[str] | None = None
         self._reset()
         self._view = View(
             store,
@@ -56,10 +57,18 @@ class RbacIndex:
             self._reset,
         )
 
+    @property
+    def names(self) -> Collection[str]:
+        """The names of objects that any rule speaks of."""
+        if self._names is None:
+            self._names = frozenset(name for rules in self._rules.values() for rule in rules for name in rule.resourceNames)
+        return self._names
+
     def refresh(self) -> int:
         """Catch up with the store; return the version."""
         if self._view.catch_up():
             self.version += 1
+            self._names = None
         return self.version
 
     def grants(self, user: User, namespace: str) -> Iterator[Grant]:

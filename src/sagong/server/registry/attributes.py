@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from sagong.api.field_selectors import field_value, read_fields, selectable_fields
+from sagong.api.field_selectors import field_reader, field_value, read_fields, selectable_fields
 from sagong.api.narrow import narrow
 from sagong.api.resources import Resource
 from sagong.server.registry import versions
@@ -106,10 +106,11 @@ def _values_of(storage: Storage, row: Resource, fields: tuple[str, ...]) -> Call
     if row.module is not None and versions.is_stored(row):
         kind = row.type
         reading = msgspec.json.Decoder(narrow(kind, ["metadata.labels", *read_fields(kind.__name__, fields)], raw=("metadata.labels",)))
+        readers = [field_reader(kind.__name__, field) for field in fields]
 
         def read_typed(value: bytes) -> tuple[bytes, tuple[str, ...]]:
             obj: Any = reading.decode(value)
-            return bytes(obj.metadata.labels), tuple(field_value(obj, field) for field in fields)
+            return bytes(obj.metadata.labels), tuple([read(obj) for read in readers])
 
         return read_typed
 

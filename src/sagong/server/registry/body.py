@@ -63,21 +63,27 @@ def note_empty(exchange: Exchange, row: Resource, call: Call) -> None:
         call.said_empty = says_empty(row, strategy.generation, exchange.request)
 
 
-def read_object(exchange: Exchange, row: Resource) -> Any:
-    """Decode the request's object into its storage version, with defaults. Raises BadRequestError."""
+def read_object(exchange: Exchange, row: Resource, body: bytes | None = None, kept: tuple[str, ...] = ()) -> Any:
+    """Decode the request's object into its storage version, with defaults. Raises BadRequestError.
+
+    `body` is what is left of the request's when the fields `kept` are known.
+    """
     request = exchange.request
     strict: Any = request.param("fieldValidation") or "Warn"
     media = body_media(request)
     if row.module is None and media == PROTOBUF:
         raise UnsupportedMediaTypeError(f"{_UNKNOWN_FORMAT}: application/json, application/yaml")
     coerce = row.extra.coerce if row.module is None else None
-    decoded = codec.decode(request.body, media, row, strict=strict, coerce=coerce)
+    decoded = codec.decode(request.body if body is None else body, media, row, strict=strict, coerce=coerce)
     exchange.warnings += decoded.warnings
-    return finish(row, from_dict(decoded.obj) if row.module is None else decoded.obj)
+    return finish(row, from_dict(decoded.obj) if row.module is None else decoded.obj, kept)
 
 
-def finish(row: Resource, obj: Any) -> Any:
-    """Bring an object that was just read into canonical form, with defaults, in its storage version. Raises BadRequestError."""
+def finish(row: Resource, obj: Any, kept: tuple[str, ...] = ()) -> Any:
+    """Bring an object that was just read into canonical form, with defaults, in its storage version. Raises BadRequestError.
+
+    The fields `kept` are not there, or are in order.
+    """
     for entry in obj.metadata.managedFields:
         if entry.fieldsV1 is not None and b" " in bytes(entry.fieldsV1):
             entry.fieldsV1 = msgspec.Raw(msgspec.json.format(bytes(entry.fieldsV1), indent=-1))
@@ -85,7 +91,7 @@ def finish(row: Resource, obj: Any) -> Any:
         row.extra.complete(obj)
         return obj
     try:
-        normalize.normalize(obj)
+        normalize.normalize(obj, kept)
         if isinstance(obj, DaemonSet):
             complete_daemon_set(obj)
     except ValueError as error:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from sagong.api.errors import UnsupportedMediaTypeError, invalid
 from sagong.api.field_errors import Errors
 from sagong.api.patch import CONTENT_TYPES, patch_object
@@ -14,9 +12,10 @@ from sagong.server.exchange import Exchange
 from sagong.server.messages import Answer
 from sagong.server.registry import versions
 from sagong.server.registry.body import check_name, finish, note_empty, write_call
+from sagong.server.registry.kept import kept_by_patch, with_kept, without_kept
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.storage import from_dict, to_dict
-from sagong.server.registry.write import Call, update_object
+from sagong.server.registry.write import update_object
 from sagong.store.base import Entry
 
 APPLY = ("application/apply-patch+yaml", "application/apply-patch+cbor")
@@ -45,52 +44,26 @@ async def patch(registry: Registry, exchange: Exchange, row: Resource) -> Answer
     def transform(old: Any, entry: Entry | None) -> Any:
         if old is None or entry is None:  # of a kind that PUT and apply may create
             raise registry.missing(row, call.name)
-        kept = _kept(row, call, request.body) if patch_type != "json" else ()
-        original = to_dict(_without(old, kept) if kept else versions.to_served(row, old))
+        kept = kept_by_patch(row, call.subresource, request.body) if patch_type != "json" else ()
+        original = to_dict(without_kept(old, kept) if kept else versions.to_served(row, old))
         decoded = patch_object(original, request.body, patch_type, row, strict=strict, coerce=coerce)
         call.warnings += (warning for warning in decoded.warnings if warning not in call.warnings)
         obj = from_dict(decoded.obj) if row.module is None else decoded.obj
         if not kept:
             obj = finish(row, obj)
         elif call.subresource:
-            obj = _with(kept, old, finish(row, obj))
+            obj = with_kept(kept, old, finish(row, obj, kept))
         else:  # not the old one's own parts: these may be changed before the old one is compared
             source = registry.storage.decode(row, entry.value, entry.revision)
             # labels that are missing may follow from the rest
-            obj = _with(kept, source, finish(row, obj)) if obj.metadata.labels else finish(row, _with(kept, source, obj))
+            obj = (
+                with_kept(kept, source, finish(row, obj, kept)) if obj.metadata.labels else finish(row, with_kept(kept, source, obj), kept)
+            )
         check_name(obj.metadata, call.name)
         return obj
 
     written = await update_object(registry, row, call, transform)
     return registry.answer(exchange, row, written.value, written.revision, 201 if written.created else 200)
-
-
-def _kept(row: Resource, call: Call, body: bytes) -> tuple[str, ...]:
-    """Return what of a built-in object a patch leaves alone that is about its metadata or status: it need not be taken apart for that."""
-    patched = _PATCHED.get(call.subresource)
-    if patched is None or row.module is None or not versions.is_stored(row):
-        return ()
-    try:
-        named = _members.decode(body).keys()
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return ()
-    return tuple(name for name in row.type.__struct_fields__ if name not in patched) if named <= patched else ()
-
-
-def _with(names: tuple[str, ...], source: Any, obj: Any) -> Any:
-    for name in names:
-        setattr(obj, name, getattr(source, name))
-    return obj
-
-
-def _without(obj: Any, names: tuple[str, ...]) -> Any:
-    empty = type(obj)()
-    return msgspec.structs.replace(obj, **{name: getattr(empty, name) for name in names})
-
-
-_PATCHED = {"": {"apiVersion", "kind", "metadata"}, "status": {"apiVersion", "kind", "metadata", "status"}}
-"""What a patch may be about that leaves the rest alone, by subresource."""
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def unsupported(row: Resource) -> UnsupportedMediaTypeError:

@@ -35,7 +35,7 @@ _DOUBLE_OWNERS = (
 NAME_BASE = 58
 GENERATE_TRIES = 8
 WRITE_TRIES = 200
-_UNSET = ("", "0")
+UNSET = ("", "0")
 
 
 def _unnoted(seconds: float) -> None:
@@ -146,7 +146,7 @@ class _Write:
         row, call, registry, meta = self._row, self._call, self._registry, obj.metadata
         self._refuse(await self._judged(obj, None), meta.name)
         await self._validated(review)
-        if meta.resourceVersion not in _UNSET:
+        if meta.resourceVersion not in UNSET:
             raise ApiError("resourceVersion should not be set on objects to be created", reason="", code=500)
         meta.resourceVersion = ""
         value = await self._encoded(obj)
@@ -175,7 +175,7 @@ class _Write:
         obj = transform(None, None)
         if isinstance(obj, CoroutineType):
             obj = await obj
-        if obj.metadata.resourceVersion not in _UNSET:
+        if obj.metadata.resourceVersion not in UNSET:
             raise conflict(row.group, row.plural, call.name, MODIFIED)
         if obj.metadata.uid:
             detail = f"Precondition failed: UID in precondition: {obj.metadata.uid}, UID in object meta: "
@@ -228,7 +228,7 @@ class _Write:
 
     def _check_version(self, entry: Entry, new: Any) -> None:
         row, name = self._row, self._call.name
-        if new.resourceVersion in _UNSET:
+        if new.resourceVersion in UNSET:
             if not self._strategy.unconditional_update:
                 errors = Errors()
                 errors.invalid("metadata.resourceVersion", 0, "must be specified for an update")
