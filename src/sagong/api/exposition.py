@@ -91,7 +91,7 @@ class Histogram:
 
     def observe(self, value: float, labels: tuple[str, ...] = ()) -> None:
         """Count a value."""
-        counts = self.cell(labels)
+        counts = self._counts.get(labels) or self.cell(labels)
         counts[bisect_left(self._bounds, value)] += 1
         counts[-1] += value
 

@@ -37,6 +37,7 @@ def normalize(obj: Any, but: tuple[str, ...] = ()) -> None:
         walk(obj)
 
 
+@functools.lru_cache(4096)
 def canonical_time(text: str, kind: str = "time") -> str:
     """Return a metav1.Time (or `micro-time`) in UTC. Raises NormalizeError."""
     if kind == "time" and _CANONICAL_TIME.fullmatch(text):
@@ -49,7 +50,6 @@ def canonical_time(text: str, kind: str = "time") -> str:
 _LONGEST_TIME = 100
 
 
-@functools.lru_cache(4096)
 def _parse(text: str, kind: str) -> datetime:
     match = _TIME_SHAPE.fullmatch(text) if len(text) <= _LONGEST_TIME else None
     layout = _LAYOUTS[kind]

@@ -57,7 +57,7 @@ class Dispatch:
         if row is None or (row.namespaced and not info.namespace and info.verb not in _ALL_NAMESPACES):
             return None
         if info.verb in _WRITING and info.subresource not in CONNECTED:
-            representation_of(exchange.request, custom=row.module is None)  # before anything is done
+            exchange.representation = representation_of(exchange.request, custom=row.module is None)  # before anything is done
         if not info.subresource:
             if bool(info.name) != (info.verb in _BY_NAME) and info.verb not in _SELECTING:
                 raise not_allowed()

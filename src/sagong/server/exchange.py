@@ -10,6 +10,7 @@ from sagong.api.errors import BadRequestError
 from sagong.api.fence import HEADER, Fence
 from sagong.server.contract import User
 from sagong.server.messages import Request
+from sagong.server.negotiation import Representation
 from sagong.server.request_info import RequestInfo
 
 ANONYMOUS = User("system:anonymous", groups=("system:unauthenticated",))
@@ -34,6 +35,7 @@ class Exchange:
     """A request, what it is about, who asks, the headers and warnings that the answer will carry, and annotations for the audit.
 
     `audit` is the auditor's record of it, `panic` what went wrong that should not.
+    `representation`: that of the answer, once it is chosen.
     `seconds`: the time that it may take; when that is over, `task` is cancelled and `expired` says why.
     `waited`: the seconds that it waited for others; `terminated`: the server ended it to save itself.
     """
@@ -46,6 +48,7 @@ class Exchange:
         "headers",
         "info",
         "panic",
+        "representation",
         "request",
         "seat",
         "seconds",
@@ -69,6 +72,7 @@ class Exchange:
         self.waited = 0.0
         self.audit_id, self.panic = audit_id, ""
         self.audit: object | None = None
+        self.representation: Representation | None = None
 
     @property
     def fence(self) -> Fence | None:

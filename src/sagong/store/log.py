@@ -54,18 +54,22 @@ class Log:
 
     def count(self, prefix: str, start: str = "", revision: int = 0) -> int:
         """Count entries under `prefix` from key `start` on, now or as of `revision`."""
-        live = self._keys.count(max(prefix, start), prefix_end(prefix)) if start else self._count(prefix)
+        if start:
+            live = self._keys.count(max(prefix, start), prefix_end(prefix))
+        elif (known := self._counts.get(prefix)) is not None:
+            live = known
+        else:
+            live = self._count(prefix)
         if not revision or revision == self.revision:
             return live
         past = self._past(prefix, revision, start)
         return live + sum((entry is not None) - (key in self._live) for key, entry in past.items())
 
     def _count(self, prefix: str) -> int:
-        count = self._counts.get(prefix)
-        if count is None:
-            if len(self._counts) >= _MOST_COUNTS:
-                self._counts.clear()
-            count = self._counts[prefix] = self._keys.count(prefix, prefix_end(prefix))
+        """Count, and keep the count up to date from now on."""
+        if len(self._counts) >= _MOST_COUNTS:
+            self._counts.clear()
+        count = self._counts[prefix] = self._keys.count(prefix, prefix_end(prefix))
         return count
 
     def _recount(self, key: str, change: int) -> None:

@@ -20,13 +20,17 @@ class View:
     def __init__(self, store: Store, apply: Mapping[str, Apply], reset: Callable[[], None], *, capacity: int = 10_000) -> None:
         self._store, self._apply, self._reset, self._capacity = store, apply, reset, capacity
         self._watches: list[tuple[Watch, Apply]] = []
+        self._behind = False
+        """whether a watch has something to tell"""
 
     def catch_up(self) -> bool:
         """Apply what has happened since the last call; say whether there was anything."""
         if not self._watches:
             self._start()
             return True
-        changed = False
+        if not self._behind:
+            return False
+        self._behind = changed = False
         try:
             for watch, apply in self._watches:
                 for event in watch.take():
@@ -43,11 +47,17 @@ class View:
             watch.close()
         self._watches = []
 
+    def _fall_behind(self) -> None:
+        self._behind = True
+
     def _start(self) -> None:
         self.close()
         self._reset()
+        self._behind = True
         revision = self._store.revision
         for prefix, apply in self._apply.items():
             for entry in self._store.list(prefix):
                 apply(entry.key, entry.value, entry.revision)
-            self._watches.append((self._store.watch(prefix, revision, capacity=self._capacity), apply))
+            watch = self._store.watch(prefix, revision, capacity=self._capacity)
+            watch.notify(self._fall_behind)
+            self._watches.append((watch, apply))

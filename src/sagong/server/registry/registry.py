@@ -83,7 +83,7 @@ class Registry:
 
     def answer(self, exchange: Exchange, row: Resource, value: bytes, revision: int, status: int = 200) -> Response:
         """Answer with one object."""
-        chosen = representation_of(exchange.request, custom=row.module is None)
+        chosen = exchange.representation or representation_of(exchange.request, custom=row.module is None)
         if chosen.media == JSON and not chosen.target and not chosen.pretty:
             return Response(self.storage.whole(row, value, revision), status)
         return Renderer(self.storage, row, chosen, exchange.request, self.clock).answer(value, revision, status=status)
