@@ -49,6 +49,21 @@ async def test_the_image_unused_for_longest_goes_first(tmp_path: Path) -> None:
     assert world.names == ["used", "kept"]
 
 
+async def test_too_little_room_is_told_of(tmp_path: Path) -> None:
+    world, clock, told = World(), HandClock(), list[str]()
+    clock.move(1000)
+    collector = ImageCollector(world, tmp_path, clock, high=0.0, low=-1e12, failed=told.append)  # type: ignore[arg-type] # a runtime in parts
+    await collector.collect()
+    world.running.remove("older")
+    clock.move(1000)
+    await collector.collect()
+    assert [text.partition("unused images ")[2].partition(".")[0] for text in told] == ["(freed 0 bytes)", f"(freed {1 << 40} bytes)"]
+    assert told[0].startswith("Insufficient free disk space on the node's image filesystem (")
+    collector.low = 1.0
+    await collector.collect()
+    assert len(told) == 2
+
+
 async def test_a_fresh_image_is_safe(tmp_path: Path) -> None:
     world, clock = World(), HandClock()
     world.running.clear()

@@ -13,6 +13,7 @@ from sagong.node.cri import api_pb2 as cri
 from sagong.node.cri.client import CriError, Runtime
 
 _EVERY = 300.0
+_KIB = 1024
 _LOCAL = "sagong.local/"
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class ImageCollector:
     """seconds after which an image goes that nothing has used; 0 is never"""
     removed: Callable[[str], None] = lambda _: None
     """told why an image was removed: space or age"""
+    failed: Callable[[str], None] = lambda _: None
+    """told in upstream's words when all images that may go do not make the room that is wanted"""
     _seen: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -63,7 +66,10 @@ class ImageCollector:
             await self._free([image for image in unused if max(self._seen[image.id]) <= since], None, "age")
         disk = machine.file_system(self.root)
         if disk.used > disk.capacity * self.high:
-            await self._free(unused, int(disk.used - disk.capacity * self.low))
+            wanted = int(disk.used - disk.capacity * self.low)
+            freed = await self._free(unused, wanted)
+            if freed < wanted:
+                self.failed(_insufficient(disk, freed))
 
     async def free_all(self) -> None:
         """Remove every unused image: the node is short of disk. Raises CriError."""
@@ -90,12 +96,33 @@ class ImageCollector:
     def _old(self, image: cri.Image, now: float) -> bool:
         return now - self._seen[image.id][0] >= self.min_age
 
-    async def _free(self, images: Sequence[cri.Image], wanted: int | None, reason: str = "space") -> None:
+    async def _free(self, images: Sequence[cri.Image], wanted: int | None, reason: str = "space") -> int:
+        """Remove images in their order until so many bytes are freed, all when `wanted` is None; return what was freed."""
         freed = 0
         for image in images:
             if wanted is not None and freed >= wanted:
-                return
+                break
             _log.info("image %s is removed: nothing uses it", image.id)
             await self.runtime.remove_image(image.id)
             self.removed(reason)
             freed += image.size
+        return freed
+
+
+def _insufficient(disk: machine.FileSystem, freed: int) -> str:
+    percent = 100 - disk.available * 100 // disk.capacity
+    return (
+        f"Insufficient free disk space on the node's image filesystem ({percent}% of {_size(disk.capacity)} used). "
+        f"Failed to free sufficient space by deleting unused images (freed {freed} bytes). "
+        "Investigate disk usage, as it could be used by active images, logs, volumes, or other data."
+    )
+
+
+def _size(count: float) -> str:
+    """Return bytes as upstream writes them here: 512 B, 1.5 GiB."""
+    unit = "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if count < _KIB:
+            break
+        count, unit = count / _KIB, larger
+    return f"{count:.1f} {unit}" if unit != "B" else f"{int(count)} B"

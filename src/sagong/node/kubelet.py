@@ -276,6 +276,7 @@ class Kubelet:
             max_age=seconds(config.imageMaximumGCAge),
             listed=self.pull_records.prune,
             removed=lambda reason: self.meter.collected.add((reason,)),
+            failed=lambda text: self.events.node(config.node_name, "Warning", "FreeDiskSpaceFailed", text),
         )
         self.evictions = EvictionManager(
             runtime=self.runtime,
