@@ -133,6 +133,7 @@ class World:
         self.known = [named("a"), named("b")]
         self.evicted: list[str] = []
         self.graces: list[int] = []
+        self.disrupted: list[bool] = []
         self.for_pods = 0
 
     async def image_filesystems(self) -> cri.ImageFsInfoResponse:
@@ -147,8 +148,9 @@ class World:
     def pod_usage(self, uid: str) -> Usage:
         return Usage(working_set={"a": 10, "b": 20}[uid])
 
-    def evict(self, wanted: Pod, message: str, grace: int) -> None:
-        self.evicted.append(wanted.metadata.name)
+    def evict(self, pod: Pod, message: str, grace: int, *, disruption: bool) -> None:
+        self.evicted.append(pod.metadata.name)
+        self.disrupted.append(disruption)
         self.graces.append(grace)
 
 
@@ -193,6 +195,20 @@ async def test_pods_that_fill_what_they_have_together_are_evicted_before_the_ker
         world.for_pods = limit
         await manager.look(own_limits=False)
         assert world.evicted == evicted
+
+
+async def test_who_breaks_his_own_limit_is_not_disrupted(tmp_path: Path) -> None:
+    world, clock = World(), HandClock()
+    world.known = [named("a", "{volumes: [{name: v, emptyDir: {sizeLimit: 8Ki}}], containers: [{name: c}]}")]
+    files = NodeFiles(tmp_path).pod("a").volume("empty-dir", "v")
+    files.mkdir(parents=True)
+    (files / "large").write_bytes(bytes(9000))
+    manager = managed(world, clock, tmp_path, thresholds({"memory.available": "100%"}))
+    await manager.look(own_limits=True)
+    assert (world.evicted, world.disrupted, list(manager.pressures())) == (["a"], [False], ["MemoryPressure"])
+    (files / "large").unlink()
+    await manager.look(own_limits=True)
+    assert (world.evicted, world.disrupted) == (["a", "a"], [False, True])
 
 
 async def test_a_soft_threshold_gives_time_and_grace(tmp_path: Path) -> None:

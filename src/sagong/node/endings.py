@@ -27,9 +27,9 @@ class Endings:
         """Return the pods that use the node."""
         return [worker.pod for worker in self.pods.all() if worker.counts]
 
-    def evict(self, pod: Pod, message: str, grace: int) -> None:
-        """End a pod because the node runs short, within so many seconds."""
-        self._end(pod, "Evicted", message, message, grace)
+    def evict(self, pod: Pod, message: str, grace: int, *, disruption: bool) -> None:
+        """End a pod within so many seconds: because the node runs short, a disruption, or because it broke its own limits."""
+        self._end(pod, "Evicted", message, message if disruption else "", grace)
 
     def preempt(self, pod: Pod) -> None:
         """End a pod so that a critical one can be let in."""
@@ -46,6 +46,7 @@ class Endings:
 
     def _end(self, pod: Pod, reason: str, message: str, told: str, grace: int | None = None) -> None:
         self.events.pod(pod, "Warning", reason, message)
-        target = condition(pod, "DisruptionTarget", true=True, reason="TerminationByKubelet", message=told)
+        # what is a pod's own fault is no disruption: a Job's podFailurePolicy tells them apart (KEP-3329)
+        targets = [condition(pod, "DisruptionTarget", true=True, reason="TerminationByKubelet", message=told)] if told else []
         if worker := self.pods.worker(pod.metadata.uid):
-            worker.end(Verdict(FAILED, reason, message, (target,)), grace=grace)
+            worker.end(Verdict(FAILED, reason, message, tuple(targets)), grace=grace)

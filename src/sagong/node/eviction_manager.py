@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from sagong.api.clock import Clock
 from sagong.api.types.core import Pod
@@ -25,6 +26,14 @@ _LIMITS_EVERY = 6  # rounds between looks at pods' own disk limits, which take a
 _log = logging.getLogger(__name__)
 
 
+class Evict(Protocol):
+    """Ends pods."""
+
+    def __call__(self, pod: Pod, message: str, grace: int, *, disruption: bool) -> None:
+        """End a pod with a message, within so many seconds; it is no disruption when the pod broke its own limits."""
+        ...
+
+
 @dataclass
 class EvictionManager:
     """Evicts pods of one node."""
@@ -38,8 +47,7 @@ class EvictionManager:
     thresholds: Sequence[Threshold]
     pods: Callable[[], Sequence[Pod]]
     """pods that use the node"""
-    evict: Callable[[Pod, str, int], None]
-    """ends a pod with a message, within so many seconds"""
+    evict: Evict
     clock: Clock
     reclaim: Callable[[], Awaitable[None]] | None = None
     """frees disk without ending pods: images and dead containers"""
@@ -77,12 +85,10 @@ class EvictionManager:
 
     async def look(self, *, own_limits: bool) -> None:
         """Look once, and evict at most one pod for the node, and any that break their own limits. Raises OSError, CriError."""
-        if own_limits:
-            limited = [pod for pod in self.pods() if _has_disk_limit(pod)]
-            for eviction in over_own_limits(await self._uses(limited) if limited else ()):
-                self._evict(eviction, _HARD_GRACE)
         await self._find_images()
         lacks = self._met()
+        if own_limits and await self._evict_over_own_limits():
+            return
         if due := self._due(lacks):
             self.reclaiming(due[0].resource)
         if lacks and lacks[0].condition == "DiskPressure" and self.reclaim is not None:
@@ -95,7 +101,15 @@ class EvictionManager:
         if chosen is not None and due[0].source is not None:
             own = chosen.pod.spec.terminationGracePeriodSeconds
             soft = self.longest_grace if own is None else min(self.longest_grace, own)
-            self._evict(chosen, _HARD_GRACE if due[0].source.grace is None else soft)
+            self._evict(chosen, _HARD_GRACE if due[0].source.grace is None else soft, disruption=True)
+
+    async def _evict_over_own_limits(self) -> bool:
+        """Evict the pods that break their own limits; tell whether there are any: what they give back may be enough."""
+        limited = [pod for pod in self.pods() if _has_disk_limit(pod)]
+        found = over_own_limits(await self._uses(limited) if limited else ())
+        for eviction in found:
+            self._evict(eviction, _HARD_GRACE, disruption=False)
+        return bool(found)
 
     def _due(self, lacks: Sequence[Met]) -> Sequence[Met]:
         """Return those that have been met for as long as their thresholds bear it."""
@@ -150,10 +164,10 @@ class EvictionManager:
                 known[f"{name}.inodesFree"] = Observation(disk.inodes_free, disk.inodes)
         return known
 
-    def _evict(self, eviction: Eviction, grace: int) -> None:
+    def _evict(self, eviction: Eviction, grace: int, *, disruption: bool) -> None:
         meta = eviction.pod.metadata
         _log.warning("pod %s/%s is evicted: %s", meta.namespace, meta.name, eviction.message)
-        self.evict(eviction.pod, eviction.message, grace)
+        self.evict(eviction.pod, eviction.message, grace, disruption=disruption)
         self.evicted(eviction.signal)
 
     async def _uses(self, pods: Sequence[Pod]) -> Sequence[PodUse]:

@@ -16,13 +16,26 @@ async def test_an_evicted_pod_has_failed_and_says_why(rig: Rig) -> None:
         await here.ready("victim")
         worker = here.kubelet.pods.find("test", "victim-testnode")
         assert worker is not None
-        here.kubelet.endings.evict(worker.pod, "The node was low on resource: memory. ", 1)
+        here.kubelet.endings.evict(worker.pod, "The node was low on resource: memory. ", 1, disruption=True)
         await here.until(lambda: here.status("victim").phase == "Failed")
         status = here.status("victim")
         assert (status.reason, status.message) == ("Evicted", "The node was low on resource: memory. ")
         assert here.condition("victim", "DisruptionTarget") == "True"
         assert here.message("Evicted") == "The node was low on resource: memory. "
         assert here.container("victim").state.terminated is not None
+
+
+async def test_a_pod_that_broke_its_own_limit_was_not_disrupted(rig: Rig) -> None:
+    async with node(rig) as here:
+        here.put("greedy", shell("sleep 1000"))
+        await here.ready("greedy")
+        worker = here.kubelet.pods.find("test", "greedy-testnode")
+        assert worker is not None
+        here.kubelet.endings.evict(worker.pod, 'Usage of EmptyDir volume "v" exceeds the limit "1Mi". ', 1, disruption=False)
+        await here.until(lambda: here.status("greedy").phase == "Failed")
+        status = here.status("greedy")
+        assert status.reason == "Evicted"
+        assert "DisruptionTarget" not in {found.type for found in status.conditions}
 
 
 async def test_a_pod_makes_room_for_a_critical_one(rig: Rig) -> None:
