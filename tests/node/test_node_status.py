@@ -66,6 +66,17 @@ def test_capacity_and_allocatable_are_written_as_upstream_writes_them() -> None:
     assert resources.capacity(BOX, DISK, reserved)["pods"] == "20"
 
 
+def test_extended_resources_that_others_advertise_may_be_used() -> None:
+    first = node_status.node_status(SETTINGS, facts(), NodeStatus(capacity={"example.com/dongle": "4"}), "t1")
+    assert (first.capacity["example.com/dongle"], first.allocatable["example.com/dongle"]) == ("4", "4")
+    fewer = first.copy()
+    fewer.capacity["example.com/dongle"] = "3"
+    assert node_status.node_status(SETTINGS, facts(), fewer, "t2").allocatable["example.com/dongle"] == "3"
+    del fewer.capacity["example.com/dongle"]
+    assert "example.com/dongle" not in node_status.node_status(SETTINGS, facts(), fewer, "t3").allocatable
+    assert first.allocatable["cpu"] == facts().allocatable["cpu"]
+
+
 def test_conditions_keep_their_transition_times_and_foreign_ones_stay() -> None:
     foreign = NodeCondition(type="NetworkUnavailable", status="False", lastTransitionTime="t0")
     first = node_status.node_status(SETTINGS, facts(), NodeStatus(conditions=[foreign]), "t1")

@@ -107,9 +107,10 @@ def new_node(settings: NodeSettings, status: NodeStatus, machine: Machine) -> No
 def node_status(settings: NodeSettings, facts: NodeFacts, old: NodeStatus, now: str) -> NodeStatus:
     """Return the status; conditions that stay as they were in `old` keep their transition times, foreign ones are kept."""
     addresses = [NodeAddress(type="InternalIP", address=address) for address in settings.addresses]
+    foreign = _foreign(old.capacity, facts.capacity)
     return NodeStatus(
-        capacity={**_foreign(old.capacity, facts.capacity), **facts.capacity},
-        allocatable={**_foreign(old.allocatable, facts.allocatable), **facts.allocatable},
+        capacity={**foreign, **facts.capacity},
+        allocatable={**foreign, **facts.allocatable},
         conditions=_conditions(facts, old.conditions, now),
         addresses=[*addresses, NodeAddress(type="Hostname", address=settings.name)],
         daemonEndpoints=NodeDaemonEndpoints(kubeletEndpoint=DaemonEndpoint(Port=settings.port)),
@@ -263,7 +264,7 @@ def _features(status: cri.StatusResponse | None) -> NodeFeatures | None:
 
 
 def _foreign(old: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    # extended resources are set by others and stay; what the kubelet names itself it owns
+    # extended resources are advertised by others, in the capacity: all of that may be used; what the kubelet names itself it owns
     return {name: value for name, value in old.items() if name not in own and "/" in name}
 
 
