@@ -33,6 +33,7 @@ def test_what_it_was_built_from() -> None:
 def test_every_process_tells_its_features_too() -> None:
     page = exposition(process_metrics.own("v1.36.0"))
     assert 'kubernetes_feature_enabled{name="SidecarContainers",stage=""} 1\n' in page
-    assert 'kubernetes_feature_enabled{name="WatchList",stage="BETA"} 1\n' in page
+    for name in ("WatchList", "ComponentStatusz", "ComponentFlagz"):
+        assert f'kubernetes_feature_enabled{{name="{name}",stage="BETA"}} 1\n' in page
     assert "kubernetes_build_info{" in page
     assert "process_open_fds " in page

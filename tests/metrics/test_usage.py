@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sagong.metrics.objects import go_duration, node_metrics, pod_metrics, table
+from sagong.api.go_values import format_duration
+from sagong.metrics.objects import node_metrics, pod_metrics, table
 from sagong.metrics.scrape import PodKey, Sample, Scrape, parse
 from sagong.metrics.usage import History
 
@@ -89,10 +90,10 @@ def test_pods_and_nodes_are_forgotten() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(15.0234, "15.023s"), (15, "15s"), (60, "1m0s"), (75.5, "1m15.5s"), (3600, "1h0m0s"), (0.5, "0.5s")]
+    ("seconds", "text"), [(15.0234, "15.023s"), (15, "15s"), (60, "1m0s"), (75.5, "1m15.5s"), (3600, "1h0m0s"), (0.5, "500ms")]
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert go_duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_objects_and_tables() -> None:

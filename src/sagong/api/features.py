@@ -18,7 +18,17 @@ FEATURES: Mapping[str, str] = {
         ),
         GENERAL,
     ),
-    **dict.fromkeys(("HPAConfigurableTolerance", "MatchLabelKeysInPodTopologySpread", "PodLevelResources", "WatchList"), IN_BETA),
+    **dict.fromkeys(
+        (
+            "ComponentFlagz",
+            "ComponentStatusz",
+            "HPAConfigurableTolerance",
+            "MatchLabelKeysInPodTopologySpread",
+            "PodLevelResources",
+            "WatchList",
+        ),
+        IN_BETA,
+    ),
 }
 """Upstream's names of what there is, and whether upstream still calls it beta."""
 

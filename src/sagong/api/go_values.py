@@ -1,4 +1,4 @@
-"""Values as Go reads them from text: integers of 64 bits, durations such as `1m30s`, `250ms`, `-1.5h`."""
+"""Values as Go reads them from text: integers of 64 bits, durations such as `1m30s`, `250ms`, `-1.5h`; and durations as it writes them."""
 
 from __future__ import annotations
 
@@ -50,3 +50,14 @@ def parse_duration(text: str) -> float:
     if total > _MOST:
         raise ValueError(f"time: invalid duration {quote(text)}")
     return -total if text.startswith("-") else total
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration as Go prints it, to the millisecond: `500ms`, `15.02s`, `1m0s`."""
+    whole = round(seconds * 1000)
+    if 0 < whole < 1000:  # noqa: PLR2004 - a second has that many
+        return f"{whole}ms"
+    minutes, milliseconds = divmod(whole, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{milliseconds / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    return (f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else "") + text

@@ -60,7 +60,16 @@ async def run(config: ApiServerConfig) -> None:
     # The server is loaded while the store waits for the disk.
     store, made = await asyncio.gather(_store(config, clock, encryption), _server())
     try:
-        server = made(config, store, clock=clock, random=random, encryption=encryption, loaded=_settle, process=process_metrics.used)
+        server = made(
+            config,
+            store,
+            clock=clock,
+            random=random,
+            encryption=encryption,
+            loaded=_settle,
+            process=process_metrics.used,
+            started=process_metrics.started,
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)

@@ -17,6 +17,8 @@ from sagong.controllers.catalog import Settings, controllers, parts
 from sagong.controllers.runner import Runner
 
 NAME = "kube-controller-manager"
+FLAGS = {"port": "secure-port", "service_cidr": "service-cluster-ip-range", "election": ""}
+"""What upstream calls those of our options that have another name there."""
 
 
 def main() -> None:
@@ -31,6 +33,10 @@ def main() -> None:
         service_cidr=options.service_cidr,
     )
     pages: dict[str, bytes] = {}
+
+    def flags() -> dict[str, str]:
+        return election.shown(options, FLAGS, options.election)
+
     runners: list[Runner] = []
 
     def page(path: str) -> bytes | None:
@@ -47,7 +53,7 @@ def main() -> None:
         await runner.run()
 
     kubeconfig = load_kubeconfig(options.kubeconfig)
-    process.run(lambda: process.lead(kubeconfig, NAME, health, work, page, election=options.election))
+    process.run(lambda: process.lead(kubeconfig, NAME, health, work, page, election=options.election, flags=flags))
 
 
 def _is_on(name: str, wanted: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sagong.api.go_values import parse_duration
+from sagong.api.go_values import format_duration, parse_duration
 from sagong.client.leader import LeaseTimes
 
 
@@ -49,6 +50,26 @@ def chosen(options: argparse.Namespace, usual: Election) -> Election:
     if found.elect:
         times.check()
     return found
+
+
+def flags(election: Election) -> dict[str, str]:
+    """Return an election as flags."""
+    times = election.times
+    durations = {"lease-duration": times.duration, "renew-deadline": times.renew_deadline, "retry-period": times.retry_period}
+    return {
+        "leader-elect": str(election.elect).lower(),
+        **{f"leader-elect-{name}": format_duration(seconds) for name, seconds in durations.items()},
+        "leader-elect-resource-name": election.name,
+        "leader-elect-resource-namespace": election.namespace,
+    }
+
+
+def shown(options: argparse.Namespace, names: Mapping[str, str], election: Election) -> dict[str, str]:
+    """Return what a process was started with as flags: those it was given, or their defaults, and the election that came of it."""
+    from sagong.api import flags as as_flags  # noqa: PLC0415 - for those who ask only
+
+    given = {name: value for name, value in vars(options).items() if not name.startswith("leader_elect")}
+    return {**as_flags.flags(given, names), **flags(election)}
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -7,16 +7,16 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig, KubeconfigError, in_cluster, load_kubeconfig
-from sagong.cluster import process
+from sagong.cluster import process, zpages
 from sagong.cluster.clock import RealClock, RealRandom
-from sagong.network.http import Answer, listen
+from sagong.network.http import Answer, ByHeaders, Headers, listen
 from sagong.network.policy.enforcer import Enforcer
 from sagong.network.proxy.kernel import NodeKernel
 from sagong.network.proxy.proxy import Proxy, ProxyConfig
@@ -70,9 +70,8 @@ async def _run(options: argparse.Namespace, config: ClientConfig, settings: tupl
         proxy = Proxy(client, kernel, proxy_config, clock=clock)
         enforcer = Enforcer(client, kernel, options.node_name, [each.family for each in settings], clock=clock)
         health = await listen({"/healthz": proxy.health.healthz, "/livez": proxy.health.livez}, None, options.health_port)
-        metrics = await listen(
-            {"/metrics": proxy.metrics.page, "/proxyMode": lambda: Answer("nftables")}, "127.0.0.1", options.metrics_port
-        )
+        pages = {"/metrics": proxy.metrics.page, "/proxyMode": lambda: Answer("nftables")}
+        metrics = await listen(pages, "127.0.0.1", options.metrics_port, _zpages(options, pages))
         async with health, metrics, asyncio.TaskGroup() as group:
             group.create_task(proxy.run())
             group.create_task(enforcer.run())
@@ -80,6 +79,26 @@ async def _run(options: argparse.Namespace, config: ClientConfig, settings: tupl
             await proxy.synced.wait()  # the rule that keeps the network from 127.0.0.1 comes first
             _set_sysctl("net/ipv4/conf/all/route_localnet", "1")
             _tune_tracking()
+
+
+def _zpages(options: argparse.Namespace, pages: Iterable[str]) -> ByHeaders:
+    """Return /statusz and /flagz of a port with these pages."""
+
+    def flags() -> Mapping[str, str]:
+        from sagong.api import flags as as_flags  # noqa: PLC0415 - for those who ask only
+
+        return as_flags.flags(vars(options), {"node_name": "hostname-override", "health_port": "healthz-port"})
+
+    made = zpages.Zpages("kube-proxy", pages, flags)
+
+    def page(path: str) -> Callable[[Headers], Answer]:
+        def answer(headers: Headers) -> Answer:
+            found = made.answer(path, headers)
+            return Answer(found.body.decode(), found.status, found.content_type, found.headers)
+
+        return answer
+
+    return {path: page(path) for path in zpages.PATHS}
 
 
 def _tune_tracking() -> None:

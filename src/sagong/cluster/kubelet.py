@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = load(options.config)
         client = replace(load_kubeconfig(config.kubeconfig), user_agent="kubelet") if config.kubeconfig else None
-        process.run(lambda: _run(config, client), level=logging.DEBUG if options.verbose else logging.INFO)
+        command = {"config": options.config, "verbose": str(options.verbose).lower()}
+        process.run(lambda: _run(config, client, command), level=logging.DEBUG if options.verbose else logging.INFO)
     except* (ConfigError, KubeconfigError, OSError) as group:
         failure = _first(group)
     if failure is not None:
@@ -39,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-async def _run(config: KubeletConfig, client_config: ClientConfig | None) -> None:
+async def _run(config: KubeletConfig, client_config: ClientConfig | None, command: Mapping[str, str]) -> None:
     if not oom_score.set_own(config.oomScoreAdj):
         logging.getLogger(__name__).info("this host lets no process have the score %s for lack of memory", config.oomScoreAdj)
     clock, random = RealClock(), RealRandom()
@@ -48,7 +51,8 @@ async def _run(config: KubeletConfig, client_config: ClientConfig | None) -> Non
         adopt(current, *client_config.cert, clock.now())
         client_config = replace(client_config, cert=(str(current), str(current)))
     client = Client(client_config, clock=clock, random=random) if client_config else None
-    kubelet = Kubelet(config, client, clock, random, lambda: process_metrics.own(VERSION))
+    own = functools.partial(process_metrics.own, VERSION)
+    kubelet = Kubelet(config, client, clock, random, own, started=process_metrics.started, command=command)
     try:
         await kubelet.run()
     finally:

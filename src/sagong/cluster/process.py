@@ -10,8 +10,9 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 
 import uvloop
@@ -26,6 +27,7 @@ from sagong.cluster import process_metrics
 from sagong.cluster.clock import RealClock, RealRandom
 from sagong.cluster.config import KUBERNETES_VERSION
 from sagong.cluster.election import Election
+from sagong.cluster.zpages import PATHS, Zpages
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ GC_THRESHOLD = 5000
 """Objects that are made before a collection: with Python's 700, half of the time that decoding many objects takes would go into those."""
 Pages = Callable[[str], bytes | None]
 """Path -> body, None for what there is not."""
+_HEALTH = ("/healthz", "/livez", "/readyz")
+_SERVED = (*_HEALTH, "/metrics", "/metrics/slis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,13 @@ async def lead(
     pages: Pages | None = None,
     *,
     election: Election | None = None,
+    flags: Callable[[], Mapping[str, str]] = dict,
 ) -> None:
     """Serve the health port, and do the work while the lease is ours.
 
     A lost lease ends the process, as upstream does it: the kubelet starts it anew. The identity tells this process from others by the
-    port, which no two of a host can have; the one that is started in its place has the same and need not wait.
+    port, which no two of a host can have; the one that is started in its place has the same and need not wait. `flags` are what
+    /flagz shows.
     """
     election = election or Election(name)
     config = replace(config, user_agent=name)
@@ -98,7 +104,7 @@ async def lead(
         )
         return (body or b"") + exposition(own).encode()
 
-    async with client, await serve_health(health, with_own) as server:
+    async with client, await serve_health(health, with_own, Zpages(name, _SERVED, flags)) as server:
         await client.wait_ready()
         if not election.elect:
             await work(client)
@@ -121,34 +127,50 @@ async def lead(
                 os._exit(1)
 
 
-async def serve_health(health: HealthPort, pages: Pages) -> asyncio.Server:
-    """Answer GET /healthz, /livez and /readyz with ok, /metrics/slis, and what `pages` has (HTTP/1.1, one request a connection)."""
+async def serve_health(health: HealthPort, pages: Pages, zpages: Zpages) -> asyncio.Server:
+    """Answer GET /healthz, /livez and /readyz with ok, /metrics/slis, and what `pages` and `zpages` have.
+
+    HTTP/1.1, one request a connection.
+    """
     slis = Slis()
     context = None
     if health.certificate and health.key:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(health.certificate, health.key)
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(10):
                 words = (await reader.readline()).split()
-                while (await reader.readline()).strip():
-                    pass
+                headers = await _headers(reader)
                 path = words[1].decode("latin-1").split("?")[0] if len(words) > 1 else ""
                 body = slis.page() if path == "/metrics/slis" else pages(path)
-                if path in ("/healthz", "/livez", "/readyz"):
+                if path in _HEALTH:
                     slis.observe("ping", path[1:], well=True)
                     body = b"ok"
-                status = b"200 OK" if body is not None else b"404 Not Found"
+                code = 200 if body is not None else 404
                 body = b"404 page not found\n" if body is None else body
-                kind = CONTENT_TYPE.encode() if path.startswith("/metrics") else b"text/plain; charset=utf-8"
-                head = b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-                writer.write(head % (status, kind, len(body)) + body)
+                said = {"Content-Type": CONTENT_TYPE if path.startswith("/metrics") else "text/plain; charset=utf-8"}
+                if path in PATHS:
+                    answer = zpages.answer(path, headers)
+                    code, body, said = answer.status, answer.body, {"Content-Type": answer.content_type, **answer.headers}
+                said |= {"Content-Length": str(len(body)), "Connection": "close"}
+                head = [f"HTTP/1.1 {code} {HTTPStatus(code).phrase}", *(f"{name}: {value}" for name, value in said.items())]
+                writer.write("\r\n".join([*head, "", ""]).encode() + body)
                 await writer.drain()
         except (OSError, TimeoutError, ValueError):
             pass
         finally:
             writer.close()
 
-    return await asyncio.start_server(answer, health.address, health.port, ssl=context)
+    return await asyncio.start_server(connected, health.address, health.port, ssl=context)
+
+
+async def _headers(reader: asyncio.StreamReader) -> Mapping[str, str]:
+    """Read the rest of a request's head; names are in lower case, what is said again is joined."""
+    found: dict[str, str] = {}
+    while line := (await reader.readline()).strip():
+        name, _, value = line.decode("latin-1").partition(":")
+        key = name.strip().lower()
+        found[key] = f"{found[key]},{value.strip()}" if key in found else value.strip()
+    return found

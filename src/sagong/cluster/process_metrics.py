@@ -7,6 +7,7 @@ import platform
 import resource
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -59,8 +60,13 @@ def used() -> Iterable[Metric]:
     return metrics
 
 
+def started() -> datetime:
+    """Return when the process started."""
+    return datetime.fromtimestamp(_started(), UTC)
+
+
 def _started() -> float:
-    """Return when the process started: the kernel counts ticks since it booted."""
+    """Return the seconds since 1970 at that moment: the kernel counts ticks since it booted."""
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
     return float(booted.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")

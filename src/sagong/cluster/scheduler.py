@@ -86,11 +86,14 @@ def main() -> int:
         running.append(scheduler)
         await scheduler.run()
 
+    def flags() -> dict[str, str]:
+        return election.shown(options, {"port": "secure-port"}, chosen)
+
     def page(path: str) -> bytes | None:
         return running[-1].page(path) if running else None
 
     kubeconfig = load_kubeconfig(options.kubeconfig or configuration.clientConnection.kubeconfig)
-    process.run(lambda: process.lead(kubeconfig, "kube-scheduler", health, work, page, election=chosen))
+    process.run(lambda: process.lead(kubeconfig, "kube-scheduler", health, work, page, election=chosen, flags=flags))
     return 0
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sagong.api.clock import format_time
+from sagong.api.go_values import format_duration
 from sagong.api.quantity import NANO, ZERO, Quantity, of, parse
 from sagong.api.types.meta import ObjectMeta
 from sagong.api.types.metrics import ContainerMetrics, NodeMetrics, PodMetrics
@@ -23,7 +24,7 @@ def node_metrics(name: str, labels: Mapping[str, str], usage: Usage) -> NodeMetr
         kind="NodeMetrics",
         metadata=_meta(ObjectMeta(name=name), labels, usage),
         timestamp=_time(usage.at),
-        window=go_duration(usage.window),
+        window=format_duration(usage.window),
         usage=_resources(usage.of[""]),
     )
 
@@ -35,7 +36,7 @@ def pod_metrics(namespace: str, name: str, labels: Mapping[str, str], usage: Usa
         kind="PodMetrics",
         metadata=_meta(ObjectMeta(name=name, namespace=namespace), labels, usage),
         timestamp=_time(usage.at),
-        window=go_duration(usage.window),
+        window=format_duration(usage.window),
         containers=[ContainerMetrics(name=container, usage=_resources(used)) for container, used in usage.of.items()],
     )
 
@@ -52,15 +53,6 @@ def table(objects: Sequence[NodeMetrics | PodMetrics], version: str) -> dict[str
         ],
         "rows": [{"cells": _cells(one), "object": _partial(one, version)} for one in objects],
     }
-
-
-def go_duration(seconds: float) -> str:
-    """Return a duration as Go prints it, to the millisecond: `15.02s`, `1m0s`."""
-    whole = round(timedelta(seconds=seconds).total_seconds() * 1000)
-    minutes, milliseconds = divmod(whole, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{milliseconds / 1000:.3f}".rstrip("0").rstrip(".") + "s"
-    return (f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else "") + text
 
 
 def _meta(meta: ObjectMeta, labels: Mapping[str, str], usage: Usage) -> ObjectMeta:

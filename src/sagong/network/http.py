@@ -24,28 +24,36 @@ class Answer:
 
 Routes = Mapping[str, Callable[[], Answer]]
 """Path to what computes its answer; "" answers every path that has no route of its own."""
+Headers = Mapping[str, str]
+"""A request's, names in lower case."""
+ByHeaders = Mapping[str, Callable[[Headers], Answer]]
+"""Path to what computes an answer that depends on the request's headers."""
 
 
-async def listen(routes: Routes, host: str | Sequence[str] | None, port: int) -> asyncio.Server:
+async def listen(routes: Routes, host: str | Sequence[str] | None, port: int, by_headers: ByHeaders | None = None) -> asyncio.Server:
     """Serve the routes until the server is closed; host None means all addresses. Raises OSError when the port is taken."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             async with asyncio.timeout(_TIMEOUT):
                 head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(respond(head, routes))
+                writer.write(respond(head, routes, by_headers or {}))
                 await writer.drain()
         writer.close()
 
     return await asyncio.start_server(handle, host, port, limit=_HEAD)
 
 
-def respond(head: bytes, routes: Routes) -> bytes:
+def respond(head: bytes, routes: Routes, by_headers: ByHeaders | None = None) -> bytes:
     """Return the whole response to a request's head."""
     method, target, *_ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
-    found = routes.get(target.partition("?")[0]) or routes.get("")
+    path = target.partition("?")[0]
+    found = routes.get(path) or routes.get("")
+    choosy = (by_headers or {}).get(path)
     if method not in ("GET", "HEAD"):
         answer = Answer("405 method not allowed\n", 405)
+    elif choosy is not None:
+        answer = choosy(_headers(head))
     elif found is None:
         answer = Answer("404 page not found\n", 404)
     else:
@@ -54,3 +62,13 @@ def respond(head: bytes, routes: Routes) -> bytes:
     headers = {"Content-Type": answer.content_type, **answer.headers, "Content-Length": str(len(body)), "Connection": "close"}
     lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + (b"" if method == "HEAD" else body)
+
+
+def _headers(head: bytes) -> Headers:
+    found: dict[str, str] = {}
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            key = name.strip().lower()
+            found[key] = f"{found[key]},{value.strip()}" if key in found else value.strip()
+    return found

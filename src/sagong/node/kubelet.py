@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+import platform
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from sagong.api.clock import Clock, Random
 from sagong.api.exposition import Family
@@ -56,7 +58,7 @@ from sagong.node.meters.resizes import waiting
 from sagong.node.meters.volumes import totals
 from sagong.node.mirrors import Mirrors
 from sagong.node.node_reporter import NodeObserver, NodeReporter
-from sagong.node.node_status import NodeSettings
+from sagong.node.node_status import VERSION, NodeSettings
 from sagong.node.observe import Observer
 from sagong.node.pod_network import PodNetwork
 from sagong.node.pod_resources import PodResources
@@ -89,18 +91,33 @@ from sagong.node.volumes.sources import ObjectCache
 from sagong.node.volumes.tokens import TokenCache
 from sagong.node.workers import Machinery
 
+if TYPE_CHECKING:
+    from sagong.api.zpages import Zpages
+
 FIRST_CRASH_DELAY = 10.0
 RUNTIME_RETRY = 0.2
 log = logging.getLogger(__name__)
 
 
 class Kubelet:
-    """One node. `client` is None for a node that runs only static pods; `process` is what /metrics shows of the process."""
+    """One node. `client` is None for a node that runs only static pods.
+
+    `process` is what /metrics shows of the process, `started` when it began: now, if nobody says; `command` is the flags it got.
+    """
 
     def __init__(
-        self, config: KubeletConfig, client: Client | None, clock: Clock, random: Random, process: Callable[[], Iterable[Family]] = tuple
+        self,
+        config: KubeletConfig,
+        client: Client | None,
+        clock: Clock,
+        random: Random,
+        process: Callable[[], Iterable[Family]] = tuple,
+        *,
+        started: Callable[[], datetime] | None = None,
+        command: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._process = process
+        now = clock.now()
+        self._process, self._started, self._command = process, started or (lambda: now), command
         self.config, self.clock, self.random = config, clock, random
         self._channel = Channel(config.runtime_socket)
         self.meter = KubeletMeter(clock, machine.booted())
@@ -376,9 +393,18 @@ class Kubelet:
                 statistics=statistics,
                 slis=slis,
                 meter=self.meter.requests,
+                zpages=self._zpages,
             )
             tasks.append(serving)
         return [*tasks, self._with_api(self.api, self.mirrors)] if self.api and self.mirrors else tasks
+
+    def _zpages(self, paths: Iterable[str]) -> Zpages:
+        from sagong.api import zpages  # noqa: PLC0415 - rarely asked for
+        from sagong.node.server.flags import flags  # noqa: PLC0415 - see above
+
+        language = f"python{platform.python_version()}"
+        process = zpages.Process("kubelet", VERSION, language, self._started(), flags(self.config, self._command))
+        return zpages.Zpages(process, paths, self.clock, self.random)
 
     def _rotator(self) -> LogRotator:
         size = parse(self.config.containerLogMaxSize).value()

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sagong.api.clock import Clock, Random
@@ -31,6 +32,7 @@ from sagong.server.registry import serving
 from sagong.server.registry.registry import Registry
 from sagong.server.registry.storage import Storage
 from sagong.server.storage_events import StorageEvents
+from sagong.server.zpages import PATHS, Zpages
 from sagong.store.base import Store
 
 if TYPE_CHECKING:
@@ -52,11 +54,12 @@ class ApiServer:
         encryption: Encryption | None = None,
         loaded: Callable[[], None] = nothing,
         process: Callable[[], Iterable[Metric]] = tuple,
+        started: Callable[[], datetime] | None = None,
     ) -> None:
         """Put everything together.
 
         `encryption` is what the store seals with, `loaded` is called when all that writes need is imported, `process` is what
-        /metrics shows of the process.
+        /metrics shows of the process, `started` when it began: now, if nobody says.
 
         Raises OSError, ValueError for files that cannot be used.
         """
@@ -79,6 +82,8 @@ class ApiServer:
         metrics = Metrics(store, self.table)
         metrics.more += [self.registry.metrics, self.aggregator.metrics, StorageEvents(store, self.table).families]
         self.pages["/metrics"] = metrics.page
+        now = clock.now()
+        self.pages |= dict.fromkeys(PATHS, Zpages(config, self.pages, started or (lambda: now), clock=clock, random=random))
         limiting = limiters.plug(config, self.registry, self.objects, self.pages, metrics)
         audit, auditing = parts.audit_of(config, self.registry)
         dispatch = Dispatch(self.registry, self.pages, self.aggregator)

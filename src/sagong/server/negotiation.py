@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from typing import NamedTuple
 
+from sagong.api import accept as accepts
 from sagong.api.errors import BadRequestError, NotAcceptableError, UnsupportedMediaTypeError
 from sagong.api.field_errors import quote
 from sagong.server.messages import JSON, Request
@@ -14,8 +14,6 @@ YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 MEDIA = (JSON, YAML, PROTOBUF)
 _CACHED, _LONGEST = 512, 16_384
-_AGENTS = ("curl", "Wget", "Mozilla/5.0")
-_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _INCLUDED = ("", "Metadata", "Object", "None")
 _TARGETS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
@@ -29,12 +27,6 @@ class Representation(NamedTuple):
     pretty: bool = False
 
 
-class _Clause(NamedTuple):
-    media: str
-    parameters: dict[str, str]
-    quality: float
-
-
 def representation(request: Request, *, targets: bool = True) -> Representation:
     """Choose the answer's representation. Raises NotAcceptableError."""
     accept = ",".join(request.headers.get("accept", ()))
@@ -44,9 +36,8 @@ def representation(request: Request, *, targets: bool = True) -> Representation:
 
 def wants_pretty(request: Request) -> bool:
     """Tell whether somebody reads the answer: the client says so, or is one of those that people use."""
-    if request.query_string and "pretty" in request.query_string and (said := request.param("pretty")):
-        return said in _TRUE
-    return request.header("user-agent").startswith(_AGENTS)
+    said = request.param("pretty") if request.query_string and "pretty" in request.query_string else ""
+    return accepts.wants_pretty(request.header("user-agent"), said)
 
 
 def representation_of(request: Request, *, custom: bool) -> Representation:
@@ -80,12 +71,12 @@ def of_status(request: Request) -> Representation:
 def _choose(accept: str, targets: bool) -> Representation:  # noqa: FBT001 - a cache key
     if not accept:
         return Representation()
-    clauses = [clause for clause in _clauses(accept) if clause.quality > 0]
-    if any(_covers(clause.media, JSON) for clause in clauses):
+    clauses = [clause for clause in accepts.clauses(accept) if clause.quality > 0]
+    if any(accepts.covers(clause.media, JSON) for clause in clauses):
         # What is stored is JSON: protobuf costs the server much and saves nobody anything. Clients offer it first by habit.
         clauses = [clause for clause in clauses if clause.media != PROTOBUF]
     for clause in sorted(clauses, key=lambda clause: -clause.quality):
-        media = next((media for media in MEDIA if _covers(clause.media, media)), None)
+        media = next((media for media in MEDIA if accepts.covers(clause.media, media)), None)
         if media is None:
             continue
         target = clause.parameters.get("as", "")
@@ -96,21 +87,6 @@ def _choose(accept: str, targets: bool) -> Representation:  # noqa: FBT001 - a c
         if targets and target in _TARGETS and clause.parameters.get("g") == "meta.k8s.io" and version in ("v1", "v1beta1"):
             return Representation(media, target, version, pretty)
     raise NotAcceptableError(f"406: Not Acceptable\n\nAvailable representations: {', '.join(MEDIA)}", generic=True)
-
-
-def _clauses(accept: str) -> Iterator[_Clause]:
-    for text in accept.split(","):
-        media, *rest = (part.strip() for part in text.split(";"))
-        parameters = {key.strip(): value.strip() for key, _, value in (part.partition("=") for part in rest)}
-        try:
-            quality = float(parameters.get("q", "1"))
-        except ValueError:
-            quality = 1.0
-        yield _Clause(media.lower(), parameters, quality)
-
-
-def _covers(accepted: str, media: str) -> bool:
-    return accepted in (media, "*/*") or (accepted.endswith("/*") and media.startswith(accepted[:-1]))
 
 
 def body_media(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""The kubelet's page of metrics, as a real kubelet with a real containerd serves it."""
+"""The kubelet's page of metrics, and what it says of its process, as a real kubelet with a real containerd serves it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,9 @@ async def test_a_life_of_a_pod_is_on_the_page(rig: Rig) -> None:
         await restart(here)
         _, samples = exposed(await ask(port, "/metrics"))
         _, probes = exposed(await ask(port, "/metrics/probes"))
+        status, flags = await ask(port, "/statusz"), await ask(port, "/flagz")
+    assert status.rstrip().endswith("/configz /flagz /healthz /metrics")
+    assert any(line.startswith("port") and line.endswith(str(port)) for line in flags.splitlines())
     plugin = 'plugin_name="kubernetes.io/empty-dir"'
     for state in ("actual", "desired"):
         assert samples[f'volume_manager_total_volumes{{{plugin},state="{state}_state_of_world"}}'] == 1

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
-from tests.node.builders import HandClock, pod
+from tests.node.builders import FixedRandom, HandClock, pod
 
 from sagong.api.types.authentication import TokenReview, UserInfo
 from sagong.api.types.authorization import SubjectAccessReview
@@ -24,6 +24,7 @@ from sagong.api.types.core import (
     ContainerStatus,
     Pod,
 )
+from sagong.api.zpages import Process, Zpages
 from sagong.node.cri import api_pb2 as cri
 from sagong.node.server.app import KubeletServer
 from sagong.node.server.auth import AuthSettings, Gatekeeper, subresources, user_of
@@ -92,7 +93,16 @@ class Reviewer:
 async def served(world: World, reviewer: Reviewer | None = None) -> AsyncIterator[int]:
     clock = HandClock()
     settings = AuthSettings(anonymous=reviewer is None, always_allow=reviewer is None)
-    server = KubeletServer(world, world, Gatekeeper(reviewer, "n1", clock, settings), RealSleep(), None, world.log.parent)  # type: ignore[arg-type] # a runtime in parts
+    process = Process("kubelet", "v1.36.0+sagong", "python3", clock.now(), {"node-ip": "10.0.0.1"})
+    server = KubeletServer(
+        world,
+        world,  # type: ignore[arg-type] # a runtime in parts
+        Gatekeeper(reviewer, "n1", clock, settings),
+        RealSleep(),
+        None,
+        world.log.parent,
+        zpages=lambda paths: Zpages(process, paths, clock, FixedRandom()),
+    )
     listening = await asyncio.start_server(server.connected, "127.0.0.1", 0)
     async with listening:
         yield listening.sockets[0].getsockname()[1]
@@ -129,6 +139,27 @@ async def test_plain_paths(tmp_path: Path) -> None:
         assert (await get(port, "/logs/0.log"))[1] == LOG
         assert (await get(port, "/logs/%2e%2e/%2e%2e/etc/passwd"))[0] == 404
         assert (await get(port, "/nothing"))[0] == 404
+
+
+async def test_what_the_kubelet_says_of_its_process(tmp_path: Path) -> None:
+    async with served(World(tmp_path)) as port:
+        status, body = await get(port, "/statusz")
+        assert (status, body.splitlines()[1]) == (200, b"kubelet statusz")
+        assert body.endswith(b"Paths= /configz /flagz /healthz /metrics\n")
+        assert (await get(port, "/flagz"))[1].endswith(b"\nnode-ip=10.0.0.1\n")
+        status, body = await get(port, "/flagz", Accept="application/json;v=v1alpha1;g=config.k8s.io;as=Flagz")
+        assert (status, msgspec.json.decode(body)["flags"]) == (200, {"node-ip": "10.0.0.1"})
+        assert (await get(port, "/flagz", Accept="application/json"))[0] == 406
+        assert (await get(port, "/statusz/more"))[0] == 404
+
+
+@pytest.mark.parametrize(("allowed", "path"), [("statusz", "/statusz"), ("configz", "/flagz")])
+async def test_each_of_those_pages_has_its_own_right(tmp_path: Path, allowed: str, path: str) -> None:
+    async with served(World(tmp_path), Reviewer(allowed)) as port:
+        assert (await get(port, path, Authorization="Bearer good"))[0] == 200
+    async with served(World(tmp_path), Reviewer("proxy", "metrics")) as port:
+        refused = f"Forbidden (user=ann, verb=get, resource=nodes, subresource(s)={allowed})\n".encode()
+        assert await get(port, path, Authorization="Bearer good") == (403, refused)
 
 
 async def test_callers_are_identified_and_asked_about(tmp_path: Path) -> None:

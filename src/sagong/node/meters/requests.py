@@ -14,7 +14,7 @@ _LABELS = ("method", "path", "server_type", "long_running")
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "CONNECT", "TRACE"})
 _PATHS = frozenset(
     {
-        *("healthz", "pods", "runningpods", "configz", "stats", "logs", "checkpoint"),
+        *("healthz", "pods", "runningpods", "configz", "stats", "logs", "checkpoint", "statusz", "flagz"),
         *("metrics", "metrics/cadvisor", "metrics/probes", "metrics/resource"),
         *("run", "exec", "attach", "portForward", "containerLogs"),
     }

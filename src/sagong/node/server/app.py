@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from sagong.api.accept import wants_pretty
 from sagong.api.clock import Clock, format_time
 from sagong.api.exposition import CONTENT_TYPE
 from sagong.api.slis import Slis
@@ -25,7 +27,12 @@ from sagong.node.server.http import Exchange, HttpError, serve_connection
 from sagong.node.server.logs import ContainerLogs
 from sagong.node.server.streaming import Streaming
 
+if TYPE_CHECKING:
+    from sagong.api.zpages import Zpages
+
 _CHECKS = ("ping", "log", "syncloop")
+_LISTED = ("/configz", "/flagz", "/healthz", "/metrics")
+"""What /statusz tells of: what the kubelet says of itself, not what there is about its pods."""
 _READ_LIMIT = 256 << 10
 _RELOAD_SECONDS = 5.0
 log = logging.getLogger(__name__)
@@ -95,6 +102,8 @@ class KubeletServer:
     checkpoints: Path = field(default=Path("/var/lib/kubelet/checkpoints"))
     slis: Slis = field(default_factory=Slis)
     meter: RequestMeter | None = None
+    zpages: Callable[[Iterable[str]], Zpages] | None = None
+    """makes /statusz and /flagz, told which paths to list; they are not there without it"""
 
     def __post_init__(self) -> None:
         self._logs = ContainerLogs(self.host, self.runtime, self.clock)
@@ -114,6 +123,7 @@ class KubeletServer:
             "stats": (self._stats, 0, 1),
             "metrics": (self._metrics, 0, 1),
             "logs": (self._files, 0, 64),
+            **(dict.fromkeys(("statusz", "flagz"), (self._zpage, 0, 0)) if self.zpages else {}),
         }
 
     async def run(self, address: str, port: int, tls: Tls, ready: Callable[[int], None] = lambda _: None) -> None:
@@ -172,6 +182,17 @@ class KubeletServer:
 
     async def _configz(self, exchange: Exchange) -> None:
         await exchange.send_json({"kubeletconfig": self.host.settings()})
+
+    @functools.cached_property
+    def _zpages(self) -> Zpages:
+        assert self.zpages is not None
+        return self.zpages(_LISTED)
+
+    async def _zpage(self, exchange: Exchange) -> None:
+        request = exchange.request
+        pretty = wants_pretty(request.headers.get("user-agent", ""), request.first("pretty"))
+        answer = self._zpages.answer(request.path.rstrip("/"), request.headers.get("accept", ""), pretty=pretty)
+        await exchange.send(answer.status, answer.body, answer.content_type, answer.headers)
 
     async def _exec(self, exchange: Exchange, namespace: str, name: str, *rest: str) -> None:
         # a pod's uid may stand between its name and the container's

@@ -79,10 +79,12 @@ class Exchange:
         """Return the client's certificate, which TLS has verified, as ssl describes it; None without one."""
         return self.writer.get_extra_info("peercert") or None
 
-    async def send(self, status: int, body: bytes | str, content_type: str = "text/plain; charset=utf-8") -> None:
+    async def send(
+        self, status: int, body: bytes | str, content_type: str = "text/plain; charset=utf-8", headers: Mapping[str, str] | None = None
+    ) -> None:
         """Answer at once."""
         data = body.encode() if isinstance(body, str) else body
-        self._head(status, {"content-type": content_type, "content-length": str(len(data))})
+        self._head(status, {"content-type": content_type, "content-length": str(len(data)), **(headers or {})})
         self.writer.write(data if self.request.method != "HEAD" else b"")
         await self.writer.drain()
 

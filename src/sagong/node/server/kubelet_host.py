@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +20,9 @@ from sagong.node.server.app import KubeletServer, Statistics, Tls
 from sagong.node.server.auth import AuthSettings, Gatekeeper, Reviewer
 from sagong.node.status_manager import StatusManager
 from sagong.node.workers import PodWorker
+
+if TYPE_CHECKING:
+    from sagong.api.zpages import Zpages
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ async def serve(
     statistics: Statistics | None = None,
     slis: Slis,
     meter: RequestMeter,
+    zpages: Callable[[Iterable[str]], Zpages],
 ) -> None:
     """Serve as the configuration says, until cancelled. Raises OSError when the port is taken."""
     config = host.config
@@ -92,5 +96,6 @@ async def serve(
         Path(config.rootDir, "checkpoints"),
         slis,
         meter,
+        zpages,
     )
     await server.run(config.address, config.port, Tls(certificate, key, config.authentication.x509.clientCAFile, preferred))
