@@ -55,6 +55,25 @@ async def test_old_versions_warn_and_what_there_is_not_is_refused(tmp_path: Path
         assert (answer.status, answer.body["reason"]) == (406, "NotAcceptable")
 
 
+async def test_requests_are_counted_as_what_was_answered(tmp_path: Path) -> None:
+    async with running(tmp_path) as api:
+        for accept in ("text/plain", named("Statusz"), named("Statusz", "v1alpha1")):
+            await api("GET", "/statusz", accept=accept)
+        await api("GET", "/flagz", accept="application/xml")
+        lines = (await api("GET", "/metrics")).raw.decode().splitlines()
+    for code, resource, group, version in (
+        (200, "statusz", "", ""),
+        (200, "statusz", "config.k8s.io", "v1beta1"),
+        (200, "statusz", "config.k8s.io", "v1alpha1"),
+        (406, "flagz", "", ""),
+    ):
+        about = f'dry_run="",group="{group}",resource="{resource}",scope="",subresource="",system_client="",verb="GET",version="{version}"'
+        assert f'apiserver_request_total{{code="{code}",component="apiserver",{about}}} 1' in lines
+    old = [line for line in lines if line.startswith("apiserver_requested_deprecated_apis{")]
+    labels = 'group="config.k8s.io",removed_release="",resource="statusz",subresource="",version="v1alpha1"'
+    assert old == [f"apiserver_requested_deprecated_apis{{{labels}}} 1"]
+
+
 async def test_both_are_for_who_monitors(tmp_path: Path) -> None:
     async with running(tmp_path) as api:
         for path in ("/statusz", "/flagz"):

@@ -41,12 +41,18 @@ class Process(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What is answered; `warning` is for a Warning header, "" for none."""
+    """What is answered: a document of a version, or text; `warning` is for a Warning header, "" for none."""
 
     body: bytes
     status: int = 200
     content_type: str = f"{_TEXT}; charset=utf-8"
     warning: str = ""
+    version: str = ""
+
+    @property
+    def group(self) -> str:
+        """The API group of a document, "" of text."""
+        return _GROUP if self.version else ""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -77,6 +83,7 @@ class Zpages:
             _encoded(document, chosen.media, pretty=pretty or chosen.pretty),
             content_type=f"{chosen.media};g={_GROUP};v={chosen.version};as={kind}",
             warning=warning if _DEPRECATED[chosen.version] else "",
+            version=chosen.version,
         )
 
     def _status(self) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from sagong.server.pages import VERSION
 from sagong.server.request_metrics import RequestMetrics
 from sagong.store.base import Sized, Store
 
+_OLD_DOCUMENTS = ("config.k8s.io", "v1alpha1")
+"""Of /statusz and /flagz."""
 _BUILD = {
     "major": "major",
     "minor": "minor",
@@ -76,7 +78,8 @@ class Metrics(RequestMetrics):
         """Tell which deprecated resources have been asked for."""
         asked = Metric("apiserver_requested_deprecated_apis", "gauge", "Deprecated APIs that have been requested, by their labels.")
         for group, version, plural, subresource in sorted(self.resources()):
-            if not group and (version, plural) in DEPRECATED:  # all of them are of the core group
+            of_core = not group and (version, plural) in DEPRECATED  # all resources that are deprecated are of that group
+            if of_core or (group, version) == _OLD_DOCUMENTS:
                 asked.add(1, group=group, version=version, resource=plural, subresource=subresource, removed_release="")
         return asked
 

@@ -111,7 +111,7 @@ class RequestMetrics:
         known = row is not None and (not info.subresource or row.subresource(info.subresource) is not None)
         known = known and len(self._by_labels) < _MOST_KINDS
         scope = "" if not known else "resource" if info.name or verb == "create" else "namespace" if info.namespace else "cluster"
-        resource = (info.group, info.version, info.resource, info.subresource) if known else ("",) * 4
+        resource = (info.group, info.version, info.resource, info.subresource) if known or not info.resource_request else ("",) * 4
         shown = "CONNECT" if info.subresource in _CONNECTS else _VERBS.get(verb, _OTHER)
         labels = (shown, *resource, scope, "apiserver")
         kind = self._by_labels.get((labels, dry_run, client))

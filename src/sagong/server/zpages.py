@@ -37,9 +37,13 @@ class Zpages:
             self._made = self._make()
         request = exchange.request
         accept = ",".join(request.headers.get("accept", ()))
-        answer = self._made.answer(exchange.info.path.rstrip("/"), accept, pretty=wants_pretty(request))
+        path = exchange.info.path.rstrip("/")
+        answer = self._made.answer(path, accept, pretty=wants_pretty(request))
+        # counted as what was answered, which only now is known
+        exchange.info = exchange.info._replace(group=answer.group, version=answer.version, resource=path.strip("/"))
         if answer.warning:
             exchange.warnings.append(answer.warning)
+            exchange.annotations["k8s.io/deprecated"] = "true"
         return Response(answer.body, answer.status, answer.content_type)
 
     def _make(self) -> zpages.Zpages:
