@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.server.harness import running
+from tests.server.harness import MERGE, STRATEGIC, running
 
 from sagong.api.resources import TABLE, Resource
 from sagong.server.registry.kept import kept_by_patch, without_known
@@ -90,3 +90,19 @@ async def test_a_new_status_with_any_rest_changes_nothing_else(tmp_path: Path, e
         assert (await api("PUT", f"{jobs}/a/status", encode(other))).status == 409
         wrong = {**(await api.ok("GET", f"{jobs}/a")), "status": {"active": -1}}
         assert (await api("PUT", f"{jobs}/a/status", encode(wrong))).status == 422
+
+
+@pytest.mark.parametrize("kind", [MERGE, STRATEGIC, ""])
+async def test_a_status_is_completed_by_its_spec(tmp_path: Path, kind: str) -> None:
+    async with running(tmp_path) as api:
+        await api.namespace("statuses")
+        services = "/api/v1/namespaces/statuses/services"
+        made = await api.ok("POST", services, {"metadata": {"name": "s"}, "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}})
+        new = {"metadata": {"annotations": {"a": "b"}}, "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.1"}]}}}
+        if kind:
+            answer = await api.ok("PATCH", f"{services}/s/status", new, Content_Type=kind)
+            assert answer["metadata"]["annotations"] == {"a": "b"}
+        else:
+            answer = await api.ok("PUT", f"{services}/s/status", {**made, "status": new["status"]})
+        assert answer["status"]["loadBalancer"]["ingress"] == [{"ip": "203.0.113.1", "ipMode": "VIP"}]
+        assert answer["spec"] == made["spec"]

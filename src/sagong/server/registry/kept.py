@@ -15,6 +15,8 @@ _ABOUT: Mapping[str, frozenset[str]] = {
     "status": frozenset({"apiVersion", "kind", "metadata", "status"}),
 }
 """The members that a write may be about which leaves the rest alone, by subresource."""
+_WHOLE = frozenset({"services", "customresourcedefinitions"})
+"""Kinds whose status is completed by what their spec says: addresses' modes by a service's type, stored versions by its versions."""
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
 
@@ -53,7 +55,9 @@ def without_kept(obj: Any, names: tuple[str, ...]) -> Any:
 
 
 def _about(row: Resource, subresource: str) -> frozenset[str]:
-    return _ABOUT.get(subresource, frozenset()) if row.module is not None and versions.is_stored(row) else frozenset()
+    if row.module is None or not versions.is_stored(row) or (subresource and row.plural in _WHOLE):
+        return frozenset()
+    return _ABOUT.get(subresource, frozenset())
 
 
 def _others(row: Resource, about: frozenset[str]) -> tuple[str, ...]:
