@@ -13,12 +13,12 @@ from tests.client.scripted import AT_ONCE, MIDWAY, End, How, ScriptedServer
 from tests.virtual import loop
 from tests.virtual.loop import SeededRandom, VirtualClock
 
-from sagong.api.errors import ApiError, GoneError
+from sagong.api.errors import ApiError, ForbiddenError, GoneError
 from sagong.api.types.core import ConfigMap
 from sagong.client.client import Client
 from sagong.client.config import ClientConfig
 from sagong.client.connection import ServerUnreachableError
-from sagong.client.informer import FIRST_PAUSE, LONGEST_PAUSE, PAGE, Informer
+from sagong.client.informer import FIRST_PAUSE, LONGEST_PAUSE, PAGE, TRIES, Informer
 
 Change = Callable[[ScriptedServer], Any]
 CHANGES: tuple[Change, ...] = (
@@ -105,7 +105,7 @@ def test_a_watch_that_ends_after_any_event(how: How, after: int, apart: float) -
             await asyncio.sleep(FOR_LONG)
             followed.check()
             lists = followed.server.asked.count("list")
-            if how in ("closed", "lost"):
+            if how != "gone":
                 assert lists == 1, "it goes on where it was"
                 each = [("a", "1"), ("b", "1"), ("a", "2"), ("c", "1"), ("b", "gone"), ("b", "3"), ("c", "2"), ("a", "gone"), ("d", "1")]
                 assert followed.mirror.calls == each, "each change is told once, in order"
@@ -125,6 +125,19 @@ def test_watches_that_do_not_begin(how: How) -> None:
             await asyncio.sleep(FOR_LONG)
             followed.check()
             assert not followed.server.ends
+
+    run(main)
+
+
+@pytest.mark.parametrize(("refusals", "lists"), [(1, 1), (TRIES - 1, 1), (TRIES, 2), (2 * TRIES, 3)])
+def test_a_watch_that_is_refused_again_and_again(refusals: int, lists: int) -> None:
+    async def main() -> None:
+        async with following(*[End("refused")] * refusals) as followed:
+            await asyncio.sleep(FOR_LONG)
+            followed.server.put("new", "1")
+            await asyncio.sleep(FOR_LONG)
+            followed.check()
+            assert followed.server.asked.count("list") == lists, "it goes on where it was, but not for ever"
 
     run(main)
 
@@ -202,7 +215,10 @@ def test_a_bookmark_is_where_the_watch_goes_on_and_what_waiters_wait_for() -> No
     [
         ((), ["list", f"list {PAGE}", f"list {2 * PAGE}"]),
         ((None, GoneError("too old")), ["list", f"list {PAGE}", "list", f"list {PAGE}", f"list {2 * PAGE}"]),
-        ((None, None, ServerUnreachableError("lost")), ["list", f"list {PAGE}", f"list {2 * PAGE}"] * 2),
+        ((None, None, ServerUnreachableError("lost")), ["list", f"list {PAGE}", f"list {2 * PAGE}", f"list {2 * PAGE}"]),
+        ((None, *[ApiError("not now")] * (TRIES - 1)), ["list", *[f"list {PAGE}"] * TRIES, f"list {2 * PAGE}"]),
+        ((None, *[ApiError("not now")] * TRIES), ["list", *[f"list {PAGE}"] * TRIES, "list", f"list {PAGE}", f"list {2 * PAGE}"]),
+        ((None, ForbiddenError("no more")), ["list", f"list {PAGE}", "list", f"list {PAGE}", f"list {2 * PAGE}"]),
         ((ApiError("not now"), ApiError("not now")), ["list", "list", "list", f"list {PAGE}", f"list {2 * PAGE}"]),
     ],
 )

@@ -1,8 +1,9 @@
 """A local, current copy of one kind: list, then watch from there, for ever.
 
 The watch resumes at the last revision seen, after any interruption. Only when the server no longer has that revision (410, or
-a server whose history is another) is the kind listed again; what vanished meanwhile is then reported as deleted. All readers
-share the stored objects: `copy()` before changing one.
+a server whose history is another), or has nothing but errors for it, is the kind listed again; what vanished meanwhile is then
+reported as deleted. A page that fails is asked for again: of many pages one will. All readers share the stored objects: `copy()`
+before changing one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sagong.api.clock import Clock
 from sagong.api.errors import ApiError, GoneError
 from sagong.api.resources import Resource
 from sagong.client.client import Client
-from sagong.client.endpoint import Endpoint, Identity, endpoint_of
+from sagong.client.endpoint import Endpoint, Identity, ListOf, endpoint_of
 
 T = TypeVar("T")
 Handler = Callable[[T | None, T | None], None]
@@ -25,6 +26,8 @@ Handler = Callable[[T | None, T | None], None]
 PAGE = 500
 WATCH_SECONDS = 300  # and up to as much again, so that watches do not end together
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
+TRIES = 5
+"""how often a page, or a watch at one revision, is asked for while the server has errors"""
 NAMESPACE_INDEX = "namespace"
 log = logging.getLogger(__name__)
 
@@ -116,16 +119,18 @@ class Informer(Generic[T]):
 
     async def run(self) -> None:
         """Follow the server until cancelled."""
-        pause = FIRST_PAUSE
+        pause, refused = FIRST_PAUSE, 0
         while True:
-            started = self._clock.monotonic()
+            started, before = self._clock.monotonic(), self._version
             try:
                 await self._follow()
             except GoneError:
                 self._version = ""
             except ApiError as error:
                 log.warning("%s: %s", self.endpoint.resource.group_resource, error)
-                self._version = ""
+                refused = refused + 1 if self._version == before else 1
+                if not _passes(error) or refused == TRIES:
+                    self._version, refused = "", 0
             except OSError as error:
                 log.debug("%s: %s", self.endpoint.resource.group_resource, error)
             if self._clock.monotonic() - started > LONGEST_PAUSE:
@@ -157,14 +162,7 @@ class Informer(Generic[T]):
         fresh: dict[str, T] = {}
         token = version = ""
         while True:
-            page = await self._client.list(
-                self.endpoint,
-                self._namespace,
-                label_selector=self._labels,
-                field_selector=self._fields,
-                limit=PAGE,
-                continue_token=token,
-            )
+            page = await self._page(token)
             version = page.resourceVersion
             for obj in page.items:
                 fresh[_key(self.endpoint.identity(obj))] = obj
@@ -177,6 +175,25 @@ class Informer(Generic[T]):
             self._put(obj, self.endpoint.identity(obj))
         self._advance(version)
         self.synced.set()
+
+    async def _page(self, token: str) -> ListOf[T]:
+        """Ask for a page, again when that fails. Raises GoneError at once: the list has to begin anew."""
+        tries = 0
+        while True:
+            try:
+                return await self._client.list(
+                    self.endpoint,
+                    self._namespace,
+                    label_selector=self._labels,
+                    field_selector=self._fields,
+                    limit=PAGE,
+                    continue_token=token,
+                )
+            except (ApiError, OSError) as error:
+                tries += 1
+                if not token or tries == TRIES or not _passes(error):
+                    raise
+            await self._clock.sleep(min(FIRST_PAUSE * 2**tries, LONGEST_PAUSE) * (1 + self._client.random.uniform()))
 
     def _put(self, new: T, named: Identity) -> None:
         _trim(new)
@@ -238,6 +255,11 @@ class Informer(Generic[T]):
                 future = heapq.heappop(self._waiting)[2]
                 if not future.done():
                     future.set_result(None)
+
+
+def _passes(error: ApiError | OSError) -> bool:
+    """Tell whether a server that says this may well say something else a moment later."""
+    return isinstance(error, OSError) or error.code in (429, 500, 502, 503)
 
 
 def _key(named: Identity) -> str:

@@ -30,7 +30,7 @@ from sagong.controllers.queue_names import queue_of
 from sagong.controllers.view import INDEXES, View, controller_of
 
 T = TypeVar("T")
-OBSERVE_LIMIT = 30.0  # seconds until a write that no informer shows is taken for seen
+OBSERVE_LIMIT = 300.0  # seconds until a write that no informer shows is taken for seen; as long as upstream expects its own
 MANAGER = "kube-controller-manager"
 log = logging.getLogger(__name__)
 
