@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.controllers.world import World, meta, node, run_pods, selector, set_ready, template
@@ -11,9 +11,12 @@ from tests.controllers.world import World, meta, node, run_pods, selector, set_r
 from sagong.api.clock import format_time
 from sagong.api.types.apps import ControllerRevision, DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy, RollingUpdateDaemonSet
 from sagong.api.types.core import Node, Pod, Taint, Toleration
+from sagong.api.types.meta import ObjectMeta, OwnerReference
 from sagong.controllers.daemonset.loop import controller
 from sagong.controllers.daemonset.placement import should_run, target_node
+from sagong.controllers.declaration import Key
 from sagong.controllers.history import template_of
+from sagong.controllers.view import View
 
 CONTROLLER = controller()
 
@@ -188,3 +191,14 @@ def test_a_set_being_deleted_is_left_to_the_garbage_collector() -> None:
     world = World(ds, node("n0"))
     world.reconcile(CONTROLLER, "agent")
     assert not world.list(Pod)
+
+
+def test_a_revision_that_is_added_by_hand_is_not_taken_away_at_once() -> None:
+    watch = next(found for found in controller().watches if found.kind is ControllerRevision)
+    assert watch.changed is not None
+    owner = OwnerReference(apiVersion="apps/v1", kind="DaemonSet", name="ds", uid="1", controller=True)
+    revision = ControllerRevision(metadata=ObjectMeta(name="r", namespace="ns", ownerReferences=[owner]))
+    assert [watch.changed(*change) for change in ((None, revision), (revision, revision), (revision, None))] == [False, True, True]
+    view = cast("View", None)
+    assert list(watch.keys(view, revision)) == [Key("ns", "ds")]
+    assert list(watch.keys(view, ControllerRevision(metadata=ObjectMeta(name="r", namespace="ns")))) == []

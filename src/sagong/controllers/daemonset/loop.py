@@ -17,7 +17,7 @@ from sagong.controllers.daemonset.update import Moves, allows_surge, rolling_upd
 from sagong.controllers.declaration import Controller, Key, Watch, updated, writes
 from sagong.controllers.history import HASH_LABEL, Revisions, revisions, surplus
 from sagong.controllers.ownership import claim, selecting
-from sagong.controllers.view import View, controlled, orphans
+from sagong.controllers.view import View, controlled, controller_of, orphans
 
 BURST = 250
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 15 * 60.0
@@ -66,8 +66,10 @@ def controller() -> Controller:
             Watch(DaemonSet),
             Watch(Pod, selecting(DaemonSet, selector_of)),
             Watch(Node, _all_sets, updated(_placement_changed)),
+            # as upstream: one that is added changes nothing yet, and who adds it by hand may still be at work
+            Watch(ControllerRevision, _owning_set, lambda old, _: old is not None),
         ),
-        owns=(Pod, ControllerRevision),
+        owns=(Pod,),
         writes=writes(
             ("create delete patch", Pod),
             ("create update delete patch", ControllerRevision),
@@ -76,6 +78,11 @@ def controller() -> Controller:
         reconcile=reconcile,
         workers=2,
     )
+
+
+def _owning_set(_view: View, revision: ControllerRevision) -> Iterable[Key]:
+    owner = controller_of(revision)
+    return (Key(revision.metadata.namespace, owner.name),) if owner is not None and owner.kind == "DaemonSet" else ()
 
 
 def plan(
