@@ -357,3 +357,20 @@ def test_a_deletion_is_waited_for(uid: str, change: Change, *, over: bool) -> No
             await followed.informer.wait_deleted("n", "never", "")
 
     run(main)
+
+
+def test_who_waits_is_let_go_when_nobody_follows_any_more() -> None:
+    async def main() -> None:
+        server = ScriptedServer(VirtualClock(asyncio.get_running_loop()))
+        server.put("a", "1")
+        followed = Followed(server)
+        task = asyncio.ensure_future(followed.informer.run())
+        await followed.informer.wait_synced()
+        waiting = asyncio.gather(followed.informer.wait_revision(str(server.revision + 5)), followed.informer.wait_deleted("n", "a", ""))
+        await asyncio.sleep(FOR_LONG)
+        assert not waiting.done()
+        task.cancel()
+        async with asyncio.timeout(1):
+            await waiting
+
+    run(main)

@@ -52,12 +52,16 @@ def parse_duration(text: str) -> float:
     return -total if text.startswith("-") else total
 
 
+_SECOND = 1000
+"""in milliseconds"""
+
+
 def format_duration(seconds: float) -> str:
     """Return a duration as Go prints it, to the millisecond: `500ms`, `15.02s`, `1m0s`."""
-    whole = round(seconds * 1000)
-    if 0 < whole < 1000:  # noqa: PLR2004 - a second has that many
+    whole = round(seconds * _SECOND)
+    if 0 < whole < _SECOND:
         return f"{whole}ms"
-    minutes, milliseconds = divmod(whole, 60_000)
+    minutes, milliseconds = divmod(whole, 60 * _SECOND)
     hours, minutes = divmod(minutes, 60)
-    text = f"{milliseconds / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    text = f"{milliseconds / _SECOND:.3f}".rstrip("0").rstrip(".") + "s"
     return (f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else "") + text

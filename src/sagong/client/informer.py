@@ -118,7 +118,13 @@ class Informer(Generic[T]):
     # Following.
 
     async def run(self) -> None:
-        """Follow the server until cancelled."""
+        """Follow the server until cancelled; who waits for something to be shown is let go then."""
+        try:
+            await self._keep_following()
+        finally:
+            self._let_go()
+
+    async def _keep_following(self) -> None:
         pause, refused = FIRST_PAUSE, 0
         while True:
             started, before = self._clock.monotonic(), self._version
@@ -138,6 +144,14 @@ class Informer(Generic[T]):
                 continue
             await self._clock.sleep(pause * (1 + self._client.random.uniform()))
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _let_go(self) -> None:
+        leaving = [future for waiting in self._leaving.values() for _, future in waiting]
+        for future in (*(future for _, _, future in self._waiting), *leaving):
+            if not future.done():
+                future.set_result(None)
+        self._waiting.clear()
+        self._leaving.clear()
 
     async def _follow(self) -> None:
         if not self._version:
